@@ -1,0 +1,172 @@
+"""Every setting of the software: typed, closed (unknown keys are errors) and immutable.
+
+`conf/default.yaml` states every default; this module states only names and types, so there is one place for each
+value. Loading and layering is in `configuration`; functions below `jobs/` receive values, never `Settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+_CLOSED = ConfigDict(extra="forbid")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Tls:
+    """TLS to Cassandra. The Python driver reads PEM files, the JVM reads a trust store and a key store: name both."""
+
+    enabled: bool
+    ca_file: str | None
+    cert_file: str | None
+    key_file: str | None
+    check_hostname: bool
+    truststore_file: str | None
+    truststore_password_env: str
+    keystore_file: str | None
+    keystore_password_env: str
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Cassandra:
+    """How the cluster is reached. Secrets are named (an environment variable or a file), never given."""
+
+    contact_points: list[str]
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    local_datacenter: str
+    consistency: Literal["LOCAL_QUORUM", "QUORUM", "LOCAL_ONE", "ONE", "ALL", "EACH_QUORUM"]
+    username: str | None
+    password_env: str
+    password_file: str | None
+    connect_timeout: Seconds
+    request_timeout: Seconds
+    tls: Tls
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class MapColumns:
+    """Names of the two map columns of the aggregate tables."""
+
+    agg: str
+    agg_last_updated: str
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Target:
+    """Where the aggregates are kept. `replication` is used only to create a keyspace that is missing."""
+
+    keyspace: str
+    replication: dict[str, str | int] | None
+    tables: dict[str, str]
+    columns: MapColumns
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Source:
+    """One source: a Cassandra table (`keyspace`, `table`) or files (`path`); `columns` maps our names to its names."""
+
+    format: Literal["cassandra", "parquet", "csv", "json"]
+    keyspace: str | None = None
+    table: str | None = None
+    path: str | None = None
+    options: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Sources:
+    """The sources of the metrics; a run without `groups` and `group_members` has no group part."""
+
+    enrolments: Source
+    progress: Source
+    hierarchies: Source
+    attempts: Source | None
+    groups: Source | None
+    group_members: Source | None
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Metrics:
+    """Choices within the definitions."""
+
+    completion: Literal["sticky", "current"]
+    scores_in_course: bool
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Limits:
+    """Bounds that stop a run before its first write."""
+
+    refused_share: Share
+    retracted_share: Share
+    retracted_floor: Annotated[int, Field(ge=0)]
+    clock_skew: Seconds
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Writes:
+    """How a change set is applied. `rows_per_second` is cluster-wide; null is without a limit."""
+
+    batch_rows: Positive
+    batch_bytes: Positive
+    in_flight: Positive
+    rows_per_second: Positive | None
+    rows_per_task: Positive
+    retry_seconds: Seconds
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Lease:
+    """The lease that keeps intersecting runs apart: seconds it lives without a heartbeat."""
+
+    ttl: Annotated[int, Field(ge=3)]
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Staging:
+    """Where change sets are staged; `shared` says that a path without a scheme is seen by every executor."""
+
+    dir: str
+    shared: bool
+    keep_days: Positive
+    quarantine_days: Positive
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Spark:
+    """Spark settings used when the command starts its own session; under spark-submit its own flags win."""
+
+    master: str
+    driver_memory: str
+    packages: list[str]
+    jars: list[str]
+    conf: dict[str, str | int | float | bool]
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Log:
+    """`auto` is a live line on a terminal and plain lines elsewhere."""
+
+    format: Literal["auto", "plain", "json"]
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Settings:
+    """All settings of one command."""
+
+    cassandra: Cassandra
+    target: Target
+    sources: Sources
+    metrics: Metrics
+    limits: Limits
+    writes: Writes
+    lease: Lease
+    staging: Staging
+    spark: Spark
+    log: Log
