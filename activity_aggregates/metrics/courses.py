@@ -1,0 +1,70 @@
+"""Course outlines as DataFrames: parsed on executors, then taken apart into leaves, masks and activities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.metrics.hierarchy import WORD_BITS, outline_rows
+
+_COLLECTION = pa.struct(
+    [("activity_type", pa.string()), ("activity_id", pa.string()), ("leaf_nodes_count", pa.int64())]
+)
+_MASKS = pa.struct([*_COLLECTION, pa.field("below", pa.int64()), pa.field("required", pa.int64())])
+_WORD = pa.struct([pa.field("word", pa.int32()), pa.field("collections", pa.list_(_MASKS))])
+_ARROW = pa.schema(
+    [
+        pa.field("course_id", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("is_retired", pa.bool_()),
+        pa.field("leaves", pa.list_(pa.string())),
+        pa.field("collections", pa.list_(_COLLECTION)),
+        pa.field("words", pa.list_(_WORD)),
+    ]
+)
+
+OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,
+    collections array<struct<activity_type: string, activity_id: string, leaf_nodes_count: bigint>>,
+    words array<struct<word: int, collections: array<struct<activity_type: string, activity_id: string,
+        leaf_nodes_count: bigint, below: bigint, required: bigint>>>>"""
+
+
+def is_draft() -> Column:
+    """Whether a hierarchy row is a draft: its identifier ends in `.img`."""
+    return F.col("course_id").endswith(".img")
+
+
+def outlines(hierarchies: DataFrame) -> DataFrame:
+    """One `OUTLINES` row for each (course_id, hierarchy)."""
+    return hierarchies.select("course_id", "hierarchy").mapInArrow(_outline_batches, OUTLINES)
+
+
+def _outline_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+        for row in outline_rows(pairs):
+            yield pa.RecordBatch.from_pylist([row], schema=_ARROW)
+
+
+def numbered_leaves(outlines: DataFrame) -> DataFrame:
+    """(course_id, content_id, word, mask): the one bit of each leaf of a course."""
+    position = F.col("position")
+    return outlines.select("course_id", F.posexplode("leaves").alias("position", "content_id")).select(
+        "course_id",
+        "content_id",
+        F.floor(position / WORD_BITS).cast("int").alias("word"),
+        F.expr(f"shiftleft(1L, position % {WORD_BITS})").alias("mask"),
+    )
+
+
+def collection_masks(outlines: DataFrame) -> DataFrame:
+    """(course_id, word, collections): the masks of all collections of a course in one word."""
+    return outlines.select("course_id", F.inline("words"))
+
+
+def course_activities(outlines: DataFrame) -> DataFrame:
+    """(course_id, activity_type, activity_id, leaf_nodes_count): the course itself and its units."""
+    return outlines.select("course_id", F.inline("collections"))

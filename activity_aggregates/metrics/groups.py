@@ -1,0 +1,96 @@
+"""Groups: their active members and activities, and the metrics of both from the members' best contexts."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
+from activity_aggregates.metrics.learners import best_context_rank
+from activity_aggregates.metrics.maps import metric_map
+from activity_aggregates.metrics.names import ACTIVITY_TYPES, context_id, is_quiz
+from activity_aggregates.metrics.percentages import percentage
+from activity_aggregates.metrics.refusals import MISSING_KEY, any_blank, first_problem
+
+ACTIVE = "active"
+GROUP_ACTIVITY_KEY = ("group_id", "activity_type", "activity_id")
+MEMBER_KEY = (*GROUP_ACTIVITY_KEY, "user_id")
+_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
+
+
+def assess_group_activities(groups: DataFrame) -> DataFrame:
+    """(group_id, activity_type, activity_id, problem) for every activity listed by an active group."""
+    listed = groups.filter(F.col("status") == ACTIVE).select("group_id", F.explode("activities").alias("activity"))
+    activities = listed.select(
+        "group_id", F.col("activity")["type"].alias("activity_type"), F.col("activity")["id"].alias("activity_id")
+    )
+    return activities.withColumn("problem", first_problem((MISSING_KEY, any_blank(*GROUP_ACTIVITY_KEY))))
+
+
+def group_activities(accepted: DataFrame) -> DataFrame:
+    """`GROUP_ACTIVITY_KEY` of the activities of the types that are served, a duplicate once."""
+    return accepted.filter(F.col("activity_type").isin(*ACTIVITY_TYPES)).select(*GROUP_ACTIVITY_KEY).distinct()
+
+
+def assess_members(group_members: DataFrame) -> DataFrame:
+    """(group_id, user_id, status, problem) of every row."""
+    problem = first_problem((MISSING_KEY, any_blank("group_id", "user_id")))
+    return group_members.select("group_id", "user_id", "status", problem.alias("problem"))
+
+
+def members_by_activity(activities: DataFrame, accepted_members: DataFrame) -> DataFrame:
+    """`MEMBER_KEY` for every active member of a group and every activity of the group."""
+    active = accepted_members.filter(F.col("status") == ACTIVE).select("group_id", "user_id").distinct()
+    return activities.join(active, "group_id", how="inner").select(*MEMBER_KEY)
+
+
+def enrolled_members(members: DataFrame, enrolments: DataFrame, catalog: DataFrame) -> DataFrame:
+    """`MEMBER_KEY` of the members with an active enrolment in a context that has the activity."""
+    wanted = members.select("activity_type", "activity_id").distinct()
+    places = catalog.join(wanted, ["activity_type", "activity_id"], how="left_semi")
+    active = enrolments.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
+        "user_id", "course_id", context_id().alias("context_id")
+    )
+    learners = (
+        active.join(members.select("user_id").distinct(), "user_id", how="left_semi")
+        .join(places.select(*ACTIVITY_IN_CONTEXT, "course_id"), ["course_id", "context_id"], how="inner")
+        .select(*_ACTIVITY_OF_USER)
+        .distinct()
+    )
+    return members.join(learners, list(_ACTIVITY_OF_USER), how="left_semi")
+
+
+def member_rows(members: DataFrame, learners: DataFrame) -> DataFrame:
+    """(`MEMBER_KEY`, agg): each member's row of the best context, where there is any.
+
+    `learners` has `LEARNER_KEY` and agg, as the learners' rows stand after the run.
+    """
+    best = F.min_by("agg", best_context_rank()).alias("agg")
+    return members.join(learners, list(_ACTIVITY_OF_USER), how="inner").groupBy(*MEMBER_KEY).agg(best)
+
+
+def group_metrics() -> dict[str, Column]:
+    """Each metric of a group and activity, over `group_rows`' columns."""
+    enrolled, completed = F.col("enrolled_count"), F.col("completed_count")
+    return {
+        "memberCount": F.col("member_count"),
+        "enrolledCount": enrolled,
+        "completedCount": completed,
+        "completionPercentage": percentage(completed, enrolled, of_nothing=0.0),
+    }
+
+
+def group_rows(activities: DataFrame, members: DataFrame, enrolled: DataFrame, rows: DataFrame) -> DataFrame:
+    """(`GROUP_ACTIVITY_KEY`, agg) for each activity of each active group, also with nobody in it."""
+    key = list(GROUP_ACTIVITY_KEY)
+    is_row_completed = is_quiz() | (F.coalesce(F.col("agg")["completed"], F.lit(0.0)) == 1)
+    member_count = members.groupBy(key).agg(F.count(F.lit(1)).alias("member_count"))
+    enrolled_count = enrolled.groupBy(key).agg(F.count(F.lit(1)).alias("enrolled_count"))
+    completed_count = rows.groupBy(key).agg(F.count_if(is_row_completed).alias("completed_count"))
+    counted = activities
+    for counts in (member_count, enrolled_count, completed_count):
+        counted = counted.join(counts, key, how="left")
+    names = ("member_count", "enrolled_count", "completed_count")
+    return counted.withColumns({name: F.coalesce(name, F.lit(0)) for name in names}).select(
+        *key, metric_map(group_metrics()).alias("agg")
+    )

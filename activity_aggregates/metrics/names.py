@@ -1,0 +1,36 @@
+"""The words that identify activities and contexts in every table."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+COURSE = "Course"
+COURSE_UNIT = "CourseUnit"
+QUIZ = "Quiz"
+ACTIVITY_TYPES = (COURSE, COURSE_UNIT, QUIZ)
+
+BATCH_CONTEXT = "cb:"
+
+SCORE = "score:"
+MAX_SCORE = "max_score:"
+ATTEMPTS_COUNT = "attempts_count:"
+SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
+
+
+def context_id() -> Column:
+    """The context of a course batch, `cb:<batch_id>`."""
+    return F.concat(F.lit(BATCH_CONTEXT), F.col("batch_id"))
+
+
+def is_served_row() -> Column:
+    """Whether a row of `activity_type` and `context_id` is of a kind that this software keeps."""
+    return F.col("activity_type").isin(*ACTIVITY_TYPES) & F.col("context_id").startswith(BATCH_CONTEXT)
+
+
+def is_course() -> Column:
+    return F.col("activity_type") == COURSE
+
+
+def is_quiz() -> Column:
+    return F.col("activity_type") == QUIZ

@@ -1,0 +1,64 @@
+"""Refused rows: each has exactly one reason, the first that holds, and is counted and kept, never dropped silently."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+MISSING_KEY = "missing_key"
+INVALID_STATUS = "invalid_status"
+MISSING_HIERARCHY = "missing_hierarchy"
+INVALID_HIERARCHY = "invalid_hierarchy"
+EMPTY_HIERARCHY = "empty_hierarchy"
+INVALID_SCORE = "invalid_score"
+
+HIERARCHY_REASONS = (MISSING_HIERARCHY, INVALID_HIERARCHY, EMPTY_HIERARCHY)
+ENROLMENT_REASONS = (MISSING_KEY, INVALID_STATUS, *HIERARCHY_REASONS)
+PROGRESS_REASONS = (MISSING_KEY, INVALID_STATUS)
+ATTEMPT_REASONS = (MISSING_KEY, INVALID_SCORE)
+
+
+def is_blank(column: str) -> Column:
+    """Whether a key column is null, empty or white space only."""
+    return F.coalesce(~F.col(column).rlike(r"\S"), F.lit(True))
+
+
+def any_blank(*columns: str) -> Column:
+    """Whether any of the key columns is blank."""
+    return reduce(lambda one, other: one | other, (is_blank(column) for column in columns))
+
+
+def is_invalid_status() -> Column:
+    """Whether `status` is none of 0, 1, 2 and null (which means 0)."""
+    return F.coalesce(~F.col("status").isin(0, 1, 2), F.lit(False))
+
+
+def is_invalid_score(column: str) -> Column:
+    """Whether a score is null, not finite or negative."""
+    score = F.col(column)
+    return score.isNull() | F.isnan(score) | (score < 0) | (score == float("inf"))
+
+
+def first_problem(*checks: tuple[str, Column]) -> Column:
+    """The name of the first check that holds, null where none does."""
+    return F.coalesce(*(F.when(holds, F.lit(reason)) for reason, holds in checks))
+
+
+def accepted(assessed: DataFrame) -> DataFrame:
+    """The rows without a `problem`."""
+    return assessed.filter(F.col("problem").isNull()).drop("problem")
+
+
+def refused(assessed: DataFrame, source: str, *key: str) -> DataFrame:
+    """The rows with a `problem`, for quarantine: (source, reason, row_key as JSON)."""
+    row_key = F.to_json(F.struct(*key), {"ignoreNullFields": "false"})
+    return assessed.filter(F.col("problem").isNotNull()).select(
+        F.lit(source).alias("source"), F.col("problem").alias("reason"), row_key.alias("row_key")
+    )
+
+
+def refusal_counts(*reasons: str) -> list[Column]:
+    """Aggregate columns that count the rows read and the rows refused for each reason, to be observed."""
+    return [F.count(F.lit(1)).alias("read"), *(F.count_if(F.col("problem") == reason).alias(reason) for reason in reasons)]

@@ -1,0 +1,95 @@
+"""The change set: per row the metrics to set and the own metrics to remove; what is equal is not in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.metrics.ownership import IsOwn
+
+_NO_METRICS = "map<string,double>"
+
+
+def compare(
+    computed: DataFrame,
+    stored: DataFrame,
+    key: Sequence[str],
+    is_own: IsOwn,
+    as_of_ms: int,
+    is_open: Column,
+    is_retractable: Column,
+) -> DataFrame:
+    """Every row that is computed or stored, with what the run does to it.
+
+    `computed` has (key…, agg), `stored` has (key…, agg, agg_last_updated) of the rows that are served. Both may carry
+    further columns, which `is_open` (the run may change this row) and `is_retractable` (it may remove metrics that
+    are no longer computed from a row that is computed no longer) are over; null means no.
+
+    Returns (key…, further columns…, to_set map, to_remove array, agg_after map, stored_count, newer_count,
+    is_retracted). An entry that was stored by a run with a later as_of is left alone and counted in `newer_count`.
+    """
+    ours, theirs = computed.withColumnRenamed("agg", "wanted"), stored.withColumnRenamed("agg", "held")
+    joined = ours.join(theirs, list(key), how="full")
+    held = F.coalesce("held", F.create_map().cast(_NO_METRICS))
+    dates = F.coalesce("agg_last_updated", F.create_map().cast("map<string,timestamp>"))
+    own = F.map_filter(held, lambda name, _: is_own(name))
+    wanted = F.coalesce("wanted", F.create_map().cast(_NO_METRICS))
+    newer = F.map_keys(
+        F.map_filter(dates, lambda name, date: is_own(name) & (F.unix_millis(date) > F.lit(as_of_ms)))
+    )
+    further = [name for name in joined.columns if name not in {*key, "wanted", "held", "agg_last_updated"}]
+    rows = joined.select(
+        *key, *further,
+        own.alias("own"), wanted.alias("wanted_metrics"), newer.alias("newer"),
+        F.col("wanted").isNotNull().alias("is_computed"),
+        F.coalesce(is_open, F.lit(False)).alias("is_open"),
+        F.coalesce(is_open & is_retractable, F.lit(False)).alias("is_retractable"),
+    )  # fmt: skip
+    return _decided(rows, [*key, *further])
+
+
+def _decided(rows: DataFrame, columns: list[str]) -> DataFrame:
+    no_names = F.array().cast("array<string>")
+    may_remove = F.col("is_open") & (F.col("is_computed") | F.col("is_retractable"))
+    to_set = F.map_filter(
+        "wanted_metrics",
+        lambda name, value: ~value.eqNullSafe(F.try_element_at("own", name)) & ~F.array_contains("newer", name),
+    )
+    to_remove = F.filter(
+        F.map_keys("own"),
+        lambda name: ~_has("wanted_metrics", name) & ~F.array_contains("newer", name),
+    )
+    decided = rows.select(
+        *columns, "own", "is_computed", F.size("newer").alias("newer_count"), F.size("own").alias("stored_count"),
+        F.when(F.col("is_open"), to_set).otherwise(F.create_map().cast(_NO_METRICS)).alias("to_set"),
+        F.when(may_remove, to_remove).otherwise(no_names).alias("to_remove"),
+    )  # fmt: skip
+    kept = F.map_filter(
+        "own", lambda name, _: ~F.array_contains("to_remove", name) & ~_has("to_set", name)
+    )
+    is_retracted = ~F.col("is_computed") & (F.size("to_remove") > 0) & (F.size("to_remove") == F.col("stored_count"))
+    return decided.select(
+        *columns, "to_set", "to_remove", F.map_concat(kept, "to_set").alias("agg_after"),
+        "stored_count", "newer_count", is_retracted.alias("is_retracted"),
+    )  # fmt: skip
+
+
+def _has(metrics: str, name: Column) -> Column:
+    return F.call_function("map_contains_key", F.col(metrics), name)
+
+
+def is_changed() -> Column:
+    """Whether a row of `compare` is part of the change set."""
+    return (F.size("to_set") > 0) | (F.size("to_remove") > 0)
+
+
+def change_counts() -> list[Column]:
+    """Aggregates over `compare`, to be observed: rows by what happens to them, and entries of newer runs."""
+    return [
+        F.count_if(F.col("stored_count") > 0).alias("stored"),
+        F.count_if(is_changed()).alias("changed"),
+        F.count_if("is_retracted").alias("retracted"),
+        F.coalesce(F.sum("newer_count"), F.lit(0)).alias("newer"),
+    ]

@@ -1,0 +1,87 @@
+"""The run directory, where change sets are staged: reachable by all executors, private to its owner, pruned."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlparse
+
+from pyspark.sql import SparkSession
+
+from activity_aggregates.errors import BadRequest
+
+_RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
+_OWNER_ONLY = "700"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths below the directory of one run."""
+
+    path: str
+
+    def work(self, name: str) -> str:
+        """An intermediate result of the computation."""
+        return f"{self.path}/work/{name}"
+
+    def changes(self, table: str) -> str:
+        """The change set of one table."""
+        return f"{self.path}/changes/{table}"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.path}/quarantine"
+
+
+def check_reachable(directory: str, shared: bool, master: str) -> None:
+    """Refuse a directory that only the driver's machine sees when the executors are elsewhere."""
+    is_local_path = urlparse(directory).scheme in ("", "file")
+    is_local_master = master == "local" or master.startswith("local[")
+    if is_local_path and not is_local_master and not shared:
+        raise BadRequest(
+            f"staging.dir is {directory!r}, which the executors of {master} cannot see: "
+            "give a URI that they reach (hdfs:, s3a:), or set staging.shared if it is a folder that all of them mount"
+        )
+
+
+class Staging:
+    """The directory of all runs, through Hadoop's file systems, so that any URI will do."""
+
+    def __init__(self, spark: SparkSession, directory: str) -> None:
+        jvm: Any = spark._jvm
+        self._hadoop = jvm.org.apache.hadoop.fs
+        path = self._hadoop.Path(directory)
+        self._files = path.getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+        self._base = self._files.makeQualified(path)
+
+    def create(self, run_id: str) -> RunDirectory:
+        """Make the run's own directory, which only its owner can read."""
+        path = self._hadoop.Path(self._base, run_id)
+        self._files.mkdirs(self._base)
+        permission = self._hadoop.permission.FsPermission(_OWNER_ONLY)
+        self._files.mkdirs(path, permission)
+        self._files.setPermission(path, permission)  # mkdirs is subject to the umask
+        return RunDirectory(path.toString())
+
+    def exists(self, path: str) -> bool:
+        return bool(self._files.exists(self._hadoop.Path(path)))
+
+    def delete(self, path: str) -> None:
+        self._files.delete(self._hadoop.Path(path), True)
+
+    def prune(self, now: datetime, keep_days: int) -> list[str]:
+        """Delete the directories of runs that started more than `keep_days` ago; returns their run ids."""
+        if not self._files.exists(self._base):
+            return []
+        names = [status.getPath().getName() for status in self._files.listStatus(self._base)]
+        old = [name for name in names if _is_older(name, now - timedelta(days=keep_days))]
+        for name in old:
+            self._files.delete(self._hadoop.Path(self._base, name), True)
+        return old
+
+
+def _is_older(name: str, bound: datetime) -> bool:
+    found = _RUN_ID.fullmatch(name)
+    return found is not None and datetime.strptime(found[1] + "+0000", "%Y%m%dT%H%M%SZ%z") < bound

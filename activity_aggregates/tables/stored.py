@@ -1,0 +1,44 @@
+"""The rows of the aggregate tables as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from activity_aggregates import settings
+from activity_aggregates.tables.sources import CASSANDRA_FORMAT
+from activity_aggregates.tables.targets import TargetTable
+
+CATALOG_KEY = ("context_id", "activity_type", "activity_id")
+
+
+class Stored:
+    """Reads target tables through the connector; the keys of their maps are left to the caller to judge."""
+
+    def __init__(self, spark: SparkSession, target: settings.Target, cassandra_options: Mapping[str, str]) -> None:
+        self._spark = spark
+        self._target = target
+        self._options = cassandra_options
+
+    def rows(self, table: TargetTable) -> DataFrame:
+        """(key…, agg map<string,double>, agg_last_updated map<string,timestamp>)."""
+        columns = self._target.columns
+        return self._table(table.name).select(
+            *table.key,
+            _map(columns.agg, "map<string,double>").alias("agg"),
+            _map(columns.agg_last_updated, "map<string,timestamp>").alias("agg_last_updated"),
+        )
+
+    def catalog(self) -> DataFrame:
+        """(context_id, activity_type, activity_id, course_id) as last written."""
+        return self._table("activity_catalog").select(*CATALOG_KEY, "course_id")
+
+    def _table(self, name: str) -> DataFrame:
+        place = {"keyspace": self._target.keyspace, "table": self._target.tables[name]}
+        return self._spark.read.format(CASSANDRA_FORMAT).options(**{**self._options, **place}).load()
+
+
+def _map(column: str, kind: str) -> Column:
+    return F.coalesce(F.col(f"`{column}`"), F.create_map().cast(kind))
