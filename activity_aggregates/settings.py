@@ -15,7 +15,9 @@ _CLOSED = ConfigDict(extra="forbid")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# A name in CQL that needs no quotes: statements are written with it.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -37,7 +39,7 @@ class Tls:
 class Cassandra:
     """How the cluster is reached. Secrets are named (an environment variable or a file), never given."""
 
-    contact_points: list[str]
+    contact_points: Annotated[list[str], Field(min_length=1)]
     port: Annotated[int, Field(gt=0, lt=65536)]
     local_datacenter: str
     consistency: Literal["LOCAL_QUORUM", "QUORUM", "LOCAL_ONE", "ONE", "ALL", "EACH_QUORUM"]
@@ -53,17 +55,17 @@ class Cassandra:
 class MapColumns:
     """Names of the two map columns of the aggregate tables."""
 
-    agg: str
-    agg_last_updated: str
+    agg: Name
+    agg_last_updated: Name
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Target:
     """Where the aggregates are kept. `replication` is used only to create a keyspace that is missing."""
 
-    keyspace: str
+    keyspace: Name
     replication: dict[str, str | int] | None
-    tables: dict[str, str]
+    tables: dict[str, Name]
     columns: MapColumns
 
 

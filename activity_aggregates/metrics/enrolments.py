@@ -75,4 +75,18 @@ def contexts(enrolments: DataFrame) -> DataFrame:
 def unsettled_courses(assessed: DataFrame) -> DataFrame:
     """(course_id, context_id) of every batch of a course that was refused or is retired: its rows stay as they are."""
     is_keyed = ~any_blank("course_id", "batch_id")
-    return assessed.filter(is_keyed & F.col("is_unsettled")).select("course_id", context_id().alias("context_id")).distinct()
+    return (
+        assessed.filter(is_keyed & F.col("is_unsettled"))
+        .select("course_id", context_id().alias("context_id"))
+        .distinct()
+    )
+
+
+def retired_rows() -> Column:
+    """An aggregate over `assess_enrolments`: rows that would count, were their course not retired."""
+    return F.count_if(F.col("problem").isNull() & F.col("is_retired")).alias("retired")
+
+
+def contexts_of_users(enrolments: DataFrame, users: list[str]) -> DataFrame:
+    """(context_id) of every enrolment of these users."""
+    return enrolments.filter(F.col("user_id").isin(users)).select(context_id().alias("context_id"))

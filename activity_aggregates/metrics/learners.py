@@ -44,9 +44,7 @@ def quiz_metrics() -> dict[str, Column]:
     }
 
 
-def learner_rows(
-    progress: DataFrame, scores: DataFrame, course_scores: DataFrame | None, sticky: bool
-) -> DataFrame:
+def learner_rows(progress: DataFrame, scores: DataFrame, course_scores: DataFrame | None, sticky: bool) -> DataFrame:
     """`LEARNER_KEY`, course_id, started_count, completed_count, completion_percentage, is_completed, agg map.
 
     `progress` is `progress_by_collection`, `scores` is `quiz_scores`, `course_scores` is `scores_by_enrolment` where

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from activity_aggregates.metrics.activities import activity_metrics
 from activity_aggregates.metrics.groups import group_metrics

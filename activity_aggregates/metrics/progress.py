@@ -7,7 +7,13 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.metrics.keys import ENROLMENT_KEY, enrolment_key
 from activity_aggregates.metrics.names import context_id, is_course
-from activity_aggregates.metrics.refusals import INVALID_STATUS, MISSING_KEY, any_blank, first_problem, is_invalid_status
+from activity_aggregates.metrics.refusals import (
+    INVALID_STATUS,
+    MISSING_KEY,
+    any_blank,
+    first_problem,
+    is_invalid_status,
+)
 
 
 def is_started() -> Column:
@@ -21,7 +27,8 @@ def is_done() -> Column:
 def assess_progress(progress: DataFrame) -> DataFrame:
     """Every row of (user_id, course_id, batch_id, content_id, status) with its `problem`."""
     problem = first_problem(
-        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")), (INVALID_STATUS, is_invalid_status())
+        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")),
+        (INVALID_STATUS, is_invalid_status()),
     )
     return progress.select("user_id", "course_id", "batch_id", "content_id", "status", problem.alias("problem"))
 

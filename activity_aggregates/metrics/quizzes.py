@@ -18,7 +18,9 @@ def assess_attempts(attempts: DataFrame) -> DataFrame:
         (MISSING_KEY, any_blank(*ATTEMPT_KEY)),
         (INVALID_SCORE, is_invalid_score("total_score") | is_invalid_score("total_max_score")),
     )
-    return attempts.select(*ATTEMPT_KEY, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem"))
+    return attempts.select(
+        *ATTEMPT_KEY, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem")
+    )
 
 
 def best_attempts(accepted: DataFrame) -> DataFrame:
@@ -45,7 +47,7 @@ def best_attempts(accepted: DataFrame) -> DataFrame:
 
 
 def quiz_scores(enrolments: DataFrame, best: DataFrame) -> DataFrame:
-    """Best attempts with their enrolment: (key…, user_id, course_id, context_id, is_enrolled, is_retired, activity…)."""
+    """Best attempts with the learner, activity and context they belong to, of active enrolments and others."""
     return enrolments.join(best, list(ENROLMENT_KEY), how="inner").select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_enrolled", "is_retired",
         F.lit(QUIZ).alias("activity_type"), F.col("content_id").alias("activity_id"),

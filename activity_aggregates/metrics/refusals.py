@@ -51,14 +51,16 @@ def accepted(assessed: DataFrame) -> DataFrame:
     return assessed.filter(F.col("problem").isNull()).drop("problem")
 
 
-def refused(assessed: DataFrame, source: str, *key: str) -> DataFrame:
-    """The rows with a `problem`, for quarantine: (source, reason, row_key as JSON)."""
+def refused(assessed: DataFrame, *key: str) -> DataFrame:
+    """The rows with a `problem`, for quarantine: (reason, row_key as JSON)."""
     row_key = F.to_json(F.struct(*key), {"ignoreNullFields": "false"})
-    return assessed.filter(F.col("problem").isNotNull()).select(
-        F.lit(source).alias("source"), F.col("problem").alias("reason"), row_key.alias("row_key")
-    )
+    is_refused = F.col("problem").isNotNull()
+    return assessed.filter(is_refused).select(F.col("problem").alias("reason"), row_key.alias("row_key"))
 
 
 def refusal_counts(*reasons: str) -> list[Column]:
     """Aggregate columns that count the rows read and the rows refused for each reason, to be observed."""
-    return [F.count(F.lit(1)).alias("read"), *(F.count_if(F.col("problem") == reason).alias(reason) for reason in reasons)]
+    return [
+        F.count(F.lit(1)).alias("read"),
+        *(F.count_if(F.col("problem") == reason).alias(reason) for reason in reasons),
+    ]

@@ -27,8 +27,9 @@ def compare(
     further columns, which `is_open` (the run may change this row) and `is_retractable` (it may remove metrics that
     are no longer computed from a row that is computed no longer) are over; null means no.
 
-    Returns (key…, further columns…, to_set map, to_remove array, agg_after map, stored_count, newer_count,
-    is_retracted). An entry that was stored by a run with a later as_of is left alone and counted in `newer_count`.
+    Returns (key…, further columns…, to_set map, to_remove array, was map, agg_after map, stored_count, newer_count,
+    is_retracted); `was` are the stored values of what is set or removed. An entry that was stored by a run with a later
+    as_of is left alone and counted in `newer_count`.
     """
     ours, theirs = computed.withColumnRenamed("agg", "wanted"), stored.withColumnRenamed("agg", "held")
     joined = ours.join(theirs, list(key), how="full")
@@ -36,9 +37,7 @@ def compare(
     dates = F.coalesce("agg_last_updated", F.create_map().cast("map<string,timestamp>"))
     own = F.map_filter(held, lambda name, _: is_own(name))
     wanted = F.coalesce("wanted", F.create_map().cast(_NO_METRICS))
-    newer = F.map_keys(
-        F.map_filter(dates, lambda name, date: is_own(name) & (F.unix_millis(date) > F.lit(as_of_ms)))
-    )
+    newer = F.map_keys(F.map_filter(dates, lambda name, date: is_own(name) & (F.unix_millis(date) > F.lit(as_of_ms))))
     further = [name for name in joined.columns if name not in {*key, "wanted", "held", "agg_last_updated"}]
     rows = joined.select(
         *key, *further,
@@ -66,14 +65,17 @@ def _decided(rows: DataFrame, columns: list[str]) -> DataFrame:
         F.when(F.col("is_open"), to_set).otherwise(F.create_map().cast(_NO_METRICS)).alias("to_set"),
         F.when(may_remove, to_remove).otherwise(no_names).alias("to_remove"),
     )  # fmt: skip
-    kept = F.map_filter(
-        "own", lambda name, _: ~F.array_contains("to_remove", name) & ~_has("to_set", name)
-    )
+    kept = F.map_filter("own", lambda name, _: ~_is_touched(name))
+    was = F.map_filter("own", lambda name, _: _is_touched(name))
     is_retracted = ~F.col("is_computed") & (F.size("to_remove") > 0) & (F.size("to_remove") == F.col("stored_count"))
     return decided.select(
-        *columns, "to_set", "to_remove", F.map_concat(kept, "to_set").alias("agg_after"),
+        *columns, "to_set", "to_remove", was.alias("was"), F.map_concat(kept, "to_set").alias("agg_after"),
         "stored_count", "newer_count", is_retracted.alias("is_retracted"),
     )  # fmt: skip
+
+
+def _is_touched(name: Column) -> Column:
+    return F.array_contains("to_remove", name) | _has("to_set", name)
 
 
 def _has(metrics: str, name: Column) -> Column:

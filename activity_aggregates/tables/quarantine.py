@@ -14,13 +14,13 @@ _BUCKETS = 64
 _SECONDS_PER_DAY = 86_400
 
 
-def quarantine_rows(refused: DataFrame, run_id: str) -> DataFrame:
-    """Rows of the quarantine table from (source, reason, row_key), with the number of rows of each key."""
+def quarantine_rows(refused: DataFrame, run_id: str, source: str) -> DataFrame:
+    """Rows of the quarantine table from (reason, row_key), with the number of rows of each key."""
     return (
-        refused.groupBy("source", "reason", "row_key")
+        refused.groupBy("reason", "row_key")
         .agg(F.count(F.lit(1)).alias("rows"))
         .select(
-            F.lit(run_id).alias("run_id"), "source",
+            F.lit(run_id).alias("run_id"), F.lit(source).alias("source"),
             F.pmod(F.hash("row_key"), F.lit(_BUCKETS)).alias("bucket"), "reason", "row_key", "rows",
         )
     )  # fmt: skip

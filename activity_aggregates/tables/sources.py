@@ -50,7 +50,9 @@ ATTEMPTS = SourceTable(
     {},
     refused_by=("total_score", "double('NaN')"),
 )
-GROUPS = SourceTable("groups", "group_id string, status string, activities array<map<string,string>>", {"group_id": "id"})
+GROUPS = SourceTable(
+    "groups", "group_id string, status string, activities array<map<string,string>>", {"group_id": "id"}
+)
 GROUP_MEMBERS = SourceTable(
     "group_members", "group_id string, user_id string, status string", {"group_id": "groupid", "user_id": "userid"}
 )
@@ -64,6 +66,7 @@ class Sources:
     def __init__(self, spark: SparkSession, sources: settings.Sources, cassandra_options: Mapping[str, str]) -> None:
         """Raises BadRequest with one message that lists every table and column that is missing."""
         problems: list[str] = []
+        self._spark = spark
         self._frames: dict[str, DataFrame] = {}
         for table in SOURCE_TABLES:
             source: settings.Source | None = getattr(sources, table.name)
@@ -79,6 +82,8 @@ class Sources:
 
     def frame(self, table: SourceTable) -> DataFrame:
         """The rows of a source, of exactly its schema; no rows where it is not configured."""
+        if table.name not in self._frames:
+            return self._spark.createDataFrame([], table.schema)
         return self._frames[table.name]
 
 

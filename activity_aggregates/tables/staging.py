@@ -30,10 +30,6 @@ class RunDirectory:
         """The change set of one table."""
         return f"{self.path}/changes/{table}"
 
-    @property
-    def quarantine(self) -> str:
-        return f"{self.path}/quarantine"
-
 
 def check_reachable(directory: str, shared: bool, master: str) -> None:
     """Refuse a directory that only the driver's machine sees when the executors are elsewhere."""

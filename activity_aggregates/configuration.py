@@ -1,0 +1,167 @@
+"""The settings of one command: the layers, checked as a whole, with one message that names every mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.layers import DEFAULT, Keys, Leaves, default_layer, dotted, layered, leaves_of, parsed, within
+from activity_aggregates.settings import Settings, Source
+
+HIDDEN = "***"
+
+# What Spark hides in its own logs: settings passed on to it may hold secrets, say of an object store.
+_SECRET = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
+_SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
+_SETTINGS = TypeAdapter(Settings)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings with the origin of each by dotted key, and a digest that runs record."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    digest: str
+
+
+def load(conf: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Configuration:
+    """The settings of one command; `flags` maps dotted keys to values, see `flag_values`."""
+    leaves = layered(conf, environ, flags)
+    settings = _checked(leaves)
+    return Configuration(settings, {dotted(keys): origin for keys, (_, origin) in leaves.items()}, _digest(settings))
+
+
+def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
+    """What `--set section.key=value` says; the value is YAML.
+
+    >>> flag_values(["limits.refused_share=0.5", "sources.attempts=null"])
+    {'limits.refused_share': 0.5, 'sources.attempts': None}
+    """
+    values = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not (key and equals):
+            raise BadRequest(f"--set {assignment} is not an assignment: write --set section.key=value")
+        values[key] = parsed(text, f"--set {key}")
+    return values
+
+
+def resolved(settings: Settings) -> dict[Keys, Any]:
+    """Every setting with its value, secrets hidden."""
+    tree = _SETTINGS.dump_python(settings)
+    return {keys: HIDDEN if _is_secret(keys) else value for keys, value in leaves_of(tree)}
+
+
+def _digest(settings: Settings) -> str:
+    values = {dotted(keys): value for keys, value in resolved(settings).items()}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _is_secret(keys: Keys) -> bool:
+    """Whether the value may itself be a secret, not the name of a variable or file that holds one."""
+    return bool(_SECRET.search(keys[-1])) and not keys[-1].endswith(("_env", "_file"))
+
+
+def _checked(leaves: Leaves) -> Settings:
+    tree: dict[str, Any] = {}
+    for (*sections, last), (value, _) in leaves.items():
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[last] = value
+    mistakes = list(_misplaced(leaves))
+    try:
+        # As JSON: there pydantic can be strict about values ("5" is no number) without being so about mappings.
+        settings = _SETTINGS.validate_json(json.dumps(tree, default=str), strict=True)
+    except ValidationError as error:
+        mistakes += _mistyped(error, leaves)
+    else:
+        mistakes += _incomplete_sources(settings, leaves)
+        if not mistakes:
+            return settings
+    raise BadRequest("\n".join(mistakes))
+
+
+def _misplaced(leaves: Leaves) -> Iterator[str]:
+    """Keys that the types allow, because they are of mappings, and the software does not."""
+    known = set(default_layer())
+    for keys in leaves:
+        is_closed = within(keys, ("target", "tables")) or keys[2:3] == ("columns",)
+        if is_closed and keys not in known and any(other[:-1] == keys[:-1] for other in known):
+            yield _unknown(keys, leaves)
+        if keys[:2] == ("spark", "conf") and keys[-1].startswith("spark.cassandra.") and _is_secret(keys):
+            yield f"{_named(keys, leaves)} would stand in the list of processes: use cassandra.password_env or _file"
+
+
+def _mistyped(error: ValidationError, leaves: Leaves) -> list[str]:
+    mistakes: list[str] = []
+    expected: dict[Keys, list[str]] = {}  # one key may fail every type of a union
+    for detail in error.errors():
+        keys = tuple(str(key) for key in detail["loc"])
+        if detail["type"] == "unexpected_keyword_argument":
+            mistakes.append(_unknown(keys, leaves))
+        elif detail["type"] == "missing":  # only a source can lack a key, everything else has a default
+            mistakes.append(f"{_named(keys[:-1], leaves)} has no {keys[-1]}: write {_SOURCE_SHAPES}")
+        else:
+            while not any(within(other, keys) for other in leaves):  # an item of a list, a type of a union
+                keys = keys[:-1]
+            expected.setdefault(keys, []).append(re.sub(r"^\w+ should | after validation.*", "", detail["msg"]))
+    for keys, messages in expected.items():
+        wanted = " or ".join(messages).replace("an object", "a mapping").replace("a valid array", "a list")
+        mistakes.append(f"{_named(keys, leaves)} must {wanted}, not {_shown(keys, leaves)}")
+    return mistakes
+
+
+def _incomplete_sources(settings: Settings, leaves: Leaves) -> Iterator[str]:
+    for field in fields(settings.sources):
+        source: Source | None = getattr(settings.sources, field.name)
+        if source is None:
+            continue
+        wanted, unwanted = ["keyspace", "table"], ["path"]
+        if source.format != "cassandra":
+            wanted, unwanted = unwanted, wanted
+        wrong = [f"no {key}" for key in wanted if not getattr(source, key)]
+        wrong += [f"a {key}" for key in unwanted if getattr(source, key)]
+        if wrong:
+            named = _named(("sources", field.name), leaves)
+            yield f"{named} of format {source.format} has {' and '.join(wrong)}: write {_SOURCE_SHAPES}"
+
+
+def _unknown(keys: Keys, leaves: Leaves) -> str:
+    """Names an unknown key and the nearest known one, of its section or else of any; never its value."""
+    known = _known_keys()
+    siblings = [other for other in known if other[:-1] == keys[:-1]]
+    for candidates in (siblings, known):
+        names = {other[-1]: other for other in reversed(candidates)}
+        if near := get_close_matches(keys[-1], names, n=1):
+            return f"{_named(keys, leaves)} is not a setting; the nearest is {dotted(names[near[0]])}"
+    allowed = ", ".join(other[-1] for other in siblings)
+    return f"{_named(keys, leaves)} is not a setting; {dotted(keys[:-1]) or 'the top level'} has {allowed}"
+
+
+def _known_keys() -> list[Keys]:
+    leaves = list(default_layer())
+    sections = [keys[:depth] for keys in leaves for depth in range(1, len(keys) + 1)]
+    sources = {keys[:2] for keys in leaves if within(keys, ("sources",))}
+    return list(dict.fromkeys(sections + [(*keys, field.name) for keys in sources for field in fields(Source)]))
+
+
+def _named(keys: Keys, leaves: Leaves) -> str:
+    origins = (origin for other, (_, origin) in leaves.items() if within(other, keys) and origin != DEFAULT)
+    return f"{dotted(keys)} ({next(origins, DEFAULT)})"
+
+
+def _shown(keys: Keys, leaves: Leaves) -> str:
+    if keys not in leaves:
+        return "a mapping"
+    return HIDDEN if _is_secret(keys) else json.dumps(leaves[keys][0], default=str)

@@ -1,0 +1,196 @@
+"""What is to change: computed rows against the stored ones, table by table, staged below the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+
+from activity_aggregates import settings
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.jobs.computation import Aggregates, Counts, Enrolled
+from activity_aggregates.jobs.steps import Steps
+from activity_aggregates.metrics import groups, names, refusals, unsettled
+from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
+from activity_aggregates.metrics.enrolments import contexts_of_users
+from activity_aggregates.metrics.ownership import is_own
+from activity_aggregates.tables import changes
+from activity_aggregates.tables.row_scope import is_activity_row_open, is_group_row_open, is_learner_row_open
+from activity_aggregates.tables.scope import Scope
+from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS, Sources
+from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.stored import Stored
+from activity_aggregates.tables.targets import (
+    ACTIVITY_AGG,
+    ACTIVITY_USER_AGG,
+    GROUP_ACTIVITY_AGG,
+    GROUP_ACTIVITY_USER_AGG,
+    TargetTable,
+)
+
+CATALOG = "activity_catalog"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares and stages one run's rows; `counts` takes what is observed on the way."""
+
+    stored: Stored
+    scope: Scope
+    as_of_ms: int
+    scores_in_course: bool
+    directory: RunDirectory
+    counts: Counts
+    steps: Steps
+
+    def stage(
+        self,
+        table: TargetTable,
+        computed: DataFrame,
+        stored: DataFrame,
+        is_open: Column,
+        members: DataFrame | None = None,
+    ) -> DataFrame:
+        """Stage the changed rows of a table, and those of `members` (for the groups); returns what was staged.
+
+        `stored` carries `is_unsettled`: such a row is not retracted.
+        """
+        owns = is_own(table.name, self.scores_in_course)
+        rows = changes.compare(computed, stored, table.key, owns, self.as_of_ms, is_open, ~F.col("is_unsettled"))
+        is_member = F.lit(False)
+        if members is not None:
+            wanted = (
+                members.select("activity_type", "activity_id", "user_id")
+                .distinct()
+                .withColumn("of_member", F.lit(True))
+            )
+            rows = rows.join(wanted, ["activity_type", "activity_id", "user_id"], how="left")
+            is_member = F.coalesce("of_member", F.lit(False))
+        with self.steps(f"compare {table.name}") as step:
+            seen = Observation()
+            staged = rows.observe(seen, *changes.change_counts()).select(
+                *table.key, "to_set", "to_remove", "was",
+                F.when(is_member, F.col("agg_after")).alias("agg_after"), changes.is_changed().alias("is_changed"),
+            )  # fmt: skip
+            path = self.directory.changes(table.name)
+            staged.filter(F.col("is_changed") | F.col("agg_after").isNotNull()).write.parquet(path)
+            self.counts.update({f"{name}.{table.name}": count for name, count in seen.get.items()})
+            step.rows = self.counts[f"changed.{table.name}"]
+        return rows.sparkSession.read.parquet(path)
+
+    def stage_activities(self, enrolled: Enrolled, computed: Aggregates, members: DataFrame | None) -> DataFrame:
+        """Stage the rows of learners and activities and the catalog; returns the staged rows of learners."""
+        catalog = self.stored.catalog()
+        course_id = F.coalesce("course_id", "catalog_course_id")
+        learners = self._stored_activities(ACTIVITY_USER_AGG, enrolled, catalog)
+        mine = self._contexts_of_users(enrolled, learners)
+        rows = computed.learners.select(*ACTIVITY_USER_AGG.key, "course_id", "agg")
+        staged = self.stage(ACTIVITY_USER_AGG, rows, learners, is_learner_row_open(self.scope, course_id), members)
+        activities = self._stored_activities(ACTIVITY_AGG, enrolled, catalog)
+        self.stage(ACTIVITY_AGG, computed.activities, activities, is_activity_row_open(self.scope, course_id, mine))
+        self._stage_catalog(enrolled, computed, catalog, is_activity_row_open(self.scope, F.col("course_id"), mine))
+        return staged
+
+    def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
+        """Stage the rows of the groups, from the learners' rows as they will stand after the run."""
+        learners_after = learners.filter(F.size("agg_after") > 0).select(
+            *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
+        )
+        untouched = unsettled.unsettled_activities(enrolled.unsettled, self.stored.catalog())
+        activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
+        members = group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti")
+        rows = groups.member_rows(members, learners_after)
+        enrolled_members = groups.enrolled_members(members, enrolled.by_key, computed.catalog)
+        is_open = is_group_row_open(self.scope)
+        stored = self._stored_groups(GROUP_ACTIVITY_USER_AGG, group.members, untouched)
+        self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
+        stored = self._stored_groups(GROUP_ACTIVITY_AGG, group.activities, untouched)
+        self.stage(GROUP_ACTIVITY_AGG, groups.group_rows(activities, members, enrolled_members, rows), stored, is_open)
+
+    def check_retracted_share(self, tables: Sequence[TargetTable], limits: settings.Limits) -> None:
+        """Stop a run that would retract too much of a table: an emptied source must not empty the dashboards."""
+        for table in tables:
+            retracted, size = self.counts[f"retracted.{table.name}"], self.counts[f"stored.{table.name}"]
+            share = retracted / size if size else 0.0
+            if retracted >= limits.retracted_floor and share > limits.retracted_share:
+                raise CheckFailed(
+                    f"the run would retract {retracted} of {size} rows of {table.name}, more than limits.retracted_share "
+                    f"{limits.retracted_share:g} allows, so nothing was written: check that the sources are complete, "
+                    f"or allow it with --set limits.retracted_share={min(1.0, share + 0.005):.2f}"
+                )
+
+    def _stored_activities(self, table: TargetTable, enrolled: Enrolled, catalog: DataFrame) -> DataFrame:
+        served = self.stored.rows(table).filter(names.is_served_row())
+        rows = unsettled.with_unsettled(served, enrolled.unsettled, catalog)
+        owner = F.col("course_id").alias("catalog_course_id")
+        if not self.scope.activities:  # only a scope of activities asks for the course of a stored unit or quiz
+            return rows.withColumn("catalog_course_id", F.lit(None).cast("string"))
+        return rows.join(catalog.select(*ACTIVITY_IN_CONTEXT, owner), list(ACTIVITY_IN_CONTEXT), how="left")
+
+    def _stored_groups(self, table: TargetTable, present: DataFrame, untouched: DataFrame) -> DataFrame:
+        """Stored group rows; those of unsettled courses stay while the group lists the activity and the member is in it."""
+        key = list(table.key)
+        kept = present.join(untouched, ["activity_type", "activity_id"], how="left_semi")
+        stays = kept.select(*key).distinct().withColumn("is_kept", F.lit(True))
+        served = self.stored.rows(table).filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
+        joined = served.join(stays, key, how="left")
+        return joined.withColumn("is_unsettled", F.coalesce("is_kept", F.lit(False))).drop("is_kept")
+
+    def _contexts_of_users(self, enrolled: Enrolled, stored: DataFrame) -> list[str]:
+        """The contexts that the users of the scope are or were in: as many as the scope asks for."""
+        if not self.scope.users:
+            return []
+        users = sorted(self.scope.users)
+        were = stored.filter(F.col("user_id").isin(users)).select("context_id")
+        return [row[0] for row in contexts_of_users(enrolled.by_key, users).union(were).distinct().collect()]
+
+    def _stage_catalog(self, enrolled: Enrolled, computed: Aggregates, stored: DataFrame, is_open: Column) -> None:
+        """Stage (key…, course_id) of the catalog's changed rows; course_id is null where the row goes."""
+        key = list(ACTIVITY_IN_CONTEXT)
+        held = unsettled.with_unsettled(stored, enrolled.unsettled, stored).withColumnRenamed(
+            "course_id", "held_course_id"
+        )
+        wanted = computed.catalog.select(*key, F.col("course_id").alias("wanted_course_id"))
+        is_gone = F.col("wanted_course_id").isNull() & ~F.coalesce("is_unsettled", F.lit(False))
+        is_new = F.col("wanted_course_id").isNotNull() & ~F.col("wanted_course_id").eqNullSafe(F.col("held_course_id"))
+        rows = wanted.join(held, key, how="full").withColumn(
+            "course_id", F.coalesce("wanted_course_id", "held_course_id")
+        )
+        changed = rows.filter(is_open & (is_gone | is_new)).select(*key, F.col("wanted_course_id").alias("course_id"))
+        with self.steps(f"compare {CATALOG}") as step:
+            seen = Observation()
+            path = self.directory.changes(CATALOG)
+            changed.observe(seen, F.count(F.lit(1)).alias("changed")).write.parquet(path)
+            self.counts[f"changed.{CATALOG}"] = step.rows = seen.get["changed"]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The activities of active groups, and the members of each."""
+
+    activities: DataFrame
+    members: DataFrame
+    refused: dict[str, DataFrame]
+
+
+def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
+    """Groups and members, assessed and counted."""
+    with steps("read groups") as step:
+        listed = groups.assess_group_activities(sources.frame(GROUPS))
+        belonging = groups.assess_members(sources.frame(GROUP_MEMBERS))
+        of_groups, of_members = Observation(), Observation()
+        counted = refusals.refusal_counts(refusals.MISSING_KEY)
+        activities = groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted))).persist()
+        members = refusals.accepted(belonging.observe(of_members, *counted))
+        by_activity = groups.members_by_activity(activities, members).persist()
+        counts["computed.group_members"] = step.rows = by_activity.count()
+        for name, seen in (("groups", of_groups), ("group_members", of_members)):
+            counts[f"read.{name}"] = seen.get["read"]
+            counts[f"refused.{name}.{refusals.MISSING_KEY}"] = seen.get[refusals.MISSING_KEY]
+    refused = {
+        "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
+        "group_members": refusals.refused(belonging, "group_id", "user_id"),
+    }
+    return Groups(activities, by_activity, refused)

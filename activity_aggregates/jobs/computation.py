@@ -1,0 +1,144 @@
+"""The computation of a run: from the sources to the rows of learners and activities, each source read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Observation
+
+from activity_aggregates import settings
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.jobs.steps import Steps
+from activity_aggregates.metrics import catalog, courses, enrolments, learners, progress, quizzes, refusals
+from activity_aggregates.metrics.activities import activity_rows
+from activity_aggregates.tables.sources import ATTEMPTS, ENROLMENTS, HIERARCHIES, PROGRESS, Sources
+from activity_aggregates.tables.staging import RunDirectory
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The enrolments that count, the outlines of their courses, and what is refused of them."""
+
+    by_key: DataFrame
+    outlines: DataFrame
+    unsettled: DataFrame
+    refused: dict[str, DataFrame]
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """Computed rows: of learners and activities, and the catalog of the activities in each context."""
+
+    learners: DataFrame
+    activities: DataFrame
+    catalog: DataFrame
+    refused: dict[str, DataFrame]
+
+
+def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
+    """Enrolments and the hierarchies of the courses that they name, assessed and counted."""
+    with steps("read enrolments") as step:
+        raw = sources.frame(ENROLMENTS).persist()
+        hierarchies = sources.frame(HIERARCHIES).filter(~courses.is_draft())
+        enrolled_courses = raw.select("course_id").distinct()
+        outlines = courses.outlines(hierarchies.join(enrolled_courses, "course_id", how="left_semi")).persist()
+        assessed = enrolments.assess_enrolments(raw, outlines)
+        seen = Observation()
+        observed = assessed.observe(
+            seen, *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows()
+        )
+        by_key = enrolments.enrolments_by_key(refusals.accepted(observed)).persist()
+        counts["computed.enrolments"] = by_key.count()
+        found = dict(seen.get)
+        counts["counted.retired"] = found.pop("retired")
+        counts["read.enrolments"] = step.rows = found.pop("read")
+        counts.update({f"refused.{reason}": rows for reason, rows in found.items()})
+        unsettled = enrolments.unsettled_courses(assessed).persist()
+    refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
+    return Enrolled(by_key, outlines, unsettled, refused)
+
+
+def refused_rows(counts: Counts, source: str) -> int:
+    """How many rows of a source are refused; the reasons of enrolments are counted without their source's name."""
+    if source == "enrolments":
+        return sum(counts[f"refused.{reason}"] for reason in refusals.ENROLMENT_REASONS)
+    return sum(rows for name, rows in counts.items() if name.startswith(f"refused.{source}."))
+
+
+def check_refused_share(counts: Counts, limit: float) -> None:
+    """Stop a run of which too many enrolments are refused: its numbers would be of the rest only."""
+    refused, read = refused_rows(counts, "enrolments"), counts["read.enrolments"]
+    if read and refused / read > limit:
+        reasons = ", ".join(
+            f"{counts[f'refused.{reason}']} {reason}"
+            for reason in refusals.ENROLMENT_REASONS
+            if counts[f"refused.{reason}"]
+        )
+        raise CheckFailed(
+            f"{refused} of {read} enrolments are refused ({reasons}), more than limits.refused_share {limit:g} allows, "
+            f"so nothing was written: look into the quarantine, or allow it with --set limits.refused_share={refused / read:.2g}"
+        )
+
+
+def aggregate(
+    sources: Sources,
+    enrolled: Enrolled,
+    choices: settings.Metrics,
+    directory: RunDirectory,
+    counts: Counts,
+    steps: Steps,
+) -> Aggregates:
+    """The rows of all learners and activities, in one pass over attempts and one over progress."""
+    outlines = enrolled.outlines
+    with steps("read attempts") as step:
+        attempts = quizzes.assess_attempts(sources.frame(ATTEMPTS))
+        seen, matched = Observation(), Observation()
+        observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
+        best = quizzes.best_attempts(refusals.accepted(observed))
+        scores = (
+            quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts()).persist()
+        )
+        scores.count()
+        step.rows = _count(counts, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
+        placed = catalog.placements(enrolments.contexts(enrolled.by_key), courses.course_activities(outlines), scores)
+        owners = catalog.catalog(placed).persist()
+        counts["counted.shared_context"] = owners.filter(catalog.is_shared()).count()
+    with steps("read progress") as step:
+        contents = progress.assess_progress(sources.frame(PROGRESS))
+        seen, matched = Observation(), Observation()
+        observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
+        words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(outlines))
+        placed_progress = progress.with_progress(enrolled.by_key, words).observe(
+            matched, *progress.matched_progress_counts()
+        )
+        by_collection = progress.progress_by_collection(placed_progress, courses.collection_masks(outlines))
+        course_scores = quizzes.scores_by_enrolment(scores) if choices.scores_in_course else None
+        rows = learners.learner_rows(
+            catalog.owned(by_collection, owners),
+            catalog.owned(scores, owners),
+            course_scores,
+            choices.completion == "sticky",
+        )
+        rows.write.parquet(directory.work("learners"))
+        step.rows = _count(counts, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
+    learner_rows = rows.sparkSession.read.parquet(directory.work("learners"))
+    refused = {
+        "progress": refusals.refused(contents, "user_id", "course_id", "batch_id", "content_id"),
+        "attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY),
+    }
+    return Aggregates(learner_rows, activity_rows(owners, learner_rows), owners, refused)
+
+
+def _count(
+    counts: Counts, source: str, reasons: tuple[str, ...], seen: Observation, matched: Observation, orphans: str
+) -> int:
+    """Take over what was observed; what was accepted and belongs to no enrolment row are the orphans."""
+    found, placed = seen.get, dict(matched.get)
+    counts[f"read.{source}"] = read = found["read"]
+    refused = {f"refused.{source}.{reason}": found[reason] for reason in reasons}
+    counts.update(refused)
+    counts[f"counted.{orphans}"] = read - sum(refused.values()) - placed.pop("matched")
+    counts.update({f"counted.{name}": rows for name, rows in placed.items()})
+    return int(read)

@@ -1,0 +1,44 @@
+"""What a dry run shows: how many rows would change in each table, and examples of what would change in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.targets import AGGREGATE_TABLES, TargetTable
+
+_EXAMPLES = 5
+
+
+def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapping[str, int]) -> None:
+    """Print each table's counts, and its first changed rows in the order of their keys."""
+    print("dry run: nothing was written")
+    for table in AGGREGATE_TABLES:
+        changed = counts.get(f"changed.{table.name}")
+        if changed is None:
+            continue
+        print(f"{table.name}: {changed} rows would change, {counts[f'retracted.{table.name}']} of them retracted")
+        for row in _examples(spark, directory, table):
+            print(f"  {describe(row, table.key)}")
+        if changed > _EXAMPLES:
+            print(f"  … and {changed - _EXAMPLES} more")
+
+
+def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> list[Row]:
+    staged = spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
+    return staged.orderBy(*table.key).limit(_EXAMPLES).collect()
+
+
+def describe(row: Row, key: Sequence[str]) -> str:
+    """One changed row: its key, then each metric with the value it has and the one it would get."""
+    was: dict[str, float] = row["was"]
+    changes = [f"{name} {_shown(was.get(name))} -> {_shown(value)}" for name, value in sorted(row["to_set"].items())]
+    changes += [f"{name} {_shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
+    return f"{' '.join(row[column] for column in key)}: {', '.join(changes)}"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"

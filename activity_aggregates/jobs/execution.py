@@ -1,0 +1,95 @@
+"""A run under way: its record in the ledger, its lease, and what becomes of it however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cassandra.cluster import Session
+
+from activity_aggregates import settings
+from activity_aggregates.errors import CheckFailed, JobError
+from activity_aggregates.jobs.steps import Steps
+from activity_aggregates.tables.cassandra import Connection, translated
+from activity_aggregates.tables.instants import choose_as_of, store_clock
+from activity_aggregates.tables.lease import Lease
+from activity_aggregates.tables.ledger import Ledger, RunRecord
+
+
+def now_in_ms() -> datetime:
+    """The clock, in the milliseconds that Cassandra keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+@dataclass
+class Execution:
+    """One run that holds its lease; `counts` fills up on the way and goes into the record with every `save`."""
+
+    settings: settings.Settings
+    connection: Connection
+    session: Session
+    ledger: Ledger
+    lease: Lease
+    steps: Steps
+    record: RunRecord
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def save(self, **changes: Any) -> None:
+        """Write the record, with `changes` to its fields, the counts and the phases so far."""
+        self.record = replace(self.record, counts=dict(self.counts), phases=dict(self.steps.seconds), **changes)
+        self.ledger.save(self.record)
+
+    def end(self, status: str, message: str = "") -> None:
+        """Write the record of a run that has ended."""
+        self.save(status=status, message=message, finished_at=now_in_ms())
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Whatever ends the block too early becomes the record's status; the error itself goes on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._end_early("interrupted", "interrupted")
+            if self.record.staged:
+                self.steps.say(f"run {self.record.run_id} can be finished with --resume last")
+            raise
+        except CheckFailed as error:
+            self._end_early("stopped", str(error))
+            raise
+        except JobError as error:
+            self._end_early("failed", str(error))
+            raise
+        except Exception as error:
+            self._end_early("failed", f"{type(error).__name__}: {error}"[:2000])
+            raise
+
+    def _end_early(self, status: str, message: str) -> None:
+        try:
+            with translated():
+                self.end(status, message)
+        except JobError as error:  # the store is gone: the record stays as it was, and a later run marks it as lost
+            logging.getLogger(__name__).warning("the ledger could not be told that the run was %s: %s", status, error)
+
+    def choose_as_of(self, given: datetime | None) -> None:
+        """Take the snapshot time and the place in its order, and begin the record."""
+        limits = self.settings.limits
+        clock = store_clock(self.session)
+        as_of = choose_as_of(given, now_in_ms(), self.ledger.last_as_of(), clock, limits.clock_skew)
+        self.record = replace(self.record, as_of=as_of, sequence=self.ledger.runs_as_of(as_of))
+        self.save()
+
+    def is_superseded(self) -> bool:
+        """Whether a run with a later as_of has succeeded over an intersecting scope; then this one writes nothing."""
+        newer = self.ledger.superseding(self.record.as_of, self.record.scope)
+        if newer is None:
+            return False
+        self.counts["written"] = 0
+        message = f"superseded by run {newer.run_id} with as_of {newer.as_of.isoformat()}: nothing was written"
+        self.end("superseded", message)
+        print(message)
+        return True

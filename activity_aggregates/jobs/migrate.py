@@ -1,0 +1,33 @@
+"""`migrate`: brings the schema of the target keyspace to what this version of the software needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.tables import migrations
+from activity_aggregates.tables.cassandra import connection, open_session
+
+
+def migrate(configuration: Configuration, environ: Mapping[str, str], check: bool) -> int:
+    """Applies what is pending, one line per migration; with `check` only says it, and fails if anything is."""
+    target = configuration.settings.target
+    with open_session(connection(configuration.settings.cassandra, environ)) as session:
+        done = migrations.applied(session, target)
+        known = migrations.migrations()
+        open_ones = [migration for migration in known if not migrations.is_applied(migration, done, target)]
+        if open_ones and not check:
+            migrations.prepare(session, target)
+        for migration in known:
+            if migration not in open_ones:
+                print(f"{migration.name}: applied at {done[migration.number].applied_at:%Y-%m-%dT%H:%M:%SZ}")
+            elif check:
+                print(f"{migration.name}: pending")
+            else:
+                migrations.apply(session, migration, target)
+                print(f"{migration.name}: applied now")
+    if check and open_ones:
+        names = ", ".join(migration.name for migration in open_ones)
+        raise CheckFailed(f"{target.keyspace} is behind by {names}: run `activity-aggregates migrate`")
+    return 0

@@ -1,0 +1,182 @@
+"""`run`: compute the aggregates, compare them with what is stored, stage the difference and apply it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import DataFrame, SparkSession
+
+from activity_aggregates import __version__, settings
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import BadRequest, CheckFailed
+from activity_aggregates.jobs.applying import apply_staged
+from activity_aggregates.jobs.comparison import Comparison, read_groups
+from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments, refused_rows
+from activity_aggregates.jobs.differences import print_differences
+from activity_aggregates.jobs.execution import Execution, now_in_ms
+from activity_aggregates.jobs.session import open_spark
+from activity_aggregates.jobs.steps import Steps
+from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.lease import HeldBy, held
+from activity_aggregates.tables.ledger import Ledger, RunRecord, new_run_id
+from activity_aggregates.tables.migrations import pending
+from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
+from activity_aggregates.tables.scope import Scope
+from activity_aggregates.tables.sources import Sources
+from activity_aggregates.tables.staging import RunDirectory, Staging, check_reachable
+from activity_aggregates.tables.stored import Stored
+from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
+
+LAST = "last"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds."""
+
+    scope: Scope
+    as_of: datetime | None = None
+    dry_run: bool = False
+    resume: str | None = None
+    wait: float = 0.0
+
+
+def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
+    """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded."""
+    chosen = configuration.settings
+    target = chosen.target
+    link = connection(chosen.cassandra, environ)
+    with open_session(link) as session:
+        if missing := pending(session, chosen):
+            raise CheckFailed(f"{target.keyspace} lacks {', '.join(missing)}: run `activity-aggregates migrate`")
+        ledger = Ledger(session, target.keyspace, target.tables["aggregate_runs"])
+        record = _resumable(ledger, request.resume) if request.resume else _new_record(configuration, request)
+        if record is None:
+            print("nothing to resume: no run has stopped while it applied its changes")
+            return 0
+        with held(
+            session, target.keyspace, target.tables["aggregate_leases"], record.run_id, record.scope,
+            has_groups=_has_groups(chosen.sources), ttl=chosen.lease.ttl, wait=request.wait,
+        ) as lease:  # fmt: skip
+            if isinstance(lease, HeldBy):
+                print(
+                    f"run {lease.run_id} ({lease.scope.describe()}) is under way, so this one did nothing: "
+                    "try again later, or wait for it with --wait SECONDS"
+                )
+                return 0
+            execution = Execution(chosen, link, session, ledger, lease, Steps(chosen.log.format), record)
+            with execution.recorded():
+                return _resume(execution) if request.resume else _run(execution, request)
+
+
+def _run(execution: Execution, request: RunRequest) -> int:
+    execution.choose_as_of(request.as_of)
+    if execution.is_superseded():
+        return 0
+    spark, staging = _start_spark(execution)
+    directory = staging.create(execution.record.run_id)
+    execution.save(staging_dir=directory.path)
+    _stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
+    if request.dry_run:
+        print_differences(spark, directory, execution.counts)
+        execution.end("dry_run")
+        return 0
+    execution.save(status="applying", staged=True)
+    return apply_staged(execution, spark, staging, directory)
+
+
+def _resume(execution: Execution) -> int:
+    record = execution.record
+    if execution.is_superseded():
+        return 0
+    spark, staging = _start_spark(execution)
+    if not staging.exists(record.staging_dir):
+        raise BadRequest(
+            f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
+        )
+    execution.counts.update(record.counts)
+    execution.save(status="applying", finished_at=None, message="")
+    return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
+
+
+def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+    chosen = execution.settings
+    with execution.steps("start Spark"):
+        spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
+    execution.steps.spark = spark
+    check_reachable(chosen.staging.dir, chosen.staging.shared, spark.sparkContext.master)
+    return spark, Staging(spark, chosen.staging.dir)
+
+
+def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
+    """Compute, compare and stage everything; raises CheckFailed where a limit is passed, before anything is written."""
+    chosen, counts, steps = execution.settings, execution.counts, execution.steps
+    options = spark_options(execution.connection)
+    sources = Sources(spark, chosen.sources, options)
+    enrolled = read_enrolments(sources, counts, steps)
+    _quarantine(execution, enrolled.refused, keeps_quarantine)
+    check_refused_share(counts, chosen.limits.refused_share)
+    execution.lease.check()
+    computed = aggregate(sources, enrolled, chosen.metrics, directory, counts, steps)
+    _quarantine(execution, computed.refused, keeps_quarantine)
+    execution.lease.check()
+    comparison = Comparison(
+        Stored(spark, chosen.target, options), execution.record.scope, _milliseconds(execution.record.as_of),
+        chosen.metrics.scores_in_course, directory, counts, steps,
+    )  # fmt: skip
+    tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
+    if _has_groups(chosen.sources):
+        tables = list(AGGREGATE_TABLES)
+        group = read_groups(sources, counts, steps)
+        _quarantine(execution, group.refused, keeps_quarantine)
+        learners = comparison.stage_activities(enrolled, computed, group.members)
+        comparison.stage_groups(enrolled, computed, group, learners)
+    else:
+        steps.say("no group part: sources.groups and sources.group_members are not configured")
+        comparison.stage_activities(enrolled, computed, members=None)
+    comparison.check_retracted_share(tables, chosen.limits)
+    spark.catalog.clearCache()
+
+
+def _quarantine(execution: Execution, refused: Mapping[str, DataFrame], keeps: bool) -> None:
+    """Keep the refused rows of each source that has any; such a source is read once more for it."""
+    chosen, record = execution.settings, execution.record
+    for source, rows in refused.items():
+        if keeps and refused_rows(execution.counts, source):
+            with execution.steps("keep refused rows"):
+                kept = quarantine_rows(rows, record.run_id, source)
+                options = spark_options(execution.connection)
+                save_quarantine(kept, chosen.target, options, chosen.staging.quarantine_days)
+
+
+def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
+    """The record of a run that starts now; its as_of is chosen when it holds the lease."""
+    started_at = now_in_ms()
+    return RunRecord(
+        run_id=new_run_id(started_at), command="run", status="running", staged=False, as_of=started_at, sequence=0,
+        scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
+        settings_digest=configuration.digest, code_version=__version__, message="",
+    )  # fmt: skip
+
+
+def _resumable(ledger: Ledger, run_id: str) -> RunRecord | None:
+    """The run to resume: the newest that stopped while applying, or the named one if it did."""
+    unfinished = ledger.unfinished()
+    if run_id == LAST:
+        return unfinished[0] if unfinished else None
+    if (record := next((run for run in unfinished if run.run_id == run_id), None)) is not None:
+        return record
+    known = ledger.get(run_id)
+    if known is None:
+        raise BadRequest(f"--resume {run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+    raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")
+
+
+def _has_groups(sources: settings.Sources) -> bool:
+    return sources.groups is not None and sources.group_members is not None
+
+
+def _milliseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)

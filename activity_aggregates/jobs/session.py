@@ -1,0 +1,102 @@
+"""The Spark session of a command: its own on one machine, or the one that spark-submit brings."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from activity_aggregates import settings
+from activity_aggregates.errors import BadRequest, Unreachable
+
+CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
+_SUPPORTED = "Spark 3.5 with Scala 2.12"
+_CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
+_CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
+
+# What the metrics rely on, whoever starts Spark.
+_REQUIRED = {"spark.sql.session.timeZone": "UTC"}
+# What a cluster's own settings may overrule.
+_PREFERRED = {
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.autoBroadcastJoinThreshold": "64m",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "128",  # rows of hierarchies are megabytes
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def open_spark(spark: settings.Spark, name: str) -> SparkSession:
+    """The session, with the connector that the sources and targets need checked.
+
+    Under spark-submit its flags win and `spark` in the settings only fills gaps; otherwise `spark` says all. Raises
+    Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit.
+    """
+    try:
+        session = SparkSession.builder.config(conf=_conf(spark, name)).getOrCreate()
+    except (PySparkRuntimeError, FileNotFoundError) as error:
+        raise Unreachable(
+            "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17 and that "
+            f"{_connector_origin(spark)} can be had"
+        ) from error
+    for key, value in _REQUIRED.items():
+        session.conf.set(key, value)
+    _check_versions(session)
+    return session
+
+
+def _conf(spark: settings.Spark, name: str) -> SparkConf:
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if is_submitted:
+        SparkContext._ensure_initialized()  # type: ignore[attr-defined]  # so that SparkConf sees spark-submit's flags
+    conf = SparkConf()
+    conf.setIfMissing("spark.app.name", name)
+    for key, value in {**{key: _text(value) for key, value in spark.conf.items()}, **_PREFERRED}.items():
+        conf.setIfMissing(key, value)
+    if is_submitted:
+        return conf
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    conf.setIfMissing("spark.master", spark.master)
+    conf.setIfMissing("spark.driver.memory", spark.driver_memory)
+    if spark.master.startswith("local"):
+        conf.setIfMissing("spark.driver.host", "127.0.0.1")
+    key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
+    conf.setIfMissing(key, ",".join(jars))
+    conf.setIfMissing("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_log_configuration()}")
+    return conf
+
+
+def _log_configuration() -> str:
+    return Path(str(files("activity_aggregates") / "conf" / "log4j2.properties")).as_uri()
+
+
+def _text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _connector_origin(spark: settings.Spark) -> str:
+    return ", ".join(spark.jars or spark.packages)
+
+
+def _check_versions(session: SparkSession) -> None:
+    jvm: Any = session._jvm
+    scala = ".".join(jvm.scala.util.Properties.versionNumberString().split(".")[:2])
+    if not session.version.startswith("3.5.") or scala != "2.12":
+        raise BadRequest(f"this is Spark {session.version} with Scala {scala}: run on {_SUPPORTED} with {CONNECTOR}")
+    try:
+        location = jvm.org.apache.spark.util.Utils.classForName(_CONNECTOR_CLASS, True, False)
+    except Py4JJavaError as error:
+        raise BadRequest(f"Spark has no Cassandra connector: start with --packages {CONNECTOR}") from error
+    jar = _CONNECTOR_JAR.search(location.getProtectionDomain().getCodeSource().getLocation().toString())
+    if jar and (jar["scala"] != scala or jar["version"] != "3.5"):
+        raise BadRequest(
+            f"the Cassandra connector {jar['version']} for Scala {jar['scala']} does not fit Spark {session.version} "
+            f"with Scala {scala}: start with --packages {CONNECTOR}"
+        )

@@ -1,0 +1,141 @@
+"""The layers that settings come from: conf/default.yaml < a conf file < environment variables < flags.
+
+A layer is a set of leaves: paths of keys, each with its value and its origin. A later layer hides what an earlier one
+says at the same path, so mappings merge and everything else is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from activity_aggregates.errors import BadRequest
+
+ENVIRONMENT_PREFIX = "ACTIVITY_AGGREGATES__"
+CONTACT_POINTS_VARIABLE = "CASSANDRA_CONTACT_POINTS"
+PORT_VARIABLE = "CASSANDRA_PORT"
+DEFAULT = "default"
+
+# The mappings whose keys are Spark's and contain dots.
+_SPARK_KEYS = re.compile(r"(spark\.conf|sources\.\w+\.options)\.(.+)")
+
+Keys = tuple[str, ...]
+Leaves = dict[Keys, tuple[Any, str]]
+
+
+def layered(conf: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Leaves:
+    """All layers in one, unchecked; `flags` maps dotted keys to values."""
+    leaves = default_layer()
+    for layer in (_file_layer(conf) if conf else {}, _environment_layer(environ), _flag_layer(flags)):
+        leaves = _merged(_without_restated(leaves, layer), layer)
+    return leaves
+
+
+def leaves_of(tree: Any, section: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Every path of a tree with its value; an empty mapping is a value.
+
+    >>> list(leaves_of({"limits": {"clock_skew": 5}, "log": {}}))
+    [(('limits', 'clock_skew'), 5), (('log',), {})]
+    """
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from leaves_of(value, (*section, str(key)))
+    else:
+        yield section, tree
+
+
+def parsed(text: str, origin: str) -> Any:
+    """A YAML value; its origin is named where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark else ""
+        raise BadRequest(f"{origin} is not YAML{place}: {getattr(error, 'problem', error)}") from error
+
+
+def dotted(keys: Keys) -> str:
+    """A path as it is written in flags and messages."""
+    return ".".join(keys)
+
+
+def within(keys: Keys, section: Keys) -> bool:
+    """Whether a path is a section or lies below it."""
+    return keys[: len(section)] == section
+
+
+def default_layer() -> Leaves:
+    """The defaults, which name every setting."""
+    text = (files("activity_aggregates") / "conf" / "default.yaml").read_text("utf-8")
+    return _layer(parsed(text, "default.yaml"), DEFAULT)
+
+
+def _file_layer(conf: Path) -> Leaves:
+    try:
+        text = conf.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadRequest(f"--conf {conf} cannot be read ({reason}): name a YAML file") from error
+    tree = parsed(text, str(conf)) or {}
+    if not isinstance(tree, dict):
+        raise BadRequest(f"--conf {conf} is not a mapping of settings: write section: {{key: value}}")
+    return _layer(tree, str(conf))
+
+
+def _environment_layer(environ: Mapping[str, str]) -> Leaves:
+    """The variables that name a setting; an empty one says nothing, and a long form wins over a short one."""
+    layer: Leaves = {}
+    if hosts := environ.get(CONTACT_POINTS_VARIABLE):
+        layer["cassandra", "contact_points"] = ([host.strip() for host in hosts.split(",")], CONTACT_POINTS_VARIABLE)
+    if port := environ.get(PORT_VARIABLE):
+        layer["cassandra", "port"] = (parsed(port, PORT_VARIABLE), PORT_VARIABLE)
+    for variable, text in sorted(environ.items()):
+        if variable.upper().startswith(ENVIRONMENT_PREFIX) and text:
+            keys = tuple(variable[len(ENVIRONMENT_PREFIX) :].lower().split("__"))
+            layer = _merged(layer, _layer(parsed(text, variable), variable, keys))
+    return layer
+
+
+def _flag_layer(flags: Mapping[str, Any]) -> Leaves:
+    layer: Leaves = {}
+    for key, value in flags.items():
+        layer = _merged(layer, _layer(value, f"--set {key}", _keys(key)))
+    return layer
+
+
+def _keys(key: str) -> Keys:
+    """The path of a dotted key; what follows `spark.conf` and a source's `options` is one key of Spark's.
+
+    >>> _keys("limits.clock_skew"), _keys("spark.conf.spark.ui.enabled")
+    (('limits', 'clock_skew'), ('spark', 'conf', 'spark.ui.enabled'))
+    """
+    if of_spark := _SPARK_KEYS.fullmatch(key):
+        return (*of_spark[1].split("."), of_spark[2])
+    return tuple(key.split("."))
+
+
+def _layer(tree: Any, origin: str, section: Keys = ()) -> Leaves:
+    return {keys: (value, origin) for keys, value in leaves_of(tree, section)}
+
+
+def _merged(below: Leaves, above: Leaves) -> Leaves:
+    """Both layers, without what the upper one says anew; to merge an empty mapping changes nothing."""
+    said = {keys: leaf for keys, leaf in above.items() if leaf[0] != {} or not any(within(k, keys) for k in below)}
+    hidden = {keys for keys in below for other in said if within(keys, other) or within(other, keys)}
+    return {keys: leaf for keys, leaf in below.items() if keys not in hidden} | said
+
+
+def _without_restated(below: Leaves, above: Leaves) -> Leaves:
+    """The lower layer without what is said as a whole: a replication, the place of a source whose format changes."""
+    restated: set[Keys] = set()
+    for keys, (value, _) in above.items():
+        if within(keys, ("target", "replication")):
+            restated.add(keys[:2])
+        if within(keys, ("sources",)) and keys[2:] == ("format",) and below.get(keys, (value,))[0] != value:
+            restated |= {(*keys[:2], field) for field in ("keyspace", "table", "path", "options")}
+    return {keys: leaf for keys, leaf in below.items() if not any(within(keys, whole) for whole in restated)}

@@ -1,0 +1,137 @@
+"""`activity-aggregates <command>`: reads the arguments, loads the settings once, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from activity_aggregates import __version__, configuration
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import BadRequest, JobError
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are of the one family."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadRequest(f"{message}: see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0 done, 1 checks failed, 2 bad request, 3 unreachable, 130 interrupted."""
+    try:
+        arguments = _parser().parse_args(argv)
+        with_terminate_as_interrupt()
+        settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
+        return int(arguments.call(settings, arguments))
+    except JobError as error:
+        print(f"activity-aggregates: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("activity-aggregates: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def cli() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def with_terminate_as_interrupt() -> None:
+    """Let a scheduler's SIGTERM end a command in the same orderly way as Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="activity-aggregates", description="Completion numbers of a learning platform.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Parser)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--conf", type=Path, metavar="FILE", help="a YAML file with settings that differ from the defaults"
+    )
+    common.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as section.key=value"
+    )
+    _add_run(commands, common)
+    migrate = commands.add_parser("migrate", parents=[common], help="create or update the tables")
+    migrate.add_argument("--check", action="store_true", help="change nothing, exit 1 where something is pending")
+    migrate.set_defaults(call=_migrate)
+    runs = commands.add_parser("runs", parents=[common], help="the ledger of runs")
+    runs.add_argument("run", nargs="?", metavar="RUN", help="show this run in full")
+    runs.add_argument("--limit", type=int, default=20, metavar="N", help="how many of the newest (20)")
+    runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.set_defaults(call=_runs)
+    config = commands.add_parser("config", help="the settings")
+    shows = config.add_subparsers(dest="action", required=True, metavar="action", parser_class=_Parser)
+    show = shows.add_parser("show", parents=[common], help="resolved settings and where each comes from")
+    show.set_defaults(call=_show)
+    return parser
+
+
+def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
+    run = commands.add_parser("run", parents=[common], help="compute the aggregates and write what changed")
+    scope = run.add_argument_group("scope (each may be repeated; counts are always of all learners)")
+    scope.add_argument("--activity", action="append", default=[], metavar="TYPE:ID", help="a Course with all below it, or a CourseUnit or Quiz")  # fmt: skip
+    scope.add_argument("--context", action="append", default=[], metavar="cb:BATCH", help="a course batch")
+    scope.add_argument("--group", action="append", default=[], metavar="ID", help="only the rows of this group")
+    scope.add_argument("--user", action="append", default=[], metavar="ID", help="a learner")
+    scope.add_argument("--users-file", type=Path, metavar="FILE", help="learners, one id per line")
+    run.add_argument(
+        "--as-of", metavar="INSTANT", help="the snapshot time, ISO-8601 with an offset or YYYY-MM-DD (now)"
+    )
+    run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
+    run.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for a run that is under way"
+    )
+    run.set_defaults(call=_run)
+
+
+# The commands are imported when they are called: reading the ledger does not wait for Spark to be imported.
+
+
+def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.run import RunRequest, run
+
+    request = RunRequest.of(
+        activities=arguments.activity, contexts=arguments.context, groups=arguments.group, users=arguments.user,
+        users_file=arguments.users_file, as_of=arguments.as_of, dry_run=arguments.dry_run, resume=arguments.resume,
+        wait=arguments.wait, now=datetime.now(UTC),
+    )  # fmt: skip
+    return run(settings, os.environ, request)
+
+
+def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.migrate import migrate
+
+    return migrate(settings, os.environ, arguments.check)
+
+
+def _runs(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.runs import show_runs
+
+    return show_runs(settings, os.environ, arguments.run, arguments.limit, arguments.json, datetime.now(UTC))
+
+
+def _show(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.config import show
+
+    return show(settings, os.environ)
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,266 @@
+"""The Cassandra cluster: what is needed to reach it, a session of the Python driver, options of Spark's connector.
+
+Spark's Python workers import this module to write, so it imports neither Spark nor the settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    OperationTimedOut,
+    ProtocolVersion,
+    RequestExecutionException,
+    Unauthorized,
+    UnresolvableContactPoints,
+    protocol,
+)
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.connection import ConnectionException
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+
+from activity_aggregates.errors import BadRequest, Unreachable
+
+if TYPE_CHECKING:
+    from activity_aggregates import settings
+
+SCHEMA_AGREEMENT_SECONDS = 30
+
+# Suites of TLS 1.3 and 1.2 with forward secrecy. The connector's own default are two RSA suites without it, which
+# newer servers and JVMs refuse.
+_CIPHER_SUITES = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+)
+# Some errors of the server reach the caller as the driver's own messages, say an overloaded node.
+_LOST = (
+    NoHostAvailable,
+    OperationTimedOut,
+    RequestExecutionException,
+    ConnectionException,
+    protocol.RequestExecutionException,
+    protocol.ServerError,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """The files of a TLS connection: PEM for Python, stores for the JVM."""
+
+    ca_file: str | None
+    cert_file: str | None
+    key_file: str | None
+    check_hostname: bool
+    truststore_file: str | None
+    truststore_password: str | None = field(repr=False)
+    keystore_file: str | None
+    keystore_password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """All that a session needs, secrets included; it travels to Spark's Python workers, never into a Spark setting."""
+
+    contact_points: tuple[str, ...]
+    port: int
+    local_datacenter: str
+    consistency: str
+    username: str | None
+    password: str | None = field(repr=False)
+    connect_timeout: float
+    request_timeout: float
+    tls: Tls | None
+
+    @property
+    def address(self) -> str:
+        """Hosts and port, as messages name them."""
+        return f"{', '.join(self.contact_points)} port {self.port}"
+
+
+def connection(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> Connection:
+    """The connection with its secrets, which are read here and nowhere else."""
+    return Connection(
+        contact_points=tuple(cassandra.contact_points),
+        port=cassandra.port,
+        local_datacenter=cassandra.local_datacenter,
+        consistency=cassandra.consistency,
+        username=cassandra.username,
+        password=_password(cassandra, environ) if cassandra.username else None,
+        connect_timeout=cassandra.connect_timeout,
+        request_timeout=cassandra.request_timeout,
+        tls=_tls(cassandra.tls, environ) if cassandra.tls.enabled else None,
+    )
+
+
+def _password(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> str:
+    if cassandra.password_file:
+        try:
+            password = Path(cassandra.password_file).read_text("utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise BadRequest(
+                f"the password of {cassandra.username} cannot be read from {cassandra.password_file} "
+                f"({error.strerror}): correct cassandra.password_file"
+            ) from error
+    else:
+        password = environ.get(cassandra.password_env, "")
+    if not password:
+        raise BadRequest(
+            f"cassandra.username is {cassandra.username} and there is no password: "
+            f"set the variable {cassandra.password_env} or name a file in cassandra.password_file"
+        )
+    return password
+
+
+def _tls(tls: settings.Tls, environ: Mapping[str, str]) -> Tls:
+    if bool(tls.cert_file) != bool(tls.key_file):
+        raise BadRequest("cassandra.tls.cert_file and cassandra.tls.key_file belong together: set both or none")
+    return Tls(
+        ca_file=tls.ca_file,
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        check_hostname=tls.check_hostname,
+        truststore_file=tls.truststore_file,
+        truststore_password=environ.get(tls.truststore_password_env),
+        keystore_file=tls.keystore_file,
+        keystore_password=environ.get(tls.keystore_password_env),
+    )
+
+
+@contextmanager
+def open_session(connection: Connection) -> Iterator[Session]:
+    """A session without a keyspace; what the driver reports inside the block as lost becomes Unreachable."""
+    # What goes wrong is raised and said once; the driver would also log every attempt with a traceback.
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+    cluster = _cluster(connection)
+    try:
+        session = _connected(cluster, connection)
+        with translated():
+            yield session
+    finally:
+        cluster.shutdown()
+
+
+def _cluster(connection: Connection) -> Cluster:
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(connection.local_datacenter)),
+        consistency_level=ConsistencyLevel.name_to_value[connection.consistency],
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=connection.request_timeout,
+    )
+    try:
+        return Cluster(
+            connection.contact_points,
+            port=connection.port,
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            auth_provider=PlainTextAuthProvider(connection.username, connection.password)
+            if connection.username
+            else None,
+            ssl_context=_ssl_context(connection.tls) if connection.tls else None,
+            connect_timeout=connection.connect_timeout,
+            control_connection_timeout=connection.connect_timeout,
+            max_schema_agreement_wait=SCHEMA_AGREEMENT_SECONDS,
+            protocol_version=ProtocolVersion.V4,  # every Cassandra from 2.2 on speaks it; negotiating costs connections
+        )
+    except UnresolvableContactPoints as error:
+        hosts = ", ".join(connection.contact_points)
+        raise Unreachable(f"{hosts} is not the name of a host: check cassandra.contact_points") from error
+
+
+def _ssl_context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(filter(None, (tls.ca_file, tls.cert_file, tls.key_file)))
+        raise BadRequest(
+            f"cassandra.tls: {error.strerror or error} in one of {files}: name readable PEM files"
+        ) from error
+    context.check_hostname = tls.check_hostname
+    return context
+
+
+def _connected(cluster: Cluster, connection: Connection) -> Session:
+    try:
+        return cluster.connect()
+    except (NoHostAvailable, AuthenticationFailed, OperationTimedOut) as error:
+        raise Unreachable(_why_unreachable(error, cluster, connection)) from error
+
+
+def _why_unreachable(error: Exception, cluster: Cluster, connection: Connection) -> str:
+    # Per host where a connection failed; without them when every host is of another datacenter.
+    errors = getattr(error, "errors", None)
+    causes = list(errors.values()) if errors and isinstance(errors, dict) else [error]
+    cause = next((cause for cause in causes if isinstance(cause, AuthenticationFailed)), causes[0])
+    if isinstance(cause, AuthenticationFailed) and connection.username:
+        return f"Cassandra at {connection.address} refuses the user {connection.username}: check name and password"
+    if isinstance(cause, AuthenticationFailed):
+        return f"Cassandra at {connection.address} asks for a user: set cassandra.username"
+    datacenters = sorted({host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter})
+    if datacenters and connection.local_datacenter not in datacenters:
+        return (
+            f"Cassandra at {connection.address} has no datacenter {connection.local_datacenter}: "
+            f"set cassandra.local_datacenter to {' or '.join(datacenters)}"
+        )
+    return (
+        f"Cassandra at {connection.address} cannot be reached ({cause}): check that it is up and that "
+        f"cassandra.contact_points, cassandra.port and cassandra.tls are right"
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns what the driver reports as lost, timed out, overloaded or forbidden into Unreachable."""
+    try:
+        yield
+    except Unauthorized as error:
+        raise Unreachable(f"Cassandra refuses the request ({error}): grant the user this permission") from error
+    except _LOST as error:
+        raise Unreachable(
+            f"Cassandra was lost or did not answer in time ({type(error).__name__}: {error}): "
+            "check the cluster and run the command again"
+        ) from error
+
+
+def spark_options(connection: Connection) -> dict[str, str]:
+    """Options for one read of Spark's connector: SparkConf is no place for them, its values stand in process lists.
+
+    The connector never checks host names, whatever `check_hostname` says.
+    """
+    options = {
+        "spark.cassandra.connection.host": ",".join(connection.contact_points),
+        "spark.cassandra.connection.port": str(connection.port),
+        "spark.cassandra.connection.localDC": connection.local_datacenter,
+        "spark.cassandra.connection.timeoutMS": str(round(connection.connect_timeout * 1000)),
+        "spark.cassandra.input.consistency.level": connection.consistency,
+        "spark.cassandra.auth.username": connection.username,
+        "spark.cassandra.auth.password": connection.password,
+        **(_spark_tls(connection.tls) if connection.tls else {}),
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _spark_tls(tls: Tls) -> dict[str, str | None]:
+    ssl = "spark.cassandra.connection.ssl"
+    return {
+        f"{ssl}.enabled": "true",
+        f"{ssl}.enabledAlgorithms": ",".join(_CIPHER_SUITES),
+        f"{ssl}.trustStore.path": tls.truststore_file,
+        f"{ssl}.trustStore.password": tls.truststore_password,
+        f"{ssl}.clientAuth.enabled": str(tls.keystore_file is not None).lower(),
+        f"{ssl}.keyStore.path": tls.keystore_file,
+        f"{ssl}.keyStore.password": tls.keystore_password,
+    }
