@@ -27,7 +27,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code: 0 done, 1 checks failed, 2 bad request, 3 unreachable, 130 interrupted."""
+    """Run one command and return its exit code.
+
+    0 done, 1 checks failed, 2 bad arguments or configuration, 3 a store unreachable or lost, 130 interrupted.
+    """
     try:
         arguments = _parser().parse_args(argv)
         with_terminate_as_interrupt()
@@ -59,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="activity-aggregates", description="Completion numbers of a learning platform.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Parser)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--conf", type=Path, metavar="FILE", help="a YAML file with settings that differ from the defaults"
     )
@@ -85,7 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run = commands.add_parser("run", parents=[common], help="compute the aggregates and write what changed")
     scope = run.add_argument_group("scope (each may be repeated; counts are always of all learners)")
-    scope.add_argument("--activity", action="append", default=[], metavar="TYPE:ID", help="a Course with all below it, or a CourseUnit or Quiz")  # fmt: skip
+    scope.add_argument(
+        "--activity",
+        action="append",
+        default=[],
+        metavar="TYPE:ID",
+        help="a Course and what it has, a CourseUnit, a Quiz",
+    )
     scope.add_argument("--context", action="append", default=[], metavar="cb:BATCH", help="a course batch")
     scope.add_argument("--group", action="append", default=[], metavar="ID", help="only the rows of this group")
     scope.add_argument("--user", action="append", default=[], metavar="ID", help="a learner")
@@ -106,12 +115,17 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     from activity_aggregates.jobs.run import RunRequest, run
+    from activity_aggregates.tables.instants import parse_instant
+    from activity_aggregates.tables.scope import Scope, users_file
 
-    request = RunRequest.of(
-        activities=arguments.activity, contexts=arguments.context, groups=arguments.group, users=arguments.user,
-        users_file=arguments.users_file, as_of=arguments.as_of, dry_run=arguments.dry_run, resume=arguments.resume,
-        wait=arguments.wait, now=datetime.now(UTC),
-    )  # fmt: skip
+    listed = users_file(arguments.users_file) if arguments.users_file else []
+    scope = Scope.parse(arguments.activity, arguments.context, arguments.group, [*arguments.user, *listed])
+    as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
+    if arguments.resume and (arguments.dry_run or as_of or not scope.is_full):
+        raise BadRequest(
+            f"--resume {arguments.resume} goes on with what that run staged: leave out the scope, --as-of and --dry-run"
+        )
+    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait)
     return run(settings, os.environ, request)
 
 

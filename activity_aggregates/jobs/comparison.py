@@ -116,8 +116,9 @@ class Comparison:
             share = retracted / size if size else 0.0
             if retracted >= limits.retracted_floor and share > limits.retracted_share:
                 raise CheckFailed(
-                    f"the run would retract {retracted} of {size} rows of {table.name}, more than limits.retracted_share "
-                    f"{limits.retracted_share:g} allows, so nothing was written: check that the sources are complete, "
+                    f"the run would retract {retracted} of {size} rows of {table.name}, more than "
+                    f"limits.retracted_share {limits.retracted_share:g} allows, so nothing was written: "
+                    "check that the sources are complete, "
                     f"or allow it with --set limits.retracted_share={min(1.0, share + 0.005):.2f}"
                 )
 
@@ -130,7 +131,7 @@ class Comparison:
         return rows.join(catalog.select(*ACTIVITY_IN_CONTEXT, owner), list(ACTIVITY_IN_CONTEXT), how="left")
 
     def _stored_groups(self, table: TargetTable, present: DataFrame, untouched: DataFrame) -> DataFrame:
-        """Stored group rows; those of unsettled courses stay while the group lists the activity and the member is in it."""
+        """Stored group rows; those of unsettled courses stay while they belong to `present`."""
         key = list(table.key)
         kept = present.join(untouched, ["activity_type", "activity_id"], how="left_semi")
         stays = kept.select(*key).distinct().withColumn("is_kept", F.lit(True))

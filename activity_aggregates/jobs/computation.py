@@ -78,7 +78,8 @@ def check_refused_share(counts: Counts, limit: float) -> None:
         )
         raise CheckFailed(
             f"{refused} of {read} enrolments are refused ({reasons}), more than limits.refused_share {limit:g} allows, "
-            f"so nothing was written: look into the quarantine, or allow it with --set limits.refused_share={refused / read:.2g}"
+            "so nothing was written: look into the quarantine, "
+            f"or allow it with --set limits.refused_share={min(1.0, refused / read + 0.005):.2f}"
         )
 
 

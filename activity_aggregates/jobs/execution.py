@@ -15,15 +15,14 @@ from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed, JobError
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
-from activity_aggregates.tables.instants import choose_as_of, store_clock
+from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.tables.lease import Lease
 from activity_aggregates.tables.ledger import Ledger, RunRecord
 
 
 def now_in_ms() -> datetime:
     """The clock, in the milliseconds that Cassandra keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return in_milliseconds(datetime.now(UTC))
 
 
 @dataclass

@@ -14,20 +14,20 @@ def migrate(configuration: Configuration, environ: Mapping[str, str], check: boo
     """Applies what is pending, one line per migration; with `check` only says it, and fails if anything is."""
     target = configuration.settings.target
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
-        done = migrations.applied(session, target)
+        schema = migrations.current_schema(session, target)
         known = migrations.migrations()
-        open_ones = [migration for migration in known if not migrations.is_applied(migration, done, target)]
-        if open_ones and not check:
+        outstanding = [migration for migration in known if not migrations.is_applied(migration, schema, target)]
+        if outstanding and not check:
             migrations.prepare(session, target)
         for migration in known:
-            if migration not in open_ones:
-                print(f"{migration.name}: applied at {done[migration.number].applied_at:%Y-%m-%dT%H:%M:%SZ}")
+            if migration not in outstanding:
+                print(f"{migration.name}: applied at {schema.records[migration.number].applied_at:%Y-%m-%dT%H:%M:%SZ}")
             elif check:
                 print(f"{migration.name}: pending")
             else:
                 migrations.apply(session, migration, target)
                 print(f"{migration.name}: applied now")
-    if check and open_ones:
-        names = ", ".join(migration.name for migration in open_ones)
+    if check and outstanding:
+        names = ", ".join(migration.name for migration in outstanding)
         raise CheckFailed(f"{target.keyspace} is behind by {names}: run `activity-aggregates migrate`")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -19,6 +19,7 @@ from activity_aggregates.jobs.execution import Execution, now_in_ms
 from activity_aggregates.jobs.session import open_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, held
 from activity_aggregates.tables.ledger import Ledger, RunRecord, new_run_id
 from activity_aggregates.tables.migrations import pending
@@ -57,8 +58,8 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
             print("nothing to resume: no run has stopped while it applied its changes")
             return 0
         with held(
-            session, target.keyspace, target.tables["aggregate_leases"], record.run_id, record.scope,
-            has_groups=_has_groups(chosen.sources), ttl=chosen.lease.ttl, wait=request.wait,
+            session, target.keyspace, target.tables["aggregate_leases"], record.run_id,
+            _lease_scope(record.scope, chosen.sources), ttl=chosen.lease.ttl, wait=request.wait,
         ) as lease:  # fmt: skip
             if isinstance(lease, HeldBy):
                 print(
@@ -106,7 +107,7 @@ def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
     with execution.steps("start Spark"):
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
     execution.steps.spark = spark
-    check_reachable(chosen.staging.dir, chosen.staging.shared, spark.sparkContext.master)
+    check_reachable(chosen.staging.dir, chosen.staging.shared, str(spark.sparkContext.master))
     return spark, Staging(spark, chosen.staging.dir)
 
 
@@ -123,7 +124,7 @@ def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, k
     _quarantine(execution, computed.refused, keeps_quarantine)
     execution.lease.check()
     comparison = Comparison(
-        Stored(spark, chosen.target, options), execution.record.scope, _milliseconds(execution.record.as_of),
+        Stored(spark, chosen.target, options), execution.record.scope, epoch_milliseconds(execution.record.as_of),
         chosen.metrics.scores_in_course, directory, counts, steps,
     )  # fmt: skip
     tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
@@ -174,9 +175,10 @@ def _resumable(ledger: Ledger, run_id: str) -> RunRecord | None:
     raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")
 
 
+def _lease_scope(scope: Scope, sources: settings.Sources) -> Scope:
+    """What no other run may write meanwhile: with groups, a run of some contexts writes group rows of all contexts."""
+    return replace(scope, contexts=frozenset()) if _has_groups(sources) else scope
+
+
 def _has_groups(sources: settings.Sources) -> bool:
     return sources.groups is not None and sources.group_members is not None
-
-
-def _milliseconds(instant: datetime) -> int:
-    return round(instant.timestamp() * 1000)

@@ -55,7 +55,7 @@ def open_spark(spark: settings.Spark, name: str) -> SparkSession:
 def _conf(spark: settings.Spark, name: str) -> SparkConf:
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if is_submitted:
-        SparkContext._ensure_initialized()  # type: ignore[attr-defined]  # so that SparkConf sees spark-submit's flags
+        SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
     conf = SparkConf()
     conf.setIfMissing("spark.app.name", name)
     for key, value in {**{key: _text(value) for key, value in spark.conf.items()}, **_PREFERRED}.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -42,7 +42,7 @@ def outlines(hierarchies: DataFrame) -> DataFrame:
     return hierarchies.select("course_id", "hierarchy").mapInArrow(_outline_batches, OUTLINES)
 
 
-def _outline_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _outline_batches(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
         pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         for row in outline_rows(pairs):

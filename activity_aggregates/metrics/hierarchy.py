@@ -17,6 +17,7 @@ from activity_aggregates.metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERAR
 COLLECTION_MIME_TYPE = "application/vnd.ekstep.content-collection"
 RETIRED = "Retired"
 WORD_BITS = 64
+_ALL_BITS = (1 << WORD_BITS) - 1
 
 
 class InvalidHierarchy(ValueError):
@@ -66,8 +67,8 @@ class Outline:
 
 def _signed_word(bits: int, word: int) -> int:
     """64 bits of a set as the JVM's signed long."""
-    unsigned = (bits >> (word * WORD_BITS)) & (2**WORD_BITS - 1)
-    return unsigned - 2**WORD_BITS if unsigned >> (WORD_BITS - 1) else unsigned
+    unsigned = (bits >> (word * WORD_BITS)) & _ALL_BITS
+    return unsigned - _ALL_BITS - 1 if unsigned >> (WORD_BITS - 1) else unsigned
 
 
 def outline(course_id: str, hierarchy: str | None) -> Outline:

@@ -62,7 +62,7 @@ def learner_rows(progress: DataFrame, scores: DataFrame, course_scores: DataFram
     quizzes = (
         scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))
         .withColumn("agg", metric_map(quiz_metrics()))
-        .select(columns[:5] + [F.lit(None).cast(kind).alias(name) for name, kind in _ONLY_COLLECTIONS] + ["agg"])
+        .select(*columns[:5], *(F.lit(None).cast(kind).alias(name) for name, kind in _ONLY_COLLECTIONS), "agg")
     )
     return collections.unionByName(quizzes)
 

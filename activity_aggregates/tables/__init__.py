@@ -1,0 +1,1 @@
+"""What each table is and how it is reached."""

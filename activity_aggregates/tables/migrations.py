@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -26,6 +26,7 @@ from activity_aggregates.settings import Settings, Target
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
 )
+_CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,30 @@ class Migration:
         return int(self.name.split("_")[0])
 
     @property
+    def tables(self) -> list[str]:
+        """The tables that it creates, by their own names."""
+        return _CREATED.findall(self.text)
+
+    @property
     def checksum(self) -> str:
         """SHA-256 of the text as it stands in the file, whatever names the settings put in."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What the cluster recorded of a migration."""
+class Record:
+    """What the cluster keeps of an applied migration."""
 
     checksum: str
     applied_at: datetime
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The target keyspace as it is: the records by number, and the names of its tables."""
+
+    records: Mapping[int, Record]
+    tables: frozenset[str]
 
 
 def migrations() -> list[Migration]:
@@ -84,29 +98,33 @@ def statements(text: str) -> Iterator[str]:
 
 def pending(session: Session, settings: Settings) -> list[str]:
     """Names of the migrations that are still to be applied; one that was edited afterwards raises CheckFailed."""
-    done = applied(session, settings.target)
-    return [migration.name for migration in migrations() if not is_applied(migration, done, settings.target)]
+    schema = current_schema(session, settings.target)
+    return [migration.name for migration in migrations() if not is_applied(migration, schema, settings.target)]
 
 
-def applied(session: Session, target: Target) -> dict[int, Applied]:
-    """The recorded migrations by number; none where the keyspace or the table is missing."""
+def current_schema(session: Session, target: Target) -> Schema:
+    """What is there; nothing where the keyspace is missing."""
+    found = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [target.keyspace])
+    tables = frozenset(row.table_name for row in found)
     record = target.tables["aggregate_migrations"]
-    table = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
-    if not session.execute(table, [target.keyspace, record]).one():
-        return {}
+    if record not in tables:
+        return Schema({}, tables)
     rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
-    return {row.number: Applied(row.checksum, row.applied_at) for row in rows}
+    return Schema({row.number: Record(row.checksum, row.applied_at) for row in rows}, tables)
 
 
-def is_applied(migration: Migration, done: dict[int, Applied], target: Target) -> bool:
-    """Whether the record has the migration; with another checksum it is an edited file, which nothing can repair."""
-    record = done.get(migration.number)
+def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
+    """Whether it is recorded and its tables are there, under the names that the settings give them now.
+
+    Another checksum is an edited file, which no migrate can repair: CheckFailed.
+    """
+    record = schema.records.get(migration.number)
     if record and record.checksum != migration.checksum:
         raise CheckFailed(
             f"conf/schema/{migration.file} was edited after it was applied to {target.keyspace} at "
             f"{record.applied_at:%Y-%m-%dT%H:%M:%SZ}: restore it and write the change as a new numbered file"
         )
-    return record is not None
+    return record is not None and all(target.tables[table] in schema.tables for table in migration.tables)
 
 
 def prepare(session: Session, target: Target) -> None:

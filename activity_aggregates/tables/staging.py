@@ -49,7 +49,7 @@ class Staging:
         jvm: Any = spark._jvm
         self._hadoop = jvm.org.apache.hadoop.fs
         path = self._hadoop.Path(directory)
-        self._files = path.getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+        self._files = path.getFileSystem(spark._jsc.hadoopConfiguration())
         self._base = self._files.makeQualified(path)
 
     def create(self, run_id: str) -> RunDirectory:

@@ -1,0 +1,95 @@
+"""Applies the staged change sets of a run, table by table, and holds the counts against each other."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from activity_aggregates.errors import Unreachable
+from activity_aggregates.jobs.comparison import CATALOG
+from activity_aggregates.jobs.execution import Execution
+from activity_aggregates.tables.apply import ApplyPlan, CatalogPlan, WriteLimits, apply_catalog, apply_changes
+from activity_aggregates.tables.instants import epoch_milliseconds
+from activity_aggregates.tables.ledger import SUCCEEDED
+from activity_aggregates.tables.staging import RunDirectory, Staging
+from activity_aggregates.tables.targets import AGGREGATE_TABLES, TargetTable
+
+
+def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
+    """Write every staged row, check that all were acknowledged, and end the run as succeeded."""
+    counts = execution.counts
+    counts["written"] = 0
+    for table in AGGREGATE_TABLES:
+        if f"changed.{table.name}" in counts:
+            counts[f"written.{table.name}"] = _apply_table(execution, spark, directory, table)
+            counts["written"] += counts[f"written.{table.name}"]
+    counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
+    execution.end(SUCCEEDED)
+    with execution.steps("tidy up"):
+        staging.delete(directory.work(""))
+        staging.prune(execution.record.started_at, execution.settings.staging.keep_days)
+    retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
+    refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
+    print(
+        f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
+        f"{retracted} of them retracted, {refused} source rows refused"
+    )
+    return 0
+
+
+def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable) -> int:
+    target, record = execution.settings.target, execution.record
+    plan = ApplyPlan(
+        connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
+        agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
+        as_of_ms=epoch_milliseconds(record.as_of), write_time=record.write_time,
+        writes=_limits(execution), ticket=execution.lease.ticket,
+    )  # fmt: skip
+    changed = spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
+    return _applied(execution, changed, table.name, plan)
+
+
+def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+    target = execution.settings.target
+    plan = CatalogPlan(
+        connection=execution.connection, keyspace=target.keyspace, table=target.tables[CATALOG],
+        write_time=execution.record.write_time, writes=_limits(execution), ticket=execution.lease.ticket,
+    )  # fmt: skip
+    return _applied(execution, spark.read.parquet(directory.changes(CATALOG)), CATALOG, plan)
+
+
+def _applied(execution: Execution, changes: DataFrame, table: str, plan: ApplyPlan | CatalogPlan) -> int:
+    """Apply one table's changes; raises Unreachable where fewer rows were acknowledged than are staged."""
+    staged = execution.counts[f"changed.{table}"]
+    if not staged:
+        return 0
+    execution.lease.check()
+    tasks = max(-(-staged // execution.settings.writes.rows_per_task), _parallelism(changes, staged))
+    done = changes.sparkSession.sparkContext.accumulator(0)
+    with execution.steps(f"write {table}") as step:
+        step.of, step.rows_so_far = staged, lambda: int(done.value)
+        spread = changes.repartition(tasks)
+        is_catalog = isinstance(plan, CatalogPlan)
+        applied = apply_catalog(spread, plan, done) if is_catalog else apply_changes(spread, plan, done)
+        step.rows = applied.rows
+    if applied.rows != staged:
+        missing = staged - applied.rows
+        raise Unreachable(f"{missing} of {staged} rows of {table} were not acknowledged: finish it with --resume last")
+    return applied.rows
+
+
+def _parallelism(changes: DataFrame, staged: int) -> int:
+    """As many tasks as there are cores, unless the rows are few: a task costs a connection."""
+    cores = changes.sparkSession.sparkContext.defaultParallelism
+    return min(cores, -(-staged // _ROWS_WORTH_A_TASK))
+
+
+_ROWS_WORTH_A_TASK = 1000
+
+
+def _limits(execution: Execution) -> WriteLimits:
+    writes = execution.settings.writes
+    return WriteLimits(
+        batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,
+        rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
+    )  # fmt: skip

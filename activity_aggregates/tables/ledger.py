@@ -1,0 +1,165 @@
+"""The ledger: a record of every run, by which later runs know their place in the order."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cassandra.cluster import Session
+
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.tables.instants import epoch_milliseconds
+from activity_aggregates.tables.scope import Scope
+
+RUNNING, APPLYING, SUCCEEDED, DRY_RUN = "running", "applying", "succeeded", "dry_run"
+SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST = "superseded", "stopped", "failed", "interrupted", "lost"
+_UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
+_UNDER_WAY = (RUNNING, APPLYING)
+_RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
+_YEARS_BACK = 20
+_DAY = timedelta(days=1)
+_FETCH_SIZE = 100  # most questions are answered by the newest few
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run. `counts` have dotted names (refused.missing_hierarchy), `phases` are seconds by name."""
+
+    run_id: str
+    command: str
+    status: str
+    staged: bool
+    as_of: datetime
+    sequence: int
+    scope: Scope
+    started_at: datetime
+    finished_at: datetime | None
+    staging_dir: str
+    counts: dict[str, int]
+    phases: dict[str, float]
+    settings_digest: str
+    code_version: str
+    message: str
+
+    @property
+    def write_time(self) -> int:
+        """The timestamp of every cell that the run writes, in microseconds; a resume keeps it."""
+        return epoch_milliseconds(self.as_of) * 1000 + self.sequence
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether its changes are staged and were not all applied."""
+        return self.staged and self.status in _UNFINISHED
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it was still at work when it last wrote its record."""
+        return self.status in _UNDER_WAY
+
+
+_COLUMNS = [field.name for field in fields(RunRecord)]
+
+
+def new_run_id(started_at: datetime) -> str:
+    """An id that sorts by time and can be read: 20260131T060000Z-3f9a2c."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+class Ledger:
+    """Reads and writes records; a record has one writer, the run itself while it holds its lease."""
+
+    def __init__(self, session: Session, keyspace: str, table: str) -> None:
+        self._session = session
+        columns = ["year", *_COLUMNS]
+        marks = ", ".join("?" for _ in columns)
+        self._insert = session.prepare(f"INSERT INTO {keyspace}.{table} ({', '.join(columns)}) VALUES ({marks})")
+        self._of_year = session.prepare(f"SELECT {', '.join(_COLUMNS)} FROM {keyspace}.{table} WHERE year = ?")
+        self._insert.is_idempotent = self._of_year.is_idempotent = True
+        self._of_year.fetch_size = _FETCH_SIZE
+
+    def save(self, run: RunRecord) -> None:
+        """Write the whole record."""
+        values = {name: getattr(run, name) for name in _COLUMNS} | {"scope": run.scope.to_json()}
+        self._session.execute(self._insert, {"year": run.started_at.year, **values})
+
+    def recent(self, limit: int) -> list[RunRecord]:
+        """The newest runs by start, newest first."""
+        return [run for _, run in zip(range(limit), self._runs(), strict=False)]
+
+    def latest(self) -> RunRecord | None:
+        """The run that started last."""
+        return next(self._runs(), None)
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """The run of this id."""
+        return next((run for run in self._runs() if run.run_id == run_id), None)
+
+    def unfinished(self) -> list[RunRecord]:
+        """Runs that stopped while they applied their changes, newest first, up to the last one that succeeded."""
+        found = []
+        for run in self._runs():
+            if run.status == SUCCEEDED and run.scope.is_full:
+                break
+            if run.is_resumable:
+                found.append(run)
+        return found
+
+    def last_as_of(self) -> datetime | None:
+        """The greatest as_of of any run."""
+        greatest = None
+        for run in self._runs():
+            if greatest is not None and run.started_at < greatest - _DAY:
+                break
+            greatest = max(run.as_of, greatest or run.as_of)
+        return greatest
+
+    def runs_as_of(self, as_of: datetime) -> int:
+        """How many runs have this as_of; raises CheckFailed when there are too many to tell apart by write time."""
+        runs = sum(run.as_of == as_of for run in self._since(as_of))
+        if runs >= _RUNS_PER_AS_OF:
+            raise CheckFailed(f"{runs} runs have as_of {as_of.isoformat()} already: take another one")
+        return runs
+
+    def superseding(self, as_of: datetime, scope: Scope) -> RunRecord | None:
+        """A run with a later as_of that has succeeded over an intersecting scope."""
+        newer = (run for run in self._since(as_of) if run.as_of > as_of and run.status == SUCCEEDED)
+        return next((run for run in newer if run.scope.intersects(scope)), None)
+
+    def last_success(self) -> RunRecord | None:
+        """The newest run that succeeded in full scope."""
+        return next((run for run in self._runs() if run.status == SUCCEEDED and run.scope.is_full), None)
+
+    def _runs(self) -> Iterator[RunRecord]:
+        """All runs, newest start first."""
+        this_year = (datetime.now(UTC) + timedelta(days=1)).year
+        for year in range(this_year, this_year - _YEARS_BACK, -1):
+            yield from self._year(year)
+
+    def _since(self, as_of: datetime) -> Iterator[RunRecord]:
+        """The runs that can have this as_of or a later one, as none is later than its run started, clocks apart."""
+        for run in self._runs():
+            if run.started_at < as_of - _DAY:
+                return
+            yield run
+
+    def _year(self, year: int) -> Iterator[RunRecord]:
+        for row in self._session.execute(self._of_year, [year]):
+            values = row._asdict()
+            yield RunRecord(
+                **values
+                | {
+                    "scope": Scope.from_json(values["scope"]),
+                    "as_of": _aware(values["as_of"]),
+                    "started_at": _aware(values["started_at"]),
+                    "finished_at": _aware(values["finished_at"]),
+                    "counts": dict(values["counts"] or {}),
+                    "phases": dict(values["phases"] or {}),
+                }
+            )
+
+
+def _aware(instant: datetime | None) -> Any:
+    return instant.replace(tzinfo=UTC) if instant else None
