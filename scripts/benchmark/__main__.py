@@ -1,0 +1,77 @@
+"""The command behind scripts/bench."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from activity_aggregates import configuration
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import JobError
+from scripts.benchmark.load import to_cassandra, to_parquet
+from scripts.benchmark.measure import measure
+
+KEYSPACES = "bench"  # the sources; the targets are in bench_aggregates
+DRIVER_HEAP = "4g"
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    flags = _flags(arguments.keyspace, arguments.parquet)
+    try:
+        settings = configuration.load(None, os.environ, flags)
+        if arguments.command == "load":
+            return _load(settings, arguments)
+        return measure(settings, flags, arguments.again)
+    except JobError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _load(settings: Configuration, arguments: argparse.Namespace) -> int:
+    if arguments.parquet:
+        to_parquet(settings.settings, arguments.enrolments, arguments.parquet)
+    else:
+        to_cassandra(settings.settings, arguments.enrolments, arguments.keyspace)
+    return 0
+
+
+def _flags(keyspace: str, parquet: Path | None) -> dict[str, object]:
+    """The settings of the benchmark: sources and targets of its own, and a fixed heap."""
+    tables = {
+        "enrolments": "user_enrolments",
+        "progress": "user_content_consumption",
+        "hierarchies": "content_hierarchy",
+        "attempts": "assessment_aggregator",
+    }
+    flags: dict[str, object] = {
+        "target.keyspace": f"{keyspace}_aggregates",
+        "target.replication": {"class": "SimpleStrategy", "replication_factor": 1},
+        "spark.driver_memory": DRIVER_HEAP,
+    }
+    for source, table in tables.items():
+        if parquet:
+            flags |= {f"sources.{source}.format": "parquet", f"sources.{source}.path": str(parquet.absolute() / table)}
+        else:
+            flags[f"sources.{source}.keyspace"] = keyspace
+    return flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--keyspace", default=KEYSPACES, help="of the sources (%(default)s)")
+    common.add_argument("--parquet", type=Path, metavar="DIR", help="the sources are Parquet files in this folder")
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Times the run on a data set of any size.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    load = commands.add_parser("load", parents=[common], help="write the data set, in place of an earlier one")
+    load.add_argument("--enrolments", type=int, required=True, metavar="N", help="with about eight progress rows each")
+    run = commands.add_parser("run", parents=[common], help="time `activity-aggregates run` and print its phases")
+    run.add_argument("--again", action="store_true", help="keep what earlier runs wrote, instead of starting empty")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

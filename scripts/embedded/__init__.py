@@ -1,0 +1,1 @@
+"""A real Cassandra from its Maven artifacts, in processes of its own: for the demo, the tests and development."""

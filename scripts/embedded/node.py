@@ -1,0 +1,110 @@
+"""One node of an instance: its configuration file and the command that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from scripts.embedded.java import java
+from scripts.embedded.ports import Ports
+
+# Evenly spaced over the ring, so that three nodes own a third each.
+TOKENS = {1: (None,), 3: (-(2**63), -3074457345618258603, 3074457345618258602)}
+
+_JVM_OPTIONS = Path(__file__).parent / "jvm.options"
+
+_LOGBACK = """<configuration>
+  <appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%-5level %d{ISO8601,UTC} %F:%L - %msg%n</pattern></encoder>
+  </appender>
+  <root level="INFO"><appender-ref ref="STDOUT"/></root>
+</configuration>
+"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One process: `number` counts from 0, `addresses` are those of all nodes, `heap` is in MiB."""
+
+    folder: Path
+    number: int
+    addresses: Sequence[str]
+    ports: Ports
+    heap: int
+    throwaway: bool
+    settings: dict[str, object]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "cassandra.log"
+
+    @property
+    def mark(self) -> str:
+        """The argument by which the process is recognised as this node."""
+        return f"-Dcassandra.config={(self.folder / 'cassandra.yaml').as_uri()}"
+
+    def write_configuration(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "cassandra.yaml").write_text(yaml.safe_dump(self._yaml(), sort_keys=False))
+        (self.folder / "logback.xml").write_text(_LOGBACK)
+
+    def command(self, jars: Sequence[Path]) -> list[str]:
+        jamm = next(jar for jar in jars if jar.name.startswith("jamm-"))
+        return [
+            str(java()),
+            f"@{_JVM_OPTIONS}",
+            self.mark,
+            f"-javaagent:{jamm}",
+            *(f"-D{key}={value}" for key, value in self._properties().items()),
+            f"-Xms{self.heap}m",
+            f"-Xmx{self.heap}m",
+            "-cp",
+            ":".join(map(str, jars)),
+            "org.apache.cassandra.service.CassandraDaemon",
+        ]
+
+    def _properties(self) -> dict[str, object]:
+        properties: dict[str, object] = {
+            "cassandra.storagedir": self.folder,
+            "cassandra.logdir": self.folder,
+            "cassandra.jmx.local.port": self.ports.jmx[self.number],
+            "logback.configurationFile": self.folder / "logback.xml",
+        }
+        # Schema changes are not flushed to disk: several times faster, and lost in a crash.
+        return properties | ({"cassandra.unsafesystem": "true"} if self.throwaway else {})
+
+    def _yaml(self) -> dict[str, object]:
+        address = self.addresses[self.number]
+        seeds = ",".join(f"{seed}:{self.ports.storage}" for seed in self.addresses)
+        seed_provider = {
+            "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
+            "parameters": [{"seeds": seeds}],
+        }
+        token = TOKENS[len(self.addresses)][self.number]
+        return {
+            "cluster_name": "embedded",
+            "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+            "endpoint_snitch": "SimpleSnitch",
+            "seed_provider": [seed_provider],
+            "listen_address": address,
+            "rpc_address": address,
+            "native_transport_port": self.ports.cql,
+            "storage_port": self.ports.storage,
+            "num_tokens": 1,
+            **({} if token is None else {"initial_token": str(token)}),
+            "auto_bootstrap": False,
+            "auto_snapshot": False,
+            "hinted_handoff_enabled": False,
+            "commitlog_sync": "periodic",
+            "commitlog_sync_period": "10s",
+            # Half of it is the largest mutation: a course hierarchy is several megabytes.
+            "commitlog_segment_size": "32MiB",
+            # Batches of one replica set are what the upsert sends; the server's defaults warn about each.
+            "batch_size_warn_threshold": "40KiB",
+            "batch_size_fail_threshold": "50KiB",
+            "unlogged_batch_across_partitions_warn_threshold": 1000,
+            **self.settings,
+        }

@@ -1,0 +1,140 @@
+"""Starting and stopping an instance."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.embedded import client, instance, memory, ports
+from scripts.embedded.errors import SetupError
+from scripts.embedded.jars import CASSANDRA, jars
+from scripts.embedded.node import Node
+
+READY_SECONDS = 180
+LAST_LINES = 20
+_AUTHENTICATION: dict[str, object] = {
+    "authenticator": {"class_name": "PasswordAuthenticator"},
+    "authorizer": {"class_name": "CassandraAuthorizer"},
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `start` was asked for; `heap` in MiB."""
+
+    name: str
+    nodes: int
+    heap: int
+    port: int | None
+    throwaway: bool
+    auth: bool
+
+
+def start(wish: Wish) -> instance.State:
+    """The running instance of this name: the one that runs already, or a new one."""
+    before = instance.load(wish.name)
+    if before is not None and instance.living(before):
+        _refuse_other(wish, before)
+        return before
+    memory.check(wish.nodes, wish.heap)
+    files = jars(CASSANDRA)
+    if wish.throwaway or (before is not None and before.throwaway):
+        shutil.rmtree(instance.folder(wish.name), ignore_errors=True)
+    nodes = _nodes(wish)
+    state = _state(wish, nodes)
+    for node in nodes:
+        node.write_configuration()
+        state = replace(state, pids=state.pids | {str(_launch(node, files)): node.mark})
+        instance.save(wish.name, state)
+    try:
+        _wait(state, nodes)
+    except BaseException:  # also an interrupt: what did not become ready must not stay behind
+        instance.terminate(state)
+        raise
+    return state
+
+
+def stop(name: str) -> bool:
+    """Stop what is recorded under this name; false when it was not running."""
+    state = instance.load(name)
+    was_running = state is not None and bool(instance.living(state))
+    if state is not None:
+        instance.terminate(state)
+        if state.throwaway:
+            shutil.rmtree(instance.folder(name))
+    return was_running
+
+
+def _refuse_other(wish: Wish, running: instance.State) -> None:
+    nodes = len(running.contact_points)
+    same = nodes == wish.nodes and wish.port in (None, running.port) and wish.auth == (running.username is not None)
+    if not same:
+        raise SetupError(
+            f"Cassandra {wish.name!r} runs already with {nodes} node(s) on port {running.port}: stop it first, "
+            "or start this one under another --name."
+        )
+
+
+def _nodes(wish: Wish) -> list[Node]:
+    addresses = [f"127.0.0.{number}" for number in range(1, wish.nodes + 1)]
+    chosen = ports.choose(addresses, wish.port, usual=wish.name == "default")
+    return [
+        Node(
+            folder=instance.folder(wish.name) / f"node{number + 1}",
+            number=number,
+            addresses=addresses,
+            ports=chosen,
+            heap=wish.heap,
+            throwaway=wish.throwaway,
+            settings=_AUTHENTICATION if wish.auth else {},
+        )
+        for number in range(wish.nodes)
+    ]
+
+
+def _state(wish: Wish, nodes: list[Node]) -> instance.State:
+    chosen = nodes[0].ports
+    return instance.State(
+        contact_points=list(nodes[0].addresses),
+        port=chosen.cql,
+        storage_port=chosen.storage,
+        pids={},
+        throwaway=wish.throwaway,
+        username="cassandra" if wish.auth else None,
+        password="cassandra" if wish.auth else None,
+    )
+
+
+def _launch(node: Node, files: list[Path]) -> int:
+    """In a session of its own: an interrupt meant for the script that starts it must not reach it."""
+    with node.log.open("w") as log:
+        return subprocess.Popen(
+            node.command(files), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        ).pid
+
+
+def _wait(state: instance.State, nodes: list[Node]) -> None:
+    begun = told = time.monotonic()
+    while not client.answers(state):
+        now = time.monotonic()
+        if len(instance.living(state)) < len(nodes) or now - begun > READY_SECONDS:
+            raise SetupError(
+                f"Cassandra did not start within {now - begun:.0f} s; the end of its log:\n{_endings(nodes)}"
+            )
+        if now - told > 5:
+            told = now
+            print(f"Cassandra is starting, {now - begun:.0f} s", file=sys.stderr)
+        time.sleep(0.3)
+
+
+def _endings(nodes: list[Node]) -> str:
+    endings = []
+    for node in nodes:
+        with node.log.open() as lines:
+            endings.append(f"{node.log}:\n" + "".join(deque(lines, maxlen=LAST_LINES)))
+    return "\n".join(endings)

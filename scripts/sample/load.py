@@ -1,0 +1,94 @@
+"""Creates the platform's tables and loads the sample into them, unless it is there already."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, PreparedStatement
+
+from activity_aggregates import configuration
+from activity_aggregates.errors import JobError
+from activity_aggregates.tables.cassandra import connection, open_session
+from scripts.sample.data import Row, tables
+from scripts.sample.schema import KEYSPACES, create_source_tables
+
+AT_ONCE = 10_000  # rows between two lines of progress
+IN_FLIGHT = 50  # requests
+IN_BATCH = 20  # rows; the server warns of batches above 5 KiB
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.sample.load", description=__doc__)
+    parser.add_argument("--conf", type=Path, help="the settings that say where Cassandra is")
+    arguments = parser.parse_args(argv)
+    try:
+        settings = configuration.load(arguments.conf, os.environ, {}).settings
+        with open_session(connection(settings.cassandra, os.environ)) as session:
+            create_source_tables(session, KEYSPACES)
+            load(session)
+    except JobError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def load(session: Session) -> None:
+    sample = tables()
+    if is_loaded(session, sample):
+        say("already there")
+        return
+    for name, rows in sample.items():
+        write(session, name, rows)
+
+
+def is_loaded(session: Session, sample: dict[str, list[Row]]) -> bool:
+    """Whether the last row of the last table is there: a load that was interrupted is done again."""
+    name, rows = list(sample.items())[-1]
+    return bool(session.execute(f"SELECT id FROM {full_name(name)} WHERE id = %s", [rows[-1]["id"]]).one())
+
+
+def write(session: Session, name: str, rows: list[Row]) -> None:
+    columns = list(rows[0])
+    marks = ", ".join("?" for _ in columns)
+    insert = session.prepare(f"INSERT INTO {full_name(name)} ({', '.join(columns)}) VALUES ({marks})")
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        execute_concurrent(session, [(batch, None) for batch in batches(insert, part)], concurrency=IN_FLIGHT)
+        say(f"{full_name(name)}: {start + len(part):,} of {len(rows):,} rows")
+
+
+def batches(insert: PreparedStatement, rows: list[Row]) -> Iterator[BatchStatement]:
+    """A few neighbouring rows of one partition, whose key is the first column, in each."""
+    values = [tuple(map(set_or_unset, row.values())) for row in rows]
+    for _, same in groupby(values, key=itemgetter(0)):
+        while some := list(islice(same, IN_BATCH)):
+            batch = BatchStatement(BatchType.UNLOGGED)
+            for row in some:
+                batch.add(insert, row)
+            yield batch
+
+
+def set_or_unset(value: object) -> object:
+    """A null would be written as a tombstone."""
+    return UNSET_VALUE if value is None else value
+
+
+def full_name(name: str) -> str:
+    keyspace, table = name.split(".")
+    return f"{KEYSPACES[keyspace]}.{table}"
+
+
+def say(what: str) -> None:
+    print(f"sample: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
