@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.jobs.comparison import CATALOG
 from activity_aggregates.jobs.execution import Execution
-from activity_aggregates.tables.apply import ApplyPlan, CatalogPlan, WriteLimits, apply_catalog, apply_changes
+from activity_aggregates.tables.apply import ApplyPlan, CatalogPlan, WriteLimits, apply_changes
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import SUCCEEDED
 from activity_aggregates.tables.staging import RunDirectory, Staging
@@ -68,9 +68,7 @@ def _applied(execution: Execution, changes: DataFrame, table: str, plan: ApplyPl
     done = changes.sparkSession.sparkContext.accumulator(0)
     with execution.steps(f"write {table}") as step:
         step.of, step.rows_so_far = staged, lambda: int(done.value)
-        spread = changes.repartition(tasks)
-        is_catalog = isinstance(plan, CatalogPlan)
-        applied = apply_catalog(spread, plan, done) if is_catalog else apply_changes(spread, plan, done)
+        applied = apply_changes(changes.repartition(tasks), plan, done, tasks)
         step.rows = applied.rows
     if applied.rows != staged:
         missing = staged - applied.rows

@@ -13,6 +13,7 @@ from cassandra.cluster import Session
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed, JobError
+from activity_aggregates.jobs.session import stop_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
 from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
@@ -53,6 +54,8 @@ class Execution:
         try:
             yield
         except KeyboardInterrupt:
+            if self.steps.spark is not None:
+                stop_spark(self.steps.spark)  # before the lease is released: a task may be writing
             self._end_early("interrupted", "interrupted")
             if self.record.staged:
                 self.steps.say(f"run {self.record.run_id} can be finished with --resume last")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,17 @@ from activity_aggregates.errors import BadRequest, Unreachable
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
+_STOP_SECONDS = 15
 _CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
 _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
 
 # What the metrics rely on, whoever starts Spark.
 _REQUIRED = {"spark.sql.session.timeZone": "UTC"}
+# On one machine. Tasks that wait for a better place than the one there is would wait for ever: nothing wakes the local
+# scheduler when the wait is over. And what 200 partitions cost to start is more than what they hold.
+_LOCAL = {"spark.locality.wait": "0s"}
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_PARTITIONS_PER_CORE = 4
 # What a cluster's own settings may overrule.
 _PREFERRED = {
     "spark.sql.adaptive.enabled": "true",
@@ -48,8 +56,35 @@ def open_spark(spark: settings.Spark, name: str) -> SparkSession:
         ) from error
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
+    context = session.sparkContext
+    if _is_local(context.master) and not context.getConf().contains(_PARTITIONS):
+        session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
     _check_versions(session)
+    _keep_interrupts()
     return session
+
+
+def _keep_interrupts() -> None:
+    """Undo pyspark's handler of Ctrl-C, which asks the JVM over the very connection that it interrupts.
+
+    What then comes back is an error of py4j in place of the KeyboardInterrupt.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def stop_spark(session: SparkSession) -> None:
+    """Stop Spark after an interrupt, tasks included; the interrupted connection is of no more use, so another thread asks.
+
+    Returns after `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
+    """
+    stopping = threading.Thread(target=session.stop, daemon=True)
+    stopping.start()
+    stopping.join(_STOP_SECONDS)
+
+
+def _is_local(master: str) -> bool:
+    return master == "local" or master.startswith("local[")
 
 
 def _conf(spark: settings.Spark, name: str) -> SparkConf:
@@ -60,12 +95,15 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     conf.setIfMissing("spark.app.name", name)
     for key, value in {**{key: _text(value) for key, value in spark.conf.items()}, **_PREFERRED}.items():
         conf.setIfMissing(key, value)
+    if _is_local(conf.get("spark.master", spark.master) or ""):
+        for key, value in _LOCAL.items():
+            conf.setIfMissing(key, value)
     if is_submitted:
         return conf
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf.setIfMissing("spark.master", spark.master)
     conf.setIfMissing("spark.driver.memory", spark.driver_memory)
-    if spark.master.startswith("local"):
+    if _is_local(spark.master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
     conf.setIfMissing(key, ",".join(jars))
