@@ -1,0 +1,1 @@
+"""Executes the case files: end-to-end expectations in YAML, on a real Cassandra."""

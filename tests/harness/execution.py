@@ -1,0 +1,78 @@
+"""Executes the steps of a case, one after the other, and stops at the first that does not hold."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from activity_aggregates.main import main
+from tests.harness.case import Case, Step
+from tests.harness.comparison import differences
+from tests.harness.environment import Environment
+from tests.harness.errors import CaseError, Mismatch
+from tests.harness.records import record_differences
+
+Content = dict[str, Any]
+
+
+def execute(case: Case, environment: Environment, folder: Path) -> None:
+    """Raises Mismatch, or CaseError where the file is wrong, with the number of the step and why the case is."""
+    conf = environment.configure(case.settings, folder)
+    for step in case.steps:
+        try:
+            problems = perform(step, environment, conf)
+        except CaseError as error:
+            raise CaseError(f"step {step.number} ({step.kind}): {error}") from error
+        if problems:
+            raise Mismatch("\n  ".join([f"{case.why}\nstep {step.number} ({step.kind}):", *problems]))
+
+
+def perform(step: Step, environment: Environment, conf: Path) -> list[str]:
+    """What does not hold."""
+    store, content = environment.store, step.content
+    changes: dict[str, Callable[[str, Any], None]] = {"load": store.load, "delete": store.delete, "write": store.merge}
+    match step.kind:
+        case "load" | "delete" | "write":
+            for table, rows in content.items():
+                changes[step.kind](table, rows)
+            return []
+        case "run":
+            return command(["run", *_arguments(content)], content.get("exit", 0), conf)
+        case "command":
+            return command(_arguments(content), content.get("exit", 0), conf)
+        case "expect_run":
+            return record_differences(environment.ledger.latest(), content)
+        case _:
+            return compare(content, environment, others_allowed=step.kind == "expect_some")
+
+
+def compare(content: Content, environment: Environment, others_allowed: bool) -> list[str]:
+    store = environment.store
+    return [
+        sentence
+        for table, rows in content.items()
+        for sentence in differences(
+            table, store.key(table), store.stored(table), store.expected(table, rows), others_allowed
+        )
+    ]
+
+
+def command(arguments: Sequence[str], expected: int, conf: Path) -> list[str]:
+    """Run a command in this process; its output is shown with a failure of this step or a later one."""
+    output = io.StringIO()
+    try:
+        with redirect_stdout(output), redirect_stderr(output):
+            code = main([*arguments, "--conf", str(conf)])
+    finally:
+        print(f"$ activity-aggregates {' '.join(arguments)}\n{output.getvalue()}", end="")
+    if code == expected:
+        return []
+    called = f"`activity-aggregates {' '.join(arguments)}`"
+    return [f"{called} ended with {code}, not with {expected}; it said:", *output.getvalue().splitlines()]
+
+
+def _arguments(content: Content) -> list[str]:
+    return [str(argument) for argument in content.get("args") or []]

@@ -1,0 +1,230 @@
+"""Layers, types and messages of the settings."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from subprocess import run
+from sys import executable
+from typing import Any
+
+import pytest
+
+import activity_aggregates
+from activity_aggregates.configuration import Configuration, flag_values, load
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.jobs.config import masked
+from activity_aggregates.layers import default_layer, dotted
+
+WriteConf = Callable[[str], Path]
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> WriteConf:
+    def write(text: str) -> Path:
+        file = tmp_path / "prod.yaml"
+        file.write_text(text, "utf-8")
+        return file
+
+    return write
+
+
+def loaded(
+    conf: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Configuration:
+    return load(conf, environ or {}, flags or {})
+
+
+def refused(
+    conf: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> str:
+    with pytest.raises(BadRequest) as caught:
+        loaded(conf, environ, flags)
+    return str(caught.value)
+
+
+def test_every_setting_has_a_default() -> None:
+    assert set(loaded().origins.values()) == {"default"}
+
+
+@pytest.mark.parametrize("key", [dotted(keys) for keys in default_layer()])
+def test_every_setting_has_a_type(key: str) -> None:
+    assert key in refused(flags={key: [{}]})
+
+
+def test_a_later_layer_wins_and_each_value_knows_its_origin(conf: WriteConf) -> None:
+    file = conf("limits: {refused_share: 0.3, retracted_share: 0.3, clock_skew: 3}")
+    environ = {
+        "ACTIVITY_AGGREGATES__LIMITS__RETRACTED_SHARE": "0.4",
+        "activity_aggregates__limits__clock_skew": "4",
+    }
+    configuration = loaded(file, environ, {"limits.clock_skew": 5.5})
+    limits = configuration.settings.limits
+    assert (limits.refused_share, limits.retracted_share, limits.clock_skew) == (0.3, 0.4, 5.5)
+    assert configuration.origins["limits.refused_share"] == str(file)
+    assert configuration.origins["limits.retracted_share"] == "ACTIVITY_AGGREGATES__LIMITS__RETRACTED_SHARE"
+    assert configuration.origins["limits.clock_skew"] == "--set limits.clock_skew"
+    assert configuration.origins["limits.retracted_floor"] == "default"
+
+
+def test_mappings_merge_and_lists_are_replaced(conf: WriteConf) -> None:
+    settings = loaded(conf("cassandra: {contact_points: [a, b], tls: {enabled: true}}")).settings
+    assert settings.cassandra.contact_points == ["a", "b"]
+    assert settings.cassandra.tls.enabled
+    assert settings.cassandra.tls.check_hostname
+
+
+def test_the_short_variables_name_the_cluster_and_the_long_form_wins() -> None:
+    environ = {"CASSANDRA_CONTACT_POINTS": "db1, db2", "CASSANDRA_PORT": "9142"}
+    cassandra = loaded(environ=environ).settings.cassandra
+    assert (cassandra.contact_points, cassandra.port) == (["db1", "db2"], 9142)
+    assert loaded(environ=environ | {"ACTIVITY_AGGREGATES__CASSANDRA__PORT": "9"}).settings.cassandra.port == 9
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    assert loaded(environ={"ACTIVITY_AGGREGATES__SOURCES__ATTEMPTS": "", "CASSANDRA_PORT": ""}) == loaded()
+
+
+def test_null_removes_a_source(conf: WriteConf) -> None:
+    assert loaded(conf("sources: {attempts: null}")).settings.sources.attempts is None
+
+
+def test_a_source_of_another_format_keeps_its_columns_only(conf: WriteConf) -> None:
+    hierarchies = loaded(conf("sources: {hierarchies: {format: json, path: /data}}")).settings.sources.hierarchies
+    assert (hierarchies.keyspace, hierarchies.table, hierarchies.options) == (None, None, {})
+    assert hierarchies.columns["course_id"] == "identifier"
+
+
+def test_a_replication_is_never_blended(conf: WriteConf) -> None:
+    file = conf("target: {replication: {class: NetworkTopologyStrategy, dc1: 3}}")
+    flags = flag_values(["target.replication={class: SimpleStrategy, replication_factor: 1}"])
+    assert loaded(file, flags=flags).settings.target.replication == {"class": "SimpleStrategy", "replication_factor": 1}
+
+
+def test_a_key_of_spark_may_hold_dots() -> None:
+    assert loaded(flags={"spark.conf.spark.ui.enabled": False}).settings.spark.conf == {"spark.ui.enabled": False}
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("limits.refused_shre", "limits.refused_share"),
+        ("limit", "limits"),
+        ("cassandra.keyspace", "target.keyspace"),
+        ("cassandra.password", "cassandra.password_env"),
+        ("sources.progress.keyspce", "sources.progress.keyspace"),
+        ("sources.progress.columns.user_di", "sources.progress.columns.user_id"),
+        ("target.tables.activity_ag", "target.tables.activity_agg"),
+    ],
+)
+def test_an_unknown_key_is_told_the_nearest_known_one(key: str, nearest: str) -> None:
+    assert refused(flags={key: "hunter2"}) == f"{key} (--set {key}) is not a setting; the nearest is {nearest}"
+
+
+def test_an_unknown_key_like_no_other_is_told_what_its_section_has() -> None:
+    assert refused(flags={"metrics.zzz": 1}).endswith("is not a setting; metrics has completion, scores_in_course")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("cassandra.port", "9042", 'must be a valid integer, not "9042"'),
+        ("cassandra.contact_points", "db1", 'must be a list, not "db1"'),
+        ("cassandra.contact_points", [], "must have at least 1 item, not []"),
+        ("limits.refused_share", 20, "must be less than or equal to 1, not 20"),
+        ("limits.clock_skew", float("nan"), "must be a finite number, not NaN"),
+        ("metrics.completion", "stuck", "must be 'sticky' or 'current', not \"stuck\""),
+        ("metrics.scores_in_course", {"a": 1}, "must be a valid boolean, not a mapping"),
+        ("limits", None, "must be a mapping, not null"),
+        ("sources.enrolments", None, "must be a mapping, not null"),
+        ("target.keyspace", "x; DROP", "must match pattern '^[a-z][a-z0-9_]{0,47}$', not \"x; DROP\""),
+        ("target.replication.dc1", 1.5, "must be a valid string or be a valid integer, not 1.5"),
+        ("spark.conf.spark.api.token", ["hunter2"], "or be a valid boolean, not ***"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(key: str, value: object, sentence: str) -> None:
+    message = refused(flags={key: value})
+    assert message.startswith(f"{key} (--set {key}) must ")
+    assert message.endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        ("{keyspace: sunbird_groups}", "has no format"),
+        ("{format: cassandra, keyspace: sunbird_groups}", "of format cassandra has no table"),
+        ("{format: csv, table: group}", "of format csv has no path and a table"),
+    ],
+)
+def test_a_source_that_is_given_in_part_shows_its_two_shapes(conf: WriteConf, source: str, wrong: str) -> None:
+    file = conf(f"sources: {{groups: {source}}}")
+    assert refused(file) == (
+        f"sources.groups ({file}) {wrong}: "
+        "write {format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
+    )
+
+
+def test_all_mistakes_are_told_at_once(conf: WriteConf) -> None:
+    message = refused(conf("limit: 1\ncassandra: {port: x}"), {"ACTIVITY_AGGREGATES__LEASE__TTL": "0"})
+    assert [line.split()[0] for line in message.splitlines()] == ["limit", "cassandra.port", "lease.ttl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("- a", "is not a mapping of settings"), ("a: 1\n b: [", "is not YAML in line 2")],
+)
+def test_a_file_that_holds_no_settings_is_named(conf: WriteConf, text: str, sentence: str) -> None:
+    assert f"prod.yaml {sentence}" in refused(conf(text))
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    assert refused(
+        tmp_path / "no.yaml"
+    ) == f"--conf {tmp_path}/no.yaml cannot be read (No such file or directory): " + ("name a YAML file")
+
+
+def test_a_flag_without_a_value_is_refused() -> None:
+    with pytest.raises(BadRequest, match=r"write --set section\.key=value"):
+        flag_values(["limits.refused_share"])
+
+
+def test_a_password_of_cassandra_is_refused_among_the_spark_settings() -> None:
+    message = refused(flags={"spark.conf.spark.cassandra.auth.password": "hunter2"})
+    assert "would stand in the list of processes" in message
+    assert "hunter2" not in message
+
+
+def test_the_digest_follows_the_values_and_neither_their_origin_nor_secrets(conf: WriteConf) -> None:
+    same = loaded(conf("lease: {ttl: 60}"), flags={"lease.ttl": 60})
+    assert same.digest == loaded().digest
+    assert loaded(flags={"lease.ttl": 61}).digest != same.digest
+    one, other = (loaded(flags={"spark.conf.fs.s3a.secret.key": secret}) for secret in ("one", "other"))
+    assert one.digest == other.digest
+
+
+def test_what_is_shown_hides_secrets_names_origins_and_can_be_loaded_again(conf: WriteConf) -> None:
+    shown = masked(
+        loaded(flags={"spark.conf.fs.s3a.secret.key": "hunter2", "cassandra.port": 1}),
+        {"CASSANDRA_PASSWORD": "hunter2"},
+    )
+    assert "hunter2" not in shown
+    assert loaded(conf(shown)).settings.spark.conf == {"fs.s3a.secret.key": "***"}
+    comments = dict(line.strip().split(": ", 1) for line in shown.splitlines() if "  # " in line)
+    assert comments["port"].split() == ["1", "#", "--set", "cassandra.port"]
+    assert comments["password_env"].endswith("default, the variable is set")
+    assert comments["keystore_password_env"].endswith("default, the variable is not set")
+
+
+def test_the_defaults_are_found_inside_a_zip(tmp_path: Path) -> None:
+    package = Path(activity_aggregates.__file__).parent
+    archive = tmp_path / "code.zip"
+    with zipfile.ZipFile(archive, "w") as code:
+        for file in [*package.glob("*.py"), package / "conf" / "default.yaml"]:
+            code.write(file, file.relative_to(package.parent))
+    script = (
+        "from activity_aggregates import configuration as c; print(c.__file__, c.load(None, {}, {}).digest, sep='\\n')"
+    )
+    environ = {"PYTHONPATH": str(archive)}
+    printed = run([executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == [f"{archive}/activity_aggregates/configuration.py", loaded().digest]
