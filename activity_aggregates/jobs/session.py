@@ -27,6 +27,12 @@ _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<ve
 
 # What the metrics rely on, whoever starts Spark.
 _REQUIRED = {"spark.sql.session.timeZone": "UTC"}
+# Rules that cut off a branch of a plan as soon as they see that nothing comes out of it: what was to be counted on the
+# way through that branch would never be counted.
+_UNWANTED_RULES = {
+    "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer.PropagateEmptyRelation",
+    "spark.sql.adaptive.optimizer.excludedRules": "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation",
+}
 # On one machine. Tasks that wait for a better place than the one there is would wait for ever: nothing wakes the local
 # scheduler when the wait is over. And what 200 partitions cost to start is more than what they hold.
 _LOCAL = {"spark.locality.wait": "0s"}
@@ -56,6 +62,8 @@ def open_spark(spark: settings.Spark, name: str) -> SparkSession:
         ) from error
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
+    for key, rule in _UNWANTED_RULES.items():
+        session.conf.set(key, ",".join(filter(None, [session.conf.get(key, ""), rule])))
     context = session.sparkContext
     if _is_local(context.master) and not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))

@@ -19,11 +19,11 @@ class Store:
     """The tables of some keyspaces by name, and what cases do with them."""
 
     def __init__(self, session: Session, keyspaces: Iterable[str]) -> None:
-        """Without the tables in `keyspaces` that are made later."""
+        """The tables in `keyspaces` as they are now."""
         self._session = session
         self._tables: dict[str, TableMetadata] = {}
+        session.cluster.refresh_schema_metadata()  # the tables were made through other sessions
         for keyspace in keyspaces:
-            session.cluster.refresh_keyspace_metadata(keyspace)
             self._tables.update(session.cluster.metadata.keyspaces[keyspace].tables)
 
     def load(self, name: str, given: Any) -> None:
