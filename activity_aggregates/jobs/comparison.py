@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.jobs.computation import Aggregates, Counts, Enrolled
+from activity_aggregates.jobs.kept import as_table, kept
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import groups, names, refusals, unsettled
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
@@ -78,11 +80,16 @@ class Comparison:
             staged.filter(F.col("is_changed") | F.col("agg_after").isNotNull()).write.parquet(path)
             self.counts.update({f"{name}.{table.name}": count for name, count in seen.get.items()})
             step.rows = self.counts[f"changed.{table.name}"]
-        return rows.sparkSession.read.parquet(path)
+        return rows.sparkSession.read.schema(staged.schema).parquet(path)
+
+    @cached_property
+    def catalog(self) -> DataFrame:
+        """The catalog as last written, read once for all tables."""
+        return kept(self.stored.catalog())
 
     def stage_activities(self, enrolled: Enrolled, computed: Aggregates, members: DataFrame | None) -> DataFrame:
         """Stage the rows of learners and activities and the catalog; returns the staged rows of learners."""
-        catalog = self.stored.catalog()
+        catalog = self.catalog
         course_id = F.coalesce("course_id", "catalog_course_id")
         learners = self._stored_activities(ACTIVITY_USER_AGG, enrolled, catalog)
         mine = self._contexts_of_users(enrolled, learners)
@@ -98,11 +105,12 @@ class Comparison:
         learners_after = learners.filter(F.size("agg_after") > 0).select(
             *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
         )
-        untouched = unsettled.unsettled_activities(enrolled.unsettled, self.stored.catalog())
+        # Kept, because each is used by both tables: a plan that repeats them costs more than their rows do.
+        untouched = kept(unsettled.unsettled_activities(enrolled.unsettled, self.catalog))
         activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
-        members = group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti")
-        rows = groups.member_rows(members, learners_after)
-        enrolled_members = groups.enrolled_members(members, enrolled.by_key, computed.catalog)
+        members = kept(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
+        rows = kept(groups.member_rows(members, learners_after))
+        enrolled_members = kept(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
         is_open = is_group_row_open(self.scope)
         stored = self._stored_groups(GROUP_ACTIVITY_USER_AGG, group.members, untouched)
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
@@ -194,4 +202,4 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
         "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
         "group_members": refusals.refused(belonging, "group_id", "user_id"),
     }
-    return Groups(activities, by_activity, refused)
+    return Groups(as_table(activities), as_table(by_activity), refused)

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Observation
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
+from activity_aggregates.jobs.kept import as_table, kept
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import catalog, courses, enrolments, learners, progress, quizzes, refusals
 from activity_aggregates.metrics.activities import activity_rows
@@ -40,10 +41,10 @@ class Aggregates:
 def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
     """Enrolments and the hierarchies of the courses that they name, assessed and counted."""
     with steps("read enrolments") as step:
-        raw = sources.frame(ENROLMENTS).persist()
+        raw = kept(sources.frame(ENROLMENTS))
         hierarchies = sources.frame(HIERARCHIES).filter(~courses.is_draft())
         enrolled_courses = raw.select("course_id").distinct()
-        outlines = courses.outlines(hierarchies.join(enrolled_courses, "course_id", how="left_semi")).persist()
+        outlines = kept(courses.outlines(hierarchies.join(enrolled_courses, "course_id", how="left_semi")))
         assessed = enrolments.assess_enrolments(raw, outlines)
         seen = Observation()
         observed = assessed.observe(
@@ -55,9 +56,9 @@ def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
         counts["counted.retired"] = found.pop("retired")
         counts["read.enrolments"] = step.rows = found.pop("read")
         counts.update({f"refused.{reason}": rows for reason, rows in found.items()})
-        unsettled = enrolments.unsettled_courses(assessed).persist()
+        unsettled = kept(enrolments.unsettled_courses(assessed))
     refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
-    return Enrolled(by_key, outlines, unsettled, refused)
+    return Enrolled(as_table(by_key), outlines, unsettled, refused)
 
 
 def refused_rows(counts: Counts, source: str) -> int:
@@ -98,13 +99,12 @@ def aggregate(
         seen, matched = Observation(), Observation()
         observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
         best = quizzes.best_attempts(refusals.accepted(observed))
-        scores = (
-            quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts()).persist()
-        )
-        scores.count()
+        placed_attempts = quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts())
+        placed_attempts.persist().count()
+        scores = as_table(placed_attempts)
         step.rows = _count(counts, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
         placed = catalog.placements(enrolments.contexts(enrolled.by_key), courses.course_activities(outlines), scores)
-        owners = catalog.catalog(placed).persist()
+        owners = kept(catalog.catalog(placed))
         counts["counted.shared_context"] = owners.filter(catalog.is_shared()).count()
     with steps("read progress") as step:
         contents = progress.assess_progress(sources.frame(PROGRESS))
@@ -124,7 +124,7 @@ def aggregate(
         )
         rows.write.parquet(directory.work("learners"))
         step.rows = _count(counts, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
-    learner_rows = rows.sparkSession.read.parquet(directory.work("learners"))
+    learner_rows = rows.sparkSession.read.schema(rows.schema).parquet(directory.work("learners"))
     refused = {
         "progress": refusals.refused(contents, "user_id", "course_id", "batch_id", "content_id"),
         "attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY),

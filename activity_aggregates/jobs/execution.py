@@ -18,7 +18,7 @@ from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
 from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.tables.lease import Lease
-from activity_aggregates.tables.ledger import Ledger, RunRecord
+from activity_aggregates.tables.ledger import FAILED, INTERRUPTED, STOPPED, SUPERSEDED, Ledger, RunRecord
 
 
 def now_in_ms() -> datetime:
@@ -56,18 +56,18 @@ class Execution:
         except KeyboardInterrupt:
             if self.steps.spark is not None:
                 stop_spark(self.steps.spark)  # before the lease is released: a task may be writing
-            self._end_early("interrupted", "interrupted")
+            self._end_early(INTERRUPTED, "it was interrupted")
             if self.record.staged:
                 self.steps.say(f"run {self.record.run_id} can be finished with --resume last")
             raise
         except CheckFailed as error:
-            self._end_early("stopped", str(error))
+            self._end_early(STOPPED, str(error))
             raise
         except JobError as error:
-            self._end_early("failed", str(error))
+            self._end_early(FAILED, str(error))
             raise
         except Exception as error:
-            self._end_early("failed", f"{type(error).__name__}: {error}"[:2000])
+            self._end_early(FAILED, f"{type(error).__name__}: {error}"[:2000])
             raise
 
     def _end_early(self, status: str, message: str) -> None:
@@ -92,6 +92,6 @@ class Execution:
             return False
         self.counts["written"] = 0
         message = f"superseded by run {newer.run_id} with as_of {newer.as_of.isoformat()}: nothing was written"
-        self.end("superseded", message)
+        self.end(SUPERSEDED, message)
         print(message)
         return True

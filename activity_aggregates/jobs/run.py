@@ -21,7 +21,7 @@ from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, held
-from activity_aggregates.tables.ledger import Ledger, RunRecord, new_run_id
+from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, RUNNING, Ledger, RunRecord, new_run_id
 from activity_aggregates.tables.migrations import pending
 from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
@@ -57,9 +57,10 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
         if record is None:
             print("nothing to resume: no run has stopped while it applied its changes")
             return 0
+        leased = _lease_scope(record.scope, chosen.sources)
         with held(
-            session, target.keyspace, target.tables["aggregate_leases"], record.run_id,
-            _lease_scope(record.scope, chosen.sources), ttl=chosen.lease.ttl, wait=request.wait,
+            session, target.keyspace, target.tables["aggregate_leases"], record.run_id, leased,
+            ttl=chosen.lease.ttl, wait=request.wait,
         ) as lease:  # fmt: skip
             if isinstance(lease, HeldBy):
                 print(
@@ -67,6 +68,7 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
                     "try again later, or wait for it with --wait SECONDS"
                 )
                 return 0
+            ledger.mark_lost(leased, now_in_ms())
             execution = Execution(chosen, link, session, ledger, lease, Steps(chosen.log.format), record)
             with execution.recorded():
                 return _resume(execution) if request.resume else _run(execution, request)
@@ -82,9 +84,9 @@ def _run(execution: Execution, request: RunRequest) -> int:
     _stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
-        execution.end("dry_run")
+        execution.end(DRY_RUN)
         return 0
-    execution.save(status="applying", staged=True)
+    execution.save(status=APPLYING, staged=True)
     return apply_staged(execution, spark, staging, directory)
 
 
@@ -98,7 +100,7 @@ def _resume(execution: Execution) -> int:
             f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
         )
     execution.counts.update(record.counts)
-    execution.save(status="applying", finished_at=None, message="")
+    execution.save(status=APPLYING, finished_at=None, message="")
     return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
 
 
@@ -156,7 +158,7 @@ def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command="run", status="running", staged=False, as_of=started_at, sequence=0,
+        run_id=new_run_id(started_at), command="run", status=RUNNING, staged=False, as_of=started_at, sequence=0,
         scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
         settings_digest=configuration.digest, code_version=__version__, message="",
     )  # fmt: skip

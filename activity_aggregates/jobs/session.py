@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.tables.staging import is_one_machine
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
@@ -63,9 +64,10 @@ def open_spark(spark: settings.Spark, name: str) -> SparkSession:
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
     for key, rule in _UNWANTED_RULES.items():
-        session.conf.set(key, ",".join(filter(None, [session.conf.get(key, ""), rule])))
+        excluded = str(session.conf.get(key, "") or "").split(",")
+        session.conf.set(key, ",".join(sorted({rule, *excluded} - {""})))
     context = session.sparkContext
-    if _is_local(context.master) and not context.getConf().contains(_PARTITIONS):
+    if is_one_machine(str(context.master)) and not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
     _check_versions(session)
     _keep_interrupts()
@@ -82,17 +84,14 @@ def _keep_interrupts() -> None:
 
 
 def stop_spark(session: SparkSession) -> None:
-    """Stop Spark after an interrupt, tasks included; the interrupted connection is of no more use, so another thread asks.
+    """Stop Spark after an interrupt, tasks included.
 
-    Returns after `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
+    The connection that was interrupted is of no more use, so another thread, with one of its own, asks. Returns after
+    `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
     """
     stopping = threading.Thread(target=session.stop, daemon=True)
     stopping.start()
     stopping.join(_STOP_SECONDS)
-
-
-def _is_local(master: str) -> bool:
-    return master == "local" or master.startswith("local[")
 
 
 def _conf(spark: settings.Spark, name: str) -> SparkConf:
@@ -103,7 +102,7 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     conf.setIfMissing("spark.app.name", name)
     for key, value in {**{key: _text(value) for key, value in spark.conf.items()}, **_PREFERRED}.items():
         conf.setIfMissing(key, value)
-    if _is_local(conf.get("spark.master", spark.master) or ""):
+    if is_one_machine(conf.get("spark.master", spark.master) or ""):
         for key, value in _LOCAL.items():
             conf.setIfMissing(key, value)
     if is_submitted:
@@ -111,7 +110,7 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf.setIfMissing("spark.master", spark.master)
     conf.setIfMissing("spark.driver.memory", spark.driver_memory)
-    if _is_local(spark.master):
+    if is_one_machine(spark.master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
     conf.setIfMissing(key, ",".join(jars))

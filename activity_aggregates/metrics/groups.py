@@ -81,16 +81,25 @@ def group_metrics() -> dict[str, Column]:
 
 
 def group_rows(activities: DataFrame, members: DataFrame, enrolled: DataFrame, rows: DataFrame) -> DataFrame:
-    """(`GROUP_ACTIVITY_KEY`, agg) for each activity of each active group, also with nobody in it."""
-    key = list(GROUP_ACTIVITY_KEY)
+    """(`GROUP_ACTIVITY_KEY`, agg) for each activity of each active group, also with nobody in it.
+
+    `enrolled` is `enrolled_members`, `rows` is `member_rows`, both of some of the `members`.
+    """
+    key, member = list(GROUP_ACTIVITY_KEY), list(MEMBER_KEY)
     is_row_completed = is_quiz() | (F.coalesce(F.col("agg")["completed"], F.lit(0.0)) == 1)
-    member_count = members.groupBy(key).agg(F.count(F.lit(1)).alias("member_count"))
-    enrolled_count = enrolled.groupBy(key).agg(F.count(F.lit(1)).alias("enrolled_count"))
-    completed_count = rows.groupBy(key).agg(F.count_if(is_row_completed).alias("completed_count"))
-    counted = activities
-    for counts in (member_count, enrolled_count, completed_count):
-        counted = counted.join(counts, key, how="left")
-    names = ("member_count", "enrolled_count", "completed_count")
-    return counted.withColumns({name: F.coalesce(name, F.lit(0)) for name in names}).select(
-        *key, metric_map(group_metrics()).alias("agg")
+    counts = {
+        "member_count": F.count(F.lit(1)),
+        "enrolled_count": F.count_if("is_enrolled"),
+        "completed_count": F.count_if("is_completed"),
+    }
+    counted = (
+        members.join(enrolled.withColumn("is_enrolled", F.lit(True)), member, how="left")
+        .join(rows.select(*member, is_row_completed.alias("is_completed")), member, how="left")
+        .groupBy(key)
+        .agg(*(value.alias(name) for name, value in counts.items()))
+    )
+    return (
+        activities.join(counted, key, how="left")
+        .withColumns({name: F.coalesce(name, F.lit(0)) for name in counts})
+        .select(*key, metric_map(group_metrics()).alias("agg"))
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ _UNDER_WAY = (RUNNING, APPLYING)
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
 _YEARS_BACK = 20
 _DAY = timedelta(days=1)
+_LOOKED_AT = 1000  # runs; an older one that is still under way in the ledger stays so
 _FETCH_SIZE = 100  # most questions are answered by the newest few
 
 
@@ -106,6 +107,17 @@ class Ledger:
             if run.is_resumable:
                 found.append(run)
         return found
+
+    def mark_lost(self, scope: Scope, now: datetime) -> list[RunRecord]:
+        """Mark runs that end no more: they were at work on what the caller now holds the lease of. Returns them."""
+        lost = [
+            replace(run, status=LOST, finished_at=now, message="it ended without a word, and its lease has expired")
+            for run in self.recent(_LOOKED_AT)
+            if run.is_under_way and run.scope.intersects(scope)
+        ]
+        for run in lost:
+            self.save(run)
+        return lost
 
     def last_as_of(self) -> datetime | None:
         """The greatest as_of of any run."""

@@ -31,11 +31,15 @@ class RunDirectory:
         return f"{self.path}/changes/{table}"
 
 
+def is_one_machine(master: str) -> bool:
+    """Whether executors and driver are one process."""
+    return master == "local" or master.startswith("local[")
+
+
 def check_reachable(directory: str, shared: bool, master: str) -> None:
     """Refuse a directory that only the driver's machine sees when the executors are elsewhere."""
     is_local_path = urlparse(directory).scheme in ("", "file")
-    is_local_master = master == "local" or master.startswith("local[")
-    if is_local_path and not is_local_master and not shared:
+    if is_local_path and not is_one_machine(master) and not shared:
         raise BadRequest(
             f"staging.dir is {directory!r}, which the executors of {master} cannot see: "
             "give a URI that they reach (hdfs:, s3a:), or set staging.shared if it is a folder that all of them mount"

@@ -16,6 +16,7 @@ from scripts.embedded.jars import CASSANDRA, jars
 from scripts.embedded.node import Node
 
 READY_SECONDS = 180
+LAUNCH_SECONDS = 2  # in which a process may not have its command line yet
 LAST_LINES = 20
 _AUTHENTICATION: dict[str, object] = {
     "authenticator": {"class_name": "PasswordAuthenticator"},
@@ -122,7 +123,8 @@ def _wait(state: instance.State, nodes: list[Node]) -> None:
     begun = told = time.monotonic()
     while not client.answers(state):
         now = time.monotonic()
-        if len(instance.living(state)) < len(nodes) or now - begun > READY_SECONDS:
+        is_ended = now - begun > LAUNCH_SECONDS and len(instance.living(state)) < len(nodes)
+        if is_ended or now - begun > READY_SECONDS:
             raise SetupError(
                 f"Cassandra did not start within {now - begun:.0f} s; the end of its log:\n{_endings(nodes)}"
             )
