@@ -11,8 +11,8 @@ from activity_aggregates.metrics.hierarchy import Collection, Outline, outline, 
 from tests.harness.hierarchy import COLLECTION, hierarchy_text
 
 
-def course(*children: Any, course_id: str = "c1", **root: Any) -> Outline:
-    return outline(course_id, hierarchy_text({"course": "c1", "children": list(children), **root}))
+def course(*children: Any, **root: Any) -> Outline:
+    return outline("c1", hierarchy_text({"course": "c1", "children": list(children), **root}))
 
 
 def unit(identifier: str, *children: Any, **more: Any) -> dict[str, Any]:
@@ -176,7 +176,12 @@ def test_a_tree_without_any_leaf_is_empty(children: list[Any]) -> None:
 
 
 def test_unknown_fields_say_nothing() -> None:
-    odd = {"visibility": "Parent", "depth": "two", "leafNodesCount": 7, "relationalMetadata": {"relName": 1}}
+    odd: dict[str, Any] = {
+        "visibility": "Parent",
+        "depth": "two",
+        "leafNodesCount": 7,
+        "relationalMetadata": {"relName": 1},
+    }
     assert course({"leaf": "A", **odd}, **odd) == course("A")
 
 

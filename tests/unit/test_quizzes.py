@@ -64,7 +64,7 @@ def test_a_score_of_minus_zero_is_zero(best: dict[str, Row]) -> None:
 
 def test_an_attempt_without_key_or_with_an_impossible_score_is_refused(spark: SparkSession) -> None:
     impossible = [None, nan, inf, -inf, -0.5]
-    rows = [("Q", f"score {score}", score, 3.0, None) for score in impossible]
+    rows: list[tuple[Any, ...]] = [("Q", f"score {score}", score, 3.0, None) for score in impossible]
     rows += [("Q", f"maximum {score}", 1.0, score, None) for score in impossible]
     rows += [("", "blank quiz", nan, 3.0, None), ("Q", None, nan, 3.0, None), ("Q", " ", 1.0, 3.0, None)]
     found = {(row.content_id, row.attempt_id): row.problem for row in attempts(spark, *rows).collect()}
