@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType, _parse_datatype_string
 
 from activity_aggregates.metrics.hierarchy import WORD_BITS, outline_rows
-
-_COLLECTION = pa.struct(
-    [("activity_type", pa.string()), ("activity_id", pa.string()), ("leaf_nodes_count", pa.int64())]
-)
-_MASKS = pa.struct([*_COLLECTION, pa.field("below", pa.int64()), pa.field("required", pa.int64())])
-_WORD = pa.struct([pa.field("word", pa.int32()), pa.field("collections", pa.list_(_MASKS))])
-_ARROW = pa.schema(
-    [
-        pa.field("course_id", pa.string()),
-        pa.field("problem", pa.string()),
-        pa.field("is_retired", pa.bool_()),
-        pa.field("leaves", pa.list_(pa.string())),
-        pa.field("collections", pa.list_(_COLLECTION)),
-        pa.field("words", pa.list_(_WORD)),
-    ]
-)
 
 OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,
     collections array<struct<activity_type: string, activity_id: string, leaf_nodes_count: bigint>>,
@@ -39,14 +26,18 @@ def is_draft() -> Column:
 
 def outlines(hierarchies: DataFrame) -> DataFrame:
     """One `OUTLINES` row for each (course_id, hierarchy)."""
-    return hierarchies.select("course_id", "hierarchy").mapInArrow(_outline_batches, OUTLINES)
+    schema = _parse_datatype_string(OUTLINES)
+    assert isinstance(schema, StructType)
+    batches = partial(_outline_batches, to_arrow_schema(schema))
+    return hierarchies.select("course_id", "hierarchy").mapInArrow(batches, schema)
 
 
-def _outline_batches(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+def _outline_batches(schema: Any, batches: Iterable[Any]) -> Iterable[Any]:
+    """Arrow batches of one course each: what a course becomes may be megabytes, as its tree is."""
     for batch in batches:
         pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         for row in outline_rows(pairs):
-            yield pa.RecordBatch.from_pylist([row], schema=_ARROW)
+            yield type(batch).from_pylist([row], schema=schema)
 
 
 def numbered_leaves(outlines: DataFrame) -> DataFrame:

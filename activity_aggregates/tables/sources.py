@@ -51,7 +51,10 @@ ATTEMPTS = SourceTable(
     refused_by=("total_score", "double('NaN')"),
 )
 GROUPS = SourceTable(
-    "groups", "group_id string, status string, activities array<map<string,string>>", {"group_id": "id"}
+    "groups",
+    "group_id string, status string, activities array<map<string,string>>",
+    {"group_id": "id"},
+    refused_by=("activities", "array(cast(map() as map<string,string>))"),  # one activity without id and type
 )
 GROUP_MEMBERS = SourceTable(
     "group_members", "group_id string, user_id string, status string", {"group_id": "groupid", "user_id": "userid"}
@@ -141,12 +144,13 @@ def _typed(raw: DataFrame, table: SourceTable) -> DataFrame:
         column, kind = F.col(field.name), field.dataType.simpleString()
         if kinds[field.name] == kind:
             readable[field.name] = column
-        elif isinstance(field.dataType, ArrayType):
+            continue
+        if isinstance(field.dataType, ArrayType):
             as_json = column if kinds[field.name] == "string" else F.to_json(column)
             readable[field.name] = F.from_json(as_json, kind)
         else:
             readable[field.name] = F.expr(f"try_cast(`{field.name}` as {kind})")
-            unreadable.append(column.isNotNull() & readable[field.name].isNull())
+        unreadable.append(column.isNotNull() & readable[field.name].isNull())
     if unreadable and table.refused_by:
         name, value = table.refused_by
         is_unreadable = unreadable[0]

@@ -54,6 +54,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         port=arguments.port,
         throwaway=arguments.throwaway or arguments.nodes > 1,
         auth=arguments.auth,
+        tls=arguments.tls,
     )
 
 
@@ -72,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "--throwaway", action="store_true", help="start empty, and keep nothing after stop (always so with three nodes)"
     )
     begin.add_argument("--auth", action="store_true", help="demand a login: cassandra, cassandra")
+    begin.add_argument(
+        "--tls", action="store_true", help="demand TLS; state.json of the instance names the authority to trust"
+    )
     commands.add_parser("stop", parents=[common], help="stop it; data stays for the next start")
     status = commands.add_parser(
         "status", parents=[common], help="say where it answers; exit code 1 when it does not run"

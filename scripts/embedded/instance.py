@@ -52,7 +52,11 @@ def save(name: str, state: State) -> None:
 
 def living(state: State) -> list[int]:
     """The recorded processes that still are the nodes they were: a process id is soon somebody else's."""
-    return [int(pid) for pid, mark in state.pids.items() if mark in _command(int(pid))]
+    return [int(pid) for pid, mark in state.pids.items() if is_node(int(pid), mark)]
+
+
+def is_node(pid: int, mark: str) -> bool:
+    return mark in _command(pid)
 
 
 def terminate(state: State) -> None:

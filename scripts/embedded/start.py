@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.embedded import client, instance, memory, ports
+from scripts.embedded import certificates, client, instance, memory, ports
+from scripts.embedded.certificates import Certificates
 from scripts.embedded.errors import SetupError
 from scripts.embedded.jars import CASSANDRA, jars
 from scripts.embedded.node import Node
@@ -34,6 +35,11 @@ class Wish:
     port: int | None
     throwaway: bool
     auth: bool
+    tls: bool
+
+    @property
+    def addresses(self) -> list[str]:
+        return [f"127.0.0.{number}" for number in range(1, self.nodes + 1)]
 
 
 def start(wish: Wish) -> instance.State:
@@ -46,8 +52,9 @@ def start(wish: Wish) -> instance.State:
     files = jars(CASSANDRA)
     if wish.throwaway or (before is not None and before.throwaway):
         shutil.rmtree(instance.folder(wish.name), ignore_errors=True)
-    nodes = _nodes(wish)
-    state = _state(wish, nodes)
+    trust = certificates.make(instance.folder(wish.name) / "tls", wish.addresses) if wish.tls else None
+    nodes = _nodes(wish, trust)
+    state = _state(wish, nodes, trust)
     for node in nodes:
         node.write_configuration()
         state = replace(state, pids=state.pids | {str(_launch(node, files)): node.mark})
@@ -72,33 +79,34 @@ def stop(name: str) -> bool:
 
 
 def _refuse_other(wish: Wish, running: instance.State) -> None:
-    nodes = len(running.contact_points)
-    same = nodes == wish.nodes and wish.port in (None, running.port) and wish.auth == (running.username is not None)
+    nodes, auth, tls = len(running.contact_points), running.username is not None, running.ca_file is not None
+    same = (nodes, auth, tls) == (wish.nodes, wish.auth, wish.tls) and wish.port in (None, running.port)
     if not same:
         raise SetupError(
-            f"Cassandra {wish.name!r} runs already with {nodes} node(s) on port {running.port}: stop it first, "
+            f"Cassandra {wish.name!r} runs already with {nodes} node(s) on port {running.port}, "
+            f"{'with' if auth else 'without'} a login and {'with' if tls else 'without'} TLS: stop it first, "
             "or start this one under another --name."
         )
 
 
-def _nodes(wish: Wish) -> list[Node]:
-    addresses = [f"127.0.0.{number}" for number in range(1, wish.nodes + 1)]
-    chosen = ports.choose(addresses, wish.port, usual=wish.name == "default")
+def _nodes(wish: Wish, trust: Certificates | None) -> list[Node]:
+    chosen = ports.choose(wish.addresses, wish.port, usual=wish.name == "default")
+    settings = (_AUTHENTICATION if wish.auth else {}) | (trust.settings() if trust else {})
     return [
         Node(
             folder=instance.folder(wish.name) / f"node{number + 1}",
             number=number,
-            addresses=addresses,
+            addresses=wish.addresses,
             ports=chosen,
             heap=wish.heap,
             throwaway=wish.throwaway,
-            settings=_AUTHENTICATION if wish.auth else {},
+            settings=settings,
         )
         for number in range(wish.nodes)
     ]
 
 
-def _state(wish: Wish, nodes: list[Node]) -> instance.State:
+def _state(wish: Wish, nodes: list[Node], trust: Certificates | None) -> instance.State:
     chosen = nodes[0].ports
     return instance.State(
         contact_points=list(nodes[0].addresses),
@@ -108,15 +116,19 @@ def _state(wish: Wish, nodes: list[Node]) -> instance.State:
         throwaway=wish.throwaway,
         username="cassandra" if wish.auth else None,
         password="cassandra" if wish.auth else None,
+        ca_file=str(trust.authority) if trust else None,
     )
 
 
 def _launch(node: Node, files: list[Path]) -> int:
     """In a session of its own: an interrupt meant for the script that starts it must not reach it."""
     with node.log.open("w") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             node.command(files), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        ).pid
+        )
+    while process.poll() is None and not instance.is_node(process.pid, node.mark):
+        time.sleep(0.01)  # for a moment after it began, a process has no command line by which to recognise it
+    return process.pid
 
 
 def _wait(state: instance.State, nodes: list[Node]) -> None:

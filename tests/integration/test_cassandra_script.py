@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scripts.embedded import client, instance
 from scripts.embedded.jars import CASSANDRA
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 
@@ -46,9 +48,13 @@ def test_data_outlive_a_stop_and_a_second_start_changes_nothing(name: str) -> No
     assert cassandra("cql", "--name", name, kept).stdout == "keyspace_name\nkept\n"
 
 
-def test_a_login_is_demanded_where_it_was_asked_for(name: str) -> None:
-    assert cassandra("start", "--name", name, "--heap", "400", "--throwaway", "--auth").returncode == 0
+def test_a_login_and_tls_are_demanded_where_they_were_asked_for(name: str) -> None:
+    assert cassandra("start", "--name", name, "--heap", "400", "--throwaway", "--auth", "--tls").returncode == 0
     assert cassandra("cql", "--name", name, "SELECT role FROM system_auth.roles").stdout == "role\ncassandra\n"
+    state = instance.running(name)
+    assert not client.answers(replace(state, ca_file=None))
+    assert not client.answers(replace(state, username=None))
+    assert "with a login and with TLS: stop it first" in cassandra("start", "--name", name, "--auth").stderr
     assert cassandra("stop", "--name", name).returncode == 0
     assert not (INSTANCES / name).exists()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,6 @@ from tests.properties.worlds import apart, expected, united
 
 _WORLDS = 120
 _SEEDS = (1, 2)
-
-
-@pytest.fixture(params=["false", "true"], ids=["ansi-off", "ansi-on"])
-def ansi(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[str]:
-    before = str(spark.conf.get("spark.sql.ansi.enabled"))
-    spark.conf.set("spark.sql.ansi.enabled", request.param)
-    yield request.param
-    spark.conf.set("spark.sql.ansi.enabled", before)
 
 
 @pytest.mark.parametrize("number", _SEEDS)

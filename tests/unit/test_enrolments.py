@@ -1,0 +1,136 @@
+"""Which enrolments are refused and why, and what several rows of one enrolment mean together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from activity_aggregates.metrics.enrolments import (
+    assess_enrolments,
+    contexts,
+    enrolments_by_key,
+    retired_rows,
+    unsettled_courses,
+)
+from activity_aggregates.metrics.keys import enrolment_key
+from activity_aggregates.metrics.refusals import accepted, refusal_counts, refused
+from activity_aggregates.tables.sources import ENROLMENTS
+
+DATE = datetime(2026, 1, 1, tzinfo=UTC)
+COURSES = [
+    ("c1", None, False),
+    ("blank", "missing_hierarchy", False),
+    ("broken", "invalid_hierarchy", False),
+    ("hollow", "empty_hierarchy", False),
+    ("retired", None, True),
+]
+
+
+def assessed(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
+    """Rows of (user_id, course_id, batch_id, active, status, completed_on), the last ones null where left out."""
+    enrolments = spark.createDataFrame([(*row, *[None] * (6 - len(row))) for row in rows], ENROLMENTS.schema)
+    return assess_enrolments(
+        enrolments, spark.createDataFrame(COURSES, "course_id string, problem string, is_retired boolean")
+    )
+
+
+def test_each_refused_row_has_the_first_reason_that_holds(spark: SparkSession) -> None:
+    expected = {
+        (None, "c404", "b1", 9): "missing_key",
+        ("", "c1", "b1", 1): "missing_key",
+        (" \t", "c1", "b1", 1): "missing_key",
+        ("u1", None, "b1", 1): "missing_key",
+        ("u1", "broken", "", 1): "missing_key",
+        ("u1", "c404", "b1", 9): "invalid_status",
+        ("u1", "retired", "b1", 3): "invalid_status",
+        ("u1", "c1", "b1", -1): "invalid_status",
+        ("u1", "c404", "b1", 1): "missing_hierarchy",
+        ("u1", "blank", "b1", None): "missing_hierarchy",
+        ("u1", "broken", "b1", 2): "invalid_hierarchy",
+        ("u1", "hollow", "b1", 0): "empty_hierarchy",
+        ("u1", "retired", "b1", 2): None,
+        ("u1", "c1", "b1", 0): None,
+        ("u1", "c1", "b1", None): None,
+    }
+    rows = assessed(spark, *((user, course, batch, True, status) for user, course, batch, status in expected))
+    found = {(row.user_id, row.course_id, row.batch_id, row.status): row.problem for row in rows.collect()}
+    assert found == expected
+
+
+def test_refused_rows_are_counted_by_reason_and_kept_with_their_key(spark: SparkSession) -> None:
+    rows = assessed(spark, ("u1", "c404", "b1"), ("u2", "c404", "b1"), (None, "c1", "b1"), ("u1", "retired", "b1"))
+    counts = rows.agg(*refusal_counts("missing_key", "missing_hierarchy", "invalid_status"), retired_rows()).first()
+    assert counts is not None
+    assert counts.asDict() == {
+        "read": 4, "missing_key": 1, "missing_hierarchy": 2, "invalid_status": 0, "retired": 1,
+    }  # fmt: skip
+    assert {tuple(row) for row in refused(rows, "user_id", "course_id", "batch_id").collect()} == {
+        ("missing_hierarchy", '{"user_id":"u1","course_id":"c404","batch_id":"b1"}'),
+        ("missing_hierarchy", '{"user_id":"u2","course_id":"c404","batch_id":"b1"}'),
+        ("missing_key", '{"user_id":null,"course_id":"c1","batch_id":"b1"}'),
+    }
+
+
+def test_of_several_rows_any_active_one_enrols_and_any_completed_one_earns(spark: SparkSession) -> None:
+    rows = assessed(
+        spark,
+        ("null-is-active", "c1", "b1", None, None),
+        ("inactive", "c1", "b1", False, 1),
+        ("any-active", "c1", "b1", False, 1),
+        ("any-active", "c1", "b1", True, 0),
+        ("any-completed", "c1", "b1", False, 2),
+        ("any-completed", "c1", "b1", True, None),
+        ("dated", "c1", "b1", True, 1, DATE),
+        ("dated", "c1", "b1", True, 1),
+    )
+    found = {row.user_id: (row.is_enrolled, row.is_earned) for row in enrolments_by_key(accepted(rows)).collect()}
+    assert found == {
+        "null-is-active": (True, False),
+        "inactive": (False, False),
+        "any-active": (True, False),
+        "any-completed": (True, True),
+        "dated": (True, True),
+    }
+
+
+def test_enrolments_have_keys_of_their_own_also_where_their_names_run_together(spark: SparkSession) -> None:
+    rows = [("ab", "c", "d"), ("a", "bc", "d"), ("a", "b", "cd"), ("d", "c", "ab")]
+    frame = spark.createDataFrame(rows, "user_id string, course_id string, batch_id string")
+    keys = frame.select(*enrolment_key()).collect()
+    assert len({row.key_high for row in keys}) == len({row.key_low for row in keys}) == len(rows)
+
+
+def test_a_batch_with_inactive_rows_only_is_a_context_of_nobody(spark: SparkSession) -> None:
+    rows = assessed(
+        spark,
+        ("u1", "c1", "b1", True),
+        ("u2", "c1", "b1", False),
+        ("u1", "c1", "b2", False),
+        ("u1", "retired", "b3", True),
+    )
+    found = {
+        (row.course_id, row.context_id): row.enrolled_count
+        for row in contexts(enrolments_by_key(accepted(rows))).collect()
+    }
+    assert found == {("c1", "cb:b1"): 1, ("c1", "cb:b2"): 0}
+
+
+def test_refused_and_retired_courses_are_unsettled_and_a_refused_row_does_not_unsettle_its_course(
+    spark: SparkSession,
+) -> None:
+    rows = assessed(
+        spark,
+        ("u1", "broken", "b1"),
+        ("u2", "broken", "b1", True, 9),
+        ("u1", "retired", "b2"),
+        ("u1", "c404", "b3"),
+        ("u1", "c1", "b4", True, 9),
+        ("u1", "broken", ""),
+    )
+    assert sorted(tuple(row) for row in unsettled_courses(rows).collect()) == [
+        ("broken", "cb:b1"),
+        ("c404", "cb:b3"),
+        ("retired", "cb:b2"),
+    ]

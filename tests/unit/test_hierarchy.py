@@ -1,0 +1,233 @@
+"""What a course consists of: its leaves, its units, and which leaves each requires. Trees are in shorthand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from activity_aggregates.metrics.hierarchy import Collection, Outline, outline, outline_rows
+from tests.harness.hierarchy import COLLECTION, hierarchy_text
+
+
+def course(*children: Any, **root: Any) -> Outline:
+    return outline("c1", hierarchy_text({"course": "c1", "children": list(children), **root}))
+
+
+def unit(identifier: str, *children: Any, **more: Any) -> dict[str, Any]:
+    return {"unit": identifier, "children": list(children), **more}
+
+
+def named(course: Outline, bits: int) -> set[str]:
+    return {leaf for leaf, number in course.leaves.items() if bits >> number & 1}
+
+
+def required(course: Outline, unit: str | None = None) -> set[str]:
+    return named(course, collection(course, unit).required)
+
+
+def below(course: Outline, unit: str | None = None) -> set[str]:
+    return named(course, collection(course, unit).below)
+
+
+def collection(course: Outline, unit: str | None) -> Collection:
+    return course.collections[("CourseUnit", unit) if unit else ("Course", "c1")]
+
+
+def units(course: Outline) -> set[str]:
+    return {identifier for kind, identifier in course.collections if kind == "CourseUnit"}
+
+
+@pytest.mark.parametrize("children", [{}, {"children": None}, {"children": []}])
+def test_without_children_a_content_is_a_leaf_and_a_collection_is_not(children: dict[str, Any]) -> None:
+    found = course({"leaf": "A", **children}, {"identifier": "B", **children}, {"unit": "n1", **children})
+    assert (set(found.leaves), units(found), below(found, "n1")) == ({"A", "B"}, {"n1"}, set())
+
+
+@pytest.mark.parametrize("mime_type", ["video/mp4", None, COLLECTION])
+def test_a_node_with_children_is_a_collection_whatever_its_mime_type(mime_type: str | None) -> None:
+    found = course({"identifier": "n1", "mimeType": mime_type, "children": ["A"]})
+    assert (set(found.leaves), units(found)) == ({"A"}, {"n1"})
+
+
+@pytest.mark.parametrize("children", [{}, {"children": None}, {"children": []}])
+def test_a_collection_without_children_takes_its_leaf_nodes(children: dict[str, Any]) -> None:
+    found = course({"unit": "c2", "leafNodes": ["A", "B"], **children}, "A")
+    assert required(found, "c2") == {"A", "B"}
+    assert required(found) == {"A", "B"}
+
+
+def test_a_course_without_children_takes_its_leaf_nodes() -> None:
+    assert required(course(leafNodes=["A", "B"])) == {"A", "B"}
+
+
+@pytest.mark.parametrize("children", [["A"], [{"leaf": "A", "status": "Retired"}, "B"]])
+def test_leaf_nodes_of_a_collection_with_children_say_nothing(children: list[Any]) -> None:
+    found = course("B", unit("n1", *children, leafNodes=["X", "Y"]))
+    assert not {"X", "Y"} & set(found.leaves)
+
+
+def test_leaf_nodes_of_a_leaf_say_nothing() -> None:
+    assert required(course({"leaf": "A", "leafNodes": ["X"]})) == {"A"}
+
+
+def test_leaf_nodes_below_an_optional_unit_are_required_by_it_alone() -> None:
+    found = course("A", {"unit": "n1", "optional": True, "leafNodes": ["B"]})
+    assert (required(found), required(found, "n1")) == ({"A"}, {"B"})
+
+
+def test_a_unit_placed_twice_is_one_unit_with_its_placements_united() -> None:
+    found = course(unit("n1", "A"), unit("n2", unit("n1", "B")))
+    assert required(found, "n1") == {"A", "B"}
+    assert required(found, "n2") == {"B"}
+
+
+def test_a_unit_that_is_optional_in_one_placement_is_required_in_the_other() -> None:
+    found = course(unit("n1", "A"), unit("n1", "A", "B", optional=True))
+    assert (required(found), below(found)) == ({"A"}, {"A", "B"})
+    assert required(found, "n1") == {"A", "B"}
+
+
+def test_what_lies_below_an_optional_unit_is_required_by_it_and_by_no_collection_above() -> None:
+    found = course("A", unit("n1", unit("n2", unit("n3", "B"), optional=True)))
+    assert [required(found, above) for above in (None, "n1", "n2", "n3")] == [{"A"}, set(), {"B"}, {"B"}]
+    assert below(found, "n1") == {"B"}
+
+
+def test_a_leaf_that_is_optional_in_one_unit_and_required_in_another_is_required_by_the_course() -> None:
+    found = course(unit("n1", {"leaf": "A", "optional": True}), unit("n2", "A"))
+    assert [required(found, above) for above in (None, "n1", "n2")] == [{"A"}, set(), {"A"}]
+
+
+def test_a_leaf_that_is_nowhere_required_is_below_and_the_course_stays_computable() -> None:
+    found = course({"leaf": "A", "optional": True})
+    assert (found.problem, below(found), required(found)) == (None, {"A"}, set())
+
+
+@pytest.mark.parametrize("metadata", [None, {}, [], {"optional": None}, {"optional": "true"}, {"optional": False}])
+def test_only_true_makes_a_node_optional(metadata: Any) -> None:
+    assert required(course({"leaf": "A", "relationalMetadata": metadata})) == {"A"}
+
+
+def test_an_optional_root_makes_nothing_optional() -> None:
+    assert required(course("A", optional=True)) == {"A"}
+
+
+def test_a_retired_node_and_all_below_it_are_not_part_of_the_course() -> None:
+    found = course("A", {"leaf": "B", "status": "Retired"}, unit("n1", "C", unit("n2", "D"), status="Retired"))
+    assert (set(found.leaves), units(found)) == ({"A"}, set())
+
+
+def test_a_retired_placement_leaves_the_other_one() -> None:
+    found = course(unit("n1", {"leaf": "A", "status": "Retired"}), unit("n2", "A", {"leaf": "B", "status": "Live"}))
+    assert (required(found, "n1"), required(found)) == (set(), {"A", "B"})
+
+
+def test_a_retired_root_retires_the_course_even_where_its_tree_is_broken() -> None:
+    found = course({"mimeType": "video/mp4"}, status="Retired")
+    assert (found.is_retired, found.problem, found.leaves) == (True, None, {})
+
+
+def test_the_row_key_names_the_course_whatever_the_tree_calls_itself() -> None:
+    found = outline("do_key", hierarchy_text({"course": "do_tree", "children": ["A"]}))
+    assert set(found.collections) == {("Course", "do_key")}
+
+
+@pytest.mark.parametrize("inner", ["do_key", "do_tree", "n1"])
+def test_a_tree_that_contains_itself_is_invalid(inner: str) -> None:
+    tree = {"course": "do_tree", "children": [unit("n1", unit("n2", unit(inner, "A")))]}
+    assert outline("do_key", hierarchy_text(tree)).problem == "invalid_hierarchy"
+
+
+def test_a_unit_whose_leaf_nodes_name_the_unit_is_invalid() -> None:
+    assert course({"unit": "n1", "leafNodes": ["n1"]}).problem == "invalid_hierarchy"
+
+
+@pytest.mark.parametrize("identifier", [{}, {"identifier": None}, {"identifier": " "}, {"identifier": 7}])
+def test_a_node_without_identifier_is_invalid_however_deep_it_is(identifier: dict[str, Any]) -> None:
+    assert course("A", unit("n1", unit("n2", {"mimeType": "video/mp4", **identifier}))).problem == "invalid_hierarchy"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{not json",
+        "null",
+        "[]",
+        '{"children": ["A"]}',
+        '{"identifier": "c1", "children": {"A": 1}}',
+        '{"identifier": "c1", "children": [null]}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_tree_is_invalid(text: str) -> None:
+    assert outline("c1", text).problem == "invalid_hierarchy"
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_a_blank_hierarchy_is_missing(text: str | None) -> None:
+    assert outline("c1", text).problem == "missing_hierarchy"
+
+
+@pytest.mark.parametrize("children", [[], [{"unit": "n1"}], [{"leaf": "A", "status": "Retired"}]])
+def test_a_tree_without_any_leaf_is_empty(children: list[Any]) -> None:
+    assert course(*children).problem == "empty_hierarchy"
+
+
+def test_unknown_fields_say_nothing() -> None:
+    odd: dict[str, Any] = {
+        "visibility": "Parent",
+        "depth": "two",
+        "leafNodesCount": 7,
+        "relationalMetadata": {"relName": 1},
+    }
+    assert course({"leaf": "A", **odd}, **odd) == course("A")
+
+
+def test_a_leaf_of_many_placements_has_one_number_in_document_order() -> None:
+    found = course(unit("n1", "B", "A"), unit("n2", "A", "C"), "B")
+    assert found.leaves == {"B": 0, "A": 1, "C": 2}
+
+
+@pytest.mark.parametrize(("leaves", "words"), [(1, 1), (64, 1), (65, 2), (128, 2), (129, 3), (5_000, 79)])
+def test_every_leaf_has_one_bit_of_a_signed_word_of_64(leaves: int, words: int) -> None:
+    found = course(*(f"l{number}" for number in range(leaves))).words()
+    masks = [mask for word in found for mask in word["collections"]]
+    assert [word["word"] for word in found] == list(range(words))
+    assert sum((mask["required"] % 2**64).bit_count() for mask in masks) == leaves
+    assert all(-(2**63) <= mask["below"] == mask["required"] < 2**63 for mask in masks)
+
+
+def test_the_course_is_in_every_word_and_a_unit_only_where_it_has_leaves() -> None:
+    words = course(*(f"l{number}" for number in range(64)), unit("n1", "l64")).words()
+    assert [[mask["activity_type"] for mask in word["collections"]] for word in words] == [
+        ["Course"],
+        ["Course", "CourseUnit"],
+    ]
+    assert [mask["below"] for word in words for mask in word["collections"]] == [-1, 1, 1]
+
+
+def test_twenty_levels_of_units_with_five_thousand_leaves_are_all_counted() -> None:
+    tree: list[Any] = []
+    for level in range(20):
+        tree = [unit(f"n{level}", *(f"l{level}-{number}" for number in range(250)), *tree)]
+    found = course(*tree)
+    assert len(found.leaves) == 5_000
+    assert [len(required(found, f"n{level}")) for level in range(20)] == [250 * (level + 1) for level in range(20)]
+
+
+def test_a_tree_deeper_than_python_nests_calls_is_walked() -> None:
+    deep = '{"identifier": "c1", "children": [' + "".join(f'{{"identifier": "n{n}", "children": [' for n in range(400))
+    found = outline("c1", deep + '{"identifier": "A"}' + "]}" * 401)
+    assert (found.problem, len(units(found)), required(found)) == (None, 400, {"A"})
+
+
+def test_the_row_of_a_refused_course_has_no_words_and_that_of_a_retired_one_no_problem() -> None:
+    texts = {"c1": None, "c2": json.dumps({"identifier": "c2", "status": "Retired"}), "c3": '{"identifier": "c3"}'}
+    rows = outline_rows(iter(texts.items()))
+    assert [(row["problem"], row["is_retired"], row["words"]) for row in rows] == [
+        ("missing_hierarchy", False, []),
+        (None, True, []),
+        ("empty_hierarchy", False, []),
+    ]

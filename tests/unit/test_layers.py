@@ -1,0 +1,77 @@
+"""Who imports whom, where time may enter and how long a module may be: read from the source, nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("jobs", "tables", "metrics", "api")
+LONGEST = 400  # lines
+CLOCKS = {"time", "now", "utcnow", "today", "monotonic", "current_date", "current_timestamp", "localtimestamp"}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / "activity_aggregates" / room).rglob("*.py"))
+
+
+def imported(module: Path) -> Iterator[str]:
+    """Full names of what a module imports, anywhere in it; of `from a import b` it is a.b."""
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports_of(room: str, target: str) -> list[str]:
+    """Which modules of a room import the target, or something below it."""
+    found = ((module, name) for module in modules(room) for name in imported(module))
+    return [f"{module.name}: {name}" for module, name in found if f"{name}.".startswith(f"{target}.")]
+
+
+@pytest.mark.parametrize(("room", "other"), [("jobs", "api"), ("tables", "jobs"), ("tables", "api"), ("api", "jobs")])
+def test_a_room_does_not_import_what_stands_above_it(room: str, other: str) -> None:
+    assert imports_of(room, f"activity_aggregates.{other}") == []
+
+
+def test_the_rule_sees_the_imports_that_are_allowed() -> None:
+    assert imports_of("jobs", "activity_aggregates.tables.sources")
+    assert imports_of("tables", "activity_aggregates.metrics")
+
+
+def test_the_metrics_import_pyspark_themselves_and_the_standard_library() -> None:
+    own = {"pyspark", *sys.stdlib_module_names}
+    others = [name for module in modules("metrics") for name in imported(module) if name.split(".")[0] not in own]
+    assert [name for name in others if not name.startswith("activity_aggregates.metrics.")] == []
+
+
+def test_the_metrics_know_no_clock() -> None:
+    for module in modules("metrics"):
+        assert not {name.split(".")[0] for name in imported(module)} & {"time", "datetime"}, module
+        assert not clocks(module.read_text("utf-8")), module
+
+
+def clocks(source: str) -> set[str]:
+    """Names of clocks that a source calls, as functions or in SQL."""
+    tree = ast.parse(source)
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in called}
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return CLOCKS & (names | {clock for clock in CLOCKS for text in texts if f"{clock}()" in text})
+
+
+@pytest.mark.parametrize("source", ["datetime.now(UTC)", "time()", "F.current_timestamp()", 'F.expr("now()")'])
+def test_a_clock_is_seen_however_it_is_asked(source: str) -> None:
+    assert clocks(source)
+
+
+def test_no_module_is_longer_than_two_screens_allow() -> None:
+    files = [path for top in ("activity_aggregates", "scripts", "tests") for path in (ROOT / top).rglob("*.py")]
+    assert {path.name: lines for path in files if (lines := len(path.read_text("utf-8").splitlines())) > LONGEST} == {}
+    assert len(files) > 50

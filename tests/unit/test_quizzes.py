@@ -1,0 +1,96 @@
+"""The best attempt of a learner at a quiz, how many there were, and which are refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import inf, nan
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from activity_aggregates.metrics.quizzes import assess_attempts, best_attempts, scores_by_enrolment
+from activity_aggregates.metrics.refusals import accepted
+from activity_aggregates.tables.sources import ATTEMPTS
+
+EARLY, LATE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def attempts(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
+    """Rows of (content_id, attempt_id, total_score, total_max_score, last_attempted_on) of u1 in batch b1 of c1."""
+    return assess_attempts(spark.createDataFrame([("c1", "b1", "u1", *row) for row in rows], ATTEMPTS.schema))
+
+
+@pytest.fixture(scope="module")
+def best(spark: SparkSession) -> dict[str, Row]:
+    """The best attempts by quiz; which attempt it was shows in its maximum."""
+    rows = attempts(
+        spark,
+        ("by-score", "t1", 2.0, 11.0, EARLY),
+        ("by-score", "t2", 1.5, 12.0, LATE),
+        ("by-time", "t2", 2.0, 11.0, EARLY),
+        ("by-time", "t1", 2.0, 12.0, LATE),
+        ("without-time", "t2", 2.0, 11.0, None),
+        ("without-time", "t1", 2.0, 12.0, EARLY),
+        ("by-attempt", "t10", 2.0, 11.0, LATE),
+        ("by-attempt", "t2", 2.0, 12.0, LATE),
+        ("no-times", "t1", 2.0, 11.0, None),
+        ("no-times", "t2", 2.0, 12.0, None),
+        ("repeated", "t1", 1.0, 3.0, EARLY),
+        ("repeated", "t1", 2.0, 3.0, LATE),
+        ("repeated", "t2", 0.0, 3.0, LATE),
+        ("minus-zero", "t1", -0.0, 3.0, EARLY),
+    )
+    return {row.content_id: row for row in best_attempts(accepted(rows)).collect()}
+
+
+@pytest.mark.parametrize(
+    ("quiz", "max_score"),
+    [("by-score", 11.0), ("by-time", 12.0), ("without-time", 12.0), ("by-attempt", 12.0), ("no-times", 12.0)],
+)
+def test_the_best_is_of_the_greatest_score_then_the_latest_then_of_the_greatest_id(
+    best: dict[str, Row], quiz: str, max_score: float
+) -> None:
+    assert best[quiz].max_score == max_score
+
+
+def test_rows_of_one_attempt_count_once(best: dict[str, Row]) -> None:
+    assert (best["repeated"].score, best["repeated"].attempts_count, best["repeated"].attempt_rows) == (2.0, 2, 3)
+
+
+def test_a_score_of_minus_zero_is_zero(best: dict[str, Row]) -> None:
+    assert str(best["minus-zero"].score) == "0.0"
+
+
+def test_an_attempt_without_key_or_with_an_impossible_score_is_refused(spark: SparkSession) -> None:
+    impossible = [None, nan, inf, -inf, -0.5]
+    rows: list[tuple[Any, ...]] = [("Q", f"score {score}", score, 3.0, None) for score in impossible]
+    rows += [("Q", f"maximum {score}", 1.0, score, None) for score in impossible]
+    rows += [("", "blank quiz", nan, 3.0, None), ("Q", None, nan, 3.0, None), ("Q", " ", 1.0, 3.0, None)]
+    found = {(row.content_id, row.attempt_id): row.problem for row in attempts(spark, *rows).collect()}
+    without_key = {("", "blank quiz"), ("Q", None), ("Q", " ")}
+    assert found == {row[:2]: "missing_key" if row[:2] in without_key else "invalid_score" for row in rows}
+
+
+def test_scores_at_the_edges_are_accepted(spark: SparkSession) -> None:
+    rows = attempts(spark, ("Q", "t1", 0.0, 0.0, None), ("Q", "t2", 4.0, 3.0, None), ("Q", "t3", 1e308, 1e308, None))
+    assert [row.problem for row in rows.collect()] == [None, None, None]
+
+
+def test_the_scores_of_a_learner_are_those_of_every_quiz_taken_while_enrolled(spark: SparkSession) -> None:
+    scores = spark.createDataFrame(
+        [
+            (1, 1, "Q1", 2.0, 3.0, 4, True, False),
+            (1, 1, "Q2", 0.0, 5.0, 1, True, False),
+            (2, 1, "Q1", 1.0, 3.0, 1, False, False),
+            (3, 1, "Q1", 1.0, 3.0, 1, True, True),
+        ],
+        "key_high bigint, key_low bigint, activity_id string, score double, max_score double, attempts_count bigint, "
+        "is_enrolled boolean, is_retired boolean",
+    )
+    assert {row.key_high: row.scores for row in scores_by_enrolment(scores).collect()} == {
+        1: {
+            "score:Q1": 2.0, "max_score:Q1": 3.0, "attempts_count:Q1": 4.0,
+            "score:Q2": 0.0, "max_score:Q2": 5.0, "attempts_count:Q2": 1.0,
+        }
+    }  # fmt: skip

@@ -1,0 +1,177 @@
+"""Sources in files: every format gives the same frames, and what is unreadable is refused, never a null."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from activity_aggregates import settings
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.metrics.groups import assess_group_activities
+from activity_aggregates.metrics.quizzes import assess_attempts
+from activity_aggregates.tables.sources import (
+    ATTEMPTS,
+    ENROLMENTS,
+    GROUPS,
+    HIERARCHIES,
+    PROGRESS,
+    SOURCE_TABLES,
+    Sources,
+    fields,
+)
+
+# Deployed under names of their own, with a column that nobody asked for; empty fields are null.
+FILES = {
+    "enrolments": """who,what,batchid,active,status,completedon,note
+u1,c1,b1,true,2,2026-01-01T05:30:00+05:30,x
+u2,c1,b1,false,1,,
+u3,c1,b1,,,,""",
+    "progress": """userid,courseid,batchid,contentid,status
+u1,c1,b1,l1,2
+u1,c1,b1,l2,""",
+    "hierarchies": """identifier,hierarchy
+c1,{}""",
+    "attempts": """course_id,batch_id,user_id,content_id,attempt_id,total_score,total_max_score,last_attempted_on
+c1,b1,u1,Q,t1,1.5,3,2026-01-01T00:00:00Z
+c1,b1,u1,Q,t2,2,3,""",
+}
+NO_TEXTS = {"true", "false", "1", "2", "3", "1.5"}
+COLUMNS = {"enrolments": {"user_id": "who", "course_id": "what"}}
+# As text, in which a time is that of UTC whatever the machine's own.
+EXPECTED: dict[str, set[tuple[str | None, ...]]] = {
+    "enrolments": {
+        ("u1", "c1", "b1", "true", "2", "2026-01-01 00:00:00"),
+        ("u2", "c1", "b1", "false", "1", None),
+        ("u3", "c1", "b1", None, None, None),
+    },
+    "progress": {("u1", "c1", "b1", "l1", "2"), ("u1", "c1", "b1", "l2", None)},
+    "hierarchies": {("c1", "{}")},
+    "attempts": {
+        ("c1", "b1", "u1", "Q", "t1", "1.5", "3.0", "2026-01-01 00:00:00"),
+        ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None),
+    },
+}
+
+
+Opens = Callable[..., Sources]
+
+
+@pytest.fixture
+def opens(spark: SparkSession, tmp_path: Path) -> Opens:
+    """Opens the sources that are given; those that must be there and are not given are empty files."""
+    empty = tmp_path / "empty.csv"
+    empty.write_text("userid,courseid,batchid,active,status,completedon,contentid,identifier,hierarchy\n")
+
+    def opened(**given: settings.Source) -> Sources:
+        required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
+        optional = dict.fromkeys(table.name for table in SOURCE_TABLES)
+        configured: dict[str, Any] = optional | required | given
+        return Sources(spark, settings.Sources(**configured), {})
+
+    return opened
+
+
+def source(path: Path, kind: Any = "csv", columns: dict[str, str] | None = None, **options: str) -> settings.Source:
+    return settings.Source(format=kind, path=str(path), columns=columns or {}, options=options)
+
+
+@pytest.fixture(params=["csv", "json", "parquet"])
+def opened(spark: SparkSession, opens: Opens, request: pytest.FixtureRequest, tmp_path: Path) -> Sources:
+    """The files in one format; in JSON a number is a number, in Parquet all is text."""
+    for name, text in FILES.items():
+        write(spark, text, request.param, tmp_path / name)
+    return opens(**{name: source(tmp_path / name, request.param, COLUMNS.get(name)) for name in FILES})
+
+
+def write(spark: SparkSession, text: str, kind: str, path: Path) -> None:
+    header, *rows = [line.split(",") for line in text.splitlines()]
+    if kind == "csv":
+        path.write_text(text)
+    elif kind == "json":
+        records = [{key: json_value(value) for key, value in zip(header, row, strict=True) if value} for row in rows]
+        path.write_text("\n".join(json.dumps(record) for record in records))
+    else:
+        texts = [[value or None for value in row] for row in rows]
+        spark.createDataFrame(texts, ", ".join(f"{name} string" for name in header)).write.parquet(str(path))
+
+
+def json_value(text: str) -> Any:
+    return json.loads(text) if text in NO_TEXTS else text
+
+
+def test_every_format_gives_the_same_rows_of_the_declared_types(opened: Sources) -> None:
+    for table in (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS):
+        frame = opened.frame(table)
+        assert [(field.name, field.dataType) for field in frame.schema] == [
+            (field.name, field.dataType) for field in fields(table)
+        ]
+        texts = frame.select(*(F.col(name).cast("string") for name in frame.columns))
+        assert {tuple(row) for row in texts.collect()} == EXPECTED[table.name]
+
+
+def test_a_source_that_is_not_configured_has_no_rows_of_its_schema(opened: Sources) -> None:
+    assert (opened.has(ATTEMPTS), opened.has(GROUPS)) == (True, False)
+    assert opened.frame(GROUPS).columns == ["group_id", "status", "activities"]
+    assert opened.frame(GROUPS).isEmpty()
+
+
+def test_an_unreadable_value_of_any_column_refuses_its_row_and_leaves_the_others(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "enrolments.csv"
+    file.write_text("""userid,courseid,batchid,active,status,completedon
+u1,c1,b1,true,two,
+u2,c1,b1,perhaps,1,
+u3,c1,b1,true,1,yesterday
+u4,c1,b1,true,2.5,
+u5,c1,b1,,,""")
+    found = opens(enrolments=source(file)).frame(ENROLMENTS).collect()
+    assert {row.user_id: row.status for row in found} == {"u1": -1, "u2": -1, "u3": -1, "u4": -1, "u5": None}
+
+
+def test_an_unreadable_score_or_date_refuses_the_attempt(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "attempts.csv"
+    file.write_text("""course_id,batch_id,user_id,content_id,attempt_id,total_score,total_max_score,last_attempted_on
+c1,b1,u1,Q,t1,many,3,
+c1,b1,u1,Q,t2,2,all,
+c1,b1,u1,Q,t3,2,3,never
+c1,b1,u1,Q,t4,2,3,""")
+    rows = assess_attempts(opens(attempts=source(file)).frame(ATTEMPTS)).collect()
+    assert {row.attempt_id: row.problem for row in rows} == {
+        "t1": "invalid_score", "t2": "invalid_score", "t3": "invalid_score", "t4": None,
+    }  # fmt: skip
+
+
+def test_the_activities_of_a_group_may_be_json_and_unreadable_ones_are_refused(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("""id;status;activities
+g1;active;[{"id": "c1", "type": "Course"}]
+g2;active;[{broken
+g3;active;
+g4;active;[]""")
+    frame = opens(groups=source(file, sep=";", quote="")).frame(GROUPS)
+    assert {(row.group_id, row.activity_id, row.problem) for row in assess_group_activities(frame).collect()} == {
+        ("g1", "c1", None),
+        ("g2", None, "missing_key"),
+    }
+
+
+def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Path) -> None:
+    progress, hierarchies = tmp_path / "progress.csv", tmp_path / "hierarchies.csv"
+    progress.write_text("userid,batchid,contentid\n")
+    hierarchies.write_text("identifier,hierarchy\n")
+    with pytest.raises(BadRequest) as caught:
+        opens(
+            enrolments=source(tmp_path / "nowhere"),
+            progress=source(progress),
+            hierarchies=source(hierarchies, columns={"hierarchy": "tree"}),
+        )
+    message = str(caught.value)
+    assert message.startswith(f"the sources lack enrolments ({tmp_path}/nowhere: ")
+    assert f"; progress ({progress} has no column courseid, status); " in message
+    assert message.endswith(f"hierarchies ({hierarchies} has no column tree): correct `sources` in the configuration")
+    assert "\n" not in message
