@@ -14,7 +14,18 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.layers import DEFAULT, Keys, Leaves, default_layer, dotted, layered, leaves_of, parsed, within
+from activity_aggregates.layers import (
+    DEFAULT,
+    FLAG,
+    Keys,
+    Leaves,
+    default_layer,
+    dotted,
+    layered,
+    leaves_of,
+    parsed,
+    within,
+)
 from activity_aggregates.settings import Settings, Source
 
 HIDDEN = "***"
@@ -95,7 +106,9 @@ def _checked(leaves: Leaves) -> Settings:
 def _misplaced(leaves: Leaves) -> Iterator[str]:
     """Keys that the types allow, because they are of mappings, and the software does not."""
     known = set(default_layer())
-    for keys in leaves:
+    for keys, (_, origin) in leaves.items():
+        if origin.startswith(FLAG) and _is_secret(keys):
+            yield f"{_named(keys, leaves)} would stand in the list of processes: say it in a --conf file or a variable"
         is_closed = within(keys, ("target", "tables")) or keys[2:3] == ("columns",)
         if is_closed and keys not in known and any(other[:-1] == keys[:-1] for other in known):
             yield _unknown(keys, leaves)

@@ -105,9 +105,21 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
     run.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for a run that is under way"
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="wait so long for a run that is under way"
     )
     run.set_defaults(call=_run)
+
+
+def _seconds(text: str) -> float:
+    """A duration that ends.
+
+    >>> _seconds("2.5")
+    2.5
+    """
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
 
 
 # The commands are imported when they are called: reading the ledger does not wait for Spark to be imported.

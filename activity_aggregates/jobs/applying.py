@@ -25,9 +25,7 @@ def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, di
             counts["written"] += counts[f"written.{table.name}"]
     counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
     execution.end(SUCCEEDED)
-    with execution.steps("tidy up"):
-        staging.delete(directory.work(""))
-        staging.prune(execution.record.started_at, execution.settings.staging.keep_days)
+    staging.delete(directory.work(""))
     retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
     refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
     print(

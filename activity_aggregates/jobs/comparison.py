@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyspark.sql import Column, DataFrame, Observation
@@ -111,11 +111,21 @@ class Comparison:
         members = kept(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
         rows = kept(groups.member_rows(members, learners_after))
         enrolled_members = kept(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
-        is_open = is_group_row_open(self.scope)
+        is_open = is_group_row_open(self._scope_of_groups(computed))
         stored = self._stored_groups(GROUP_ACTIVITY_USER_AGG, group.members, untouched)
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
         stored = self._stored_groups(GROUP_ACTIVITY_AGG, group.activities, untouched)
         self.stage(GROUP_ACTIVITY_AGG, groups.group_rows(activities, members, enrolled_members, rows), stored, is_open)
+
+    def _scope_of_groups(self, computed: Aggregates) -> Scope:
+        """The scope, with the units and quizzes of its courses: their rows in groups follow those of the learners."""
+        course_ids = [name for kind, name in self.scope.activities if kind in (None, names.COURSE)]
+        if not course_ids:
+            return self.scope
+        columns = ["activity_type", "activity_id", "course_id"]
+        placed = self.catalog.select(columns).union(computed.catalog.select(columns))
+        below = placed.filter(F.col("course_id").isin(course_ids)).select(columns[:2]).distinct().collect()
+        return replace(self.scope, activities=self.scope.activities | {(row[0], row[1]) for row in below})
 
     def check_retracted_share(self, tables: Sequence[TargetTable], limits: settings.Limits) -> None:
         """Stop a run that would retract too much of a table: an emptied source must not empty the dashboards."""

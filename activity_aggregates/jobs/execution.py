@@ -19,6 +19,7 @@ from activity_aggregates.tables.cassandra import Connection, translated
 from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.tables.lease import Lease
 from activity_aggregates.tables.ledger import FAILED, INTERRUPTED, STOPPED, SUPERSEDED, Ledger, RunRecord
+from activity_aggregates.tables.scope import Scope
 
 
 def now_in_ms() -> datetime:
@@ -28,13 +29,17 @@ def now_in_ms() -> datetime:
 
 @dataclass
 class Execution:
-    """One run that holds its lease; `counts` fills up on the way and goes into the record with every `save`."""
+    """One run that holds its lease, over the scope `written`.
+
+    `counts` fills up on the way and goes into the record with every `save`.
+    """
 
     settings: settings.Settings
     connection: Connection
     session: Session
     ledger: Ledger
     lease: Lease
+    written: Scope
     steps: Steps
     record: RunRecord
     counts: dict[str, int] = field(default_factory=dict)
@@ -71,6 +76,8 @@ class Execution:
             raise
 
     def _end_early(self, status: str, message: str) -> None:
+        if self.record.finished_at is not None:
+            return  # what fails after the end, while tidying up, takes nothing back
         try:
             with translated():
                 self.end(status, message)
@@ -87,7 +94,7 @@ class Execution:
 
     def is_superseded(self) -> bool:
         """Whether a run with a later as_of has succeeded over an intersecting scope; then this one writes nothing."""
-        newer = self.ledger.superseding(self.record.as_of, self.record.scope)
+        newer = self.ledger.superseding(self.record.write_time, self.record.as_of, self.written)
         if newer is None:
             return False
         self.counts["written"] = 0

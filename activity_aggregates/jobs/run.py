@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates import __version__, settings
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.errors import BadRequest, CheckFailed
+from activity_aggregates.errors import BadRequest
 from activity_aggregates.jobs.applying import apply_staged
 from activity_aggregates.jobs.comparison import Comparison, read_groups
 from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments, refused_rows
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, now_in_ms
-from activity_aggregates.jobs.session import open_spark
+from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
 from activity_aggregates.tables.instants import epoch_milliseconds
-from activity_aggregates.tables.lease import HeldBy, held
+from activity_aggregates.tables.lease import HeldBy, LeaseTicket, held
 from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, RUNNING, Ledger, RunRecord, new_run_id
-from activity_aggregates.tables.migrations import pending
+from activity_aggregates.tables.migrations import check_applied
 from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
 from activity_aggregates.tables.sources import Sources
@@ -31,6 +32,7 @@ from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
 
 LAST = "last"
+_NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its changes"
 
 
 @dataclass(frozen=True)
@@ -49,29 +51,31 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
     chosen = configuration.settings
     target = chosen.target
     link = connection(chosen.cassandra, environ)
+    steps = Steps(chosen.log.format)
     with open_session(link) as session:
-        if missing := pending(session, chosen):
-            raise CheckFailed(f"{target.keyspace} lacks {', '.join(missing)}: run `activity-aggregates migrate`")
+        check_applied(session, chosen)
         ledger = Ledger(session, target.keyspace, target.tables["aggregate_runs"])
         record = _resumable(ledger, request.resume) if request.resume else _new_record(configuration, request)
         if record is None:
-            print("nothing to resume: no run has stopped while it applied its changes")
+            print(_NOTHING_TO_RESUME)
             return 0
-        leased = _lease_scope(record.scope, chosen.sources)
-        with held(
-            session, target.keyspace, target.tables["aggregate_leases"], record.run_id, leased,
-            ttl=chosen.lease.ttl, wait=request.wait,
-        ) as lease:  # fmt: skip
+        written = _written_scope(record.scope, chosen.sources)
+        ticket = LeaseTicket(target.keyspace, target.tables["aggregate_leases"], record.run_id, chosen.lease.ttl)
+        with held(session, ticket, written, wait=request.wait, on_wait=partial(_say_waiting, steps)) as lease:
             if isinstance(lease, HeldBy):
                 print(
                     f"run {lease.run_id} ({lease.scope.describe()}) is under way, so this one did nothing: "
                     "try again later, or wait for it with --wait SECONDS"
                 )
                 return 0
-            ledger.mark_lost(leased, now_in_ms())
-            execution = Execution(chosen, link, session, ledger, lease, Steps(chosen.log.format), record)
-            with execution.recorded():
+            ledger.mark_lost(written, now_in_ms())
+            execution = Execution(chosen, link, session, ledger, lease, written, steps, record)
+            with execution.recorded(), translated_spark():
                 return _resume(execution) if request.resume else _run(execution, request)
+
+
+def _say_waiting(steps: Steps, holder: HeldBy) -> None:
+    steps.say(f"waiting for the lease of run {holder.run_id}, which has {holder.seconds_left} s left unless renewed")
 
 
 def _run(execution: Execution, request: RunRequest) -> int:
@@ -91,7 +95,12 @@ def _run(execution: Execution, request: RunRequest) -> int:
 
 
 def _resume(execution: Execution) -> int:
-    record = execution.record
+    record = execution.ledger.get(execution.record.run_id)
+    if record is None or not record.is_resumable:  # somebody else has finished it while the lease was waited for
+        print(_NOTHING_TO_RESUME)
+        return 0
+    execution.record = record
+    execution.steps.seconds.update(record.phases)
     if execution.is_superseded():
         return 0
     spark, staging = _start_spark(execution)
@@ -110,7 +119,9 @@ def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
     execution.steps.spark = spark
     check_reachable(chosen.staging.dir, chosen.staging.shared, str(spark.sparkContext.master))
-    return spark, Staging(spark, chosen.staging.dir)
+    staging = Staging(spark, chosen.staging.dir)
+    staging.prune(execution.record.started_at, chosen.staging.keep_days)
+    return spark, staging
 
 
 def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
@@ -174,11 +185,13 @@ def _resumable(ledger: Ledger, run_id: str) -> RunRecord | None:
     known = ledger.get(run_id)
     if known is None:
         raise BadRequest(f"--resume {run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+    if known.is_resumable:
+        raise BadRequest(f"run {run_id} is older than a full run that has succeeded: start a new run")
     raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")
 
 
-def _lease_scope(scope: Scope, sources: settings.Sources) -> Scope:
-    """What no other run may write meanwhile: with groups, a run of some contexts writes group rows of all contexts."""
+def _written_scope(scope: Scope, sources: settings.Sources) -> Scope:
+    """What the run may write: with groups, a run of some contexts writes group rows of all contexts."""
     return replace(scope, contexts=frozenset()) if _has_groups(sources) else scope
 
 

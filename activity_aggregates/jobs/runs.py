@@ -12,6 +12,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.tables.cassandra import connection, open_session
 from activity_aggregates.tables.ledger import Ledger, RunRecord
+from activity_aggregates.tables.migrations import check_applied
 
 _HEADER = ("run", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
 
@@ -27,6 +28,7 @@ def show_runs(
     """Print the newest runs and the lag of the last success, or one run."""
     target = configuration.settings.target
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
+        check_applied(session, configuration.settings)
         ledger = Ledger(session, target.keyspace, target.tables["aggregate_runs"])
         if run_id is not None:
             run = ledger.latest() if run_id == "last" else ledger.get(run_id)

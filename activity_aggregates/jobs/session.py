@@ -7,13 +7,15 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkRuntimeError
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
@@ -23,6 +25,12 @@ from activity_aggregates.tables.staging import is_one_machine
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
+# How the connector and its driver say that nobody answers.
+_LOST = re.compile(
+    r".*(AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|DriverTimeoutException|"
+    r"UnavailableException|ReadTimeoutException|WriteTimeoutException|ClosedConnectionException|HeartbeatException|"
+    r"Connection refused).*"
+)
 _CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
 _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
 
@@ -94,13 +102,28 @@ def stop_spark(session: SparkSession) -> None:
     stopping.join(_STOP_SECONDS)
 
 
+@contextmanager
+def translated_spark() -> Iterator[None]:
+    """Turns what Spark's connector reports as lost or unreachable into Unreachable; other errors are bugs and stay."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        found = _LOST.search(str(error))
+        if found is None:
+            raise
+        raise Unreachable(
+            f"Cassandra was lost or did not answer while Spark read or wrote ({found[0].strip()[:300]}): "
+            "check the cluster and run the command again"
+        ) from error
+
+
 def _conf(spark: settings.Spark, name: str) -> SparkConf:
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if is_submitted:
         SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
     conf = SparkConf()
     conf.setIfMissing("spark.app.name", name)
-    for key, value in {**{key: _text(value) for key, value in spark.conf.items()}, **_PREFERRED}.items():
+    for key, value in {**_PREFERRED, **{key: _text(value) for key, value in spark.conf.items()}}.items():
         conf.setIfMissing(key, value)
     if is_one_machine(conf.get("spark.master", spark.master) or ""):
         for key, value in _LOCAL.items():

@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType, _parse_datatype_string
 
 from activity_aggregates.metrics.hierarchy import WORD_BITS, outline_rows
+from activity_aggregates.metrics.refusals import INVALID_HIERARCHY
 
 OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,
     collections array<struct<activity_type: string, activity_id: string, leaf_nodes_count: bigint>>,
@@ -25,11 +26,21 @@ def is_draft() -> Column:
 
 
 def outlines(hierarchies: DataFrame) -> DataFrame:
-    """One `OUTLINES` row for each (course_id, hierarchy)."""
+    """One `OUTLINES` row for each course of (course_id, hierarchy); one that has several is invalid."""
     schema = _parse_datatype_string(OUTLINES)
     assert isinstance(schema, StructType)
     batches = partial(_outline_batches, to_arrow_schema(schema))
-    return hierarchies.select("course_id", "hierarchy").mapInArrow(batches, schema)
+    parsed = hierarchies.select("course_id", "hierarchy").mapInArrow(batches, schema)
+    return _unambiguous(parsed, schema)
+
+
+def _unambiguous(parsed: DataFrame, schema: StructType) -> DataFrame:
+    """One row per course: a file may have two trees for one, and counting both would count everything twice."""
+    is_one = F.count(F.lit(1)) == 1
+    nothing = {name: F.array().cast(schema[name].dataType) for name in ("leaves", "collections", "words")}
+    otherwise = {"problem": F.lit(INVALID_HIERARCHY), "is_retired": F.lit(False), **nothing}
+    chosen = [F.when(is_one, F.first(name)).otherwise(value).alias(name) for name, value in otherwise.items()]
+    return parsed.groupBy("course_id").agg(*chosen).select(schema.names)
 
 
 def _outline_batches(schema: Any, batches: Iterable[Any]) -> Iterable[Any]:

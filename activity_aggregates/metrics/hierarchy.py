@@ -110,9 +110,9 @@ def _walk(course_id: str, root: dict[str, Any]) -> Outline:
     to_visit = _below(root, frozenset({course_id, _identifier(root)}), ((whole, True),), course)
     while to_visit:
         step = to_visit.pop()
-        identifier = _identifier(step.node)
-        if step.node.get("status") == RETIRED:
+        if isinstance(step.node, dict) and step.node.get("status") == RETIRED:
             continue
+        identifier = _identifier(step.node)
         if identifier in step.identifiers:
             raise InvalidHierarchy(f"{identifier} contains itself")
         above = tuple((collection, requires and not _is_optional(step.node)) for collection, requires in step.above)
@@ -131,8 +131,7 @@ def _below(
     children = _listed(node, "children")
     if not children:
         for leaf in _listed(node, "leafNodes"):
-            if not isinstance(leaf, str) or not leaf.strip():
-                raise InvalidHierarchy("an entry of leafNodes is not an identifier")
+            _identifier({"identifier": leaf})
             if leaf in identifiers:
                 raise InvalidHierarchy(f"{leaf} contains itself")
             _place(leaf, above, course)
@@ -151,12 +150,13 @@ def _identifier(node: Any) -> str:
     identifier = node.get("identifier") if isinstance(node, dict) else None
     if not isinstance(identifier, str) or not identifier.strip():
         raise InvalidHierarchy("a node has no identifier")
+    identifier.encode()  # half a surrogate pair is valid JSON and no text: a ValueError, like all that is invalid here
     return identifier
 
 
 def _listed(node: dict[str, Any], name: str) -> list[Any]:
     listed = node.get(name)
-    if listed is None:
+    if not listed:
         return []
     if not isinstance(listed, list):
         raise InvalidHierarchy(f"{name} is not a list")

@@ -246,6 +246,7 @@ def spark_options(connection: Connection) -> dict[str, str]:
         "spark.cassandra.connection.localDC": connection.local_datacenter,
         "spark.cassandra.connection.timeoutMS": str(round(connection.connect_timeout * 1000)),
         "spark.cassandra.input.consistency.level": connection.consistency,
+        "spark.cassandra.output.consistency.level": connection.consistency,
         "spark.cassandra.auth.username": connection.username,
         "spark.cassandra.auth.password": connection.password,
         **(_spark_tls(connection.tls) if connection.tls else {}),

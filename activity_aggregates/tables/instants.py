@@ -24,15 +24,16 @@ def parse_instant(text: str, now: datetime) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        if _DAY.fullmatch(text):
+            instant = instant.replace(tzinfo=UTC)
+        instant = instant if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise BadRequest(f"{text!r} is not an instant: write 2026-01-31T06:00:00Z or 2026-01-31") from error
     if instant.tzinfo is None:
-        if not _DAY.fullmatch(text):
-            raise BadRequest(f"{text!r} has no offset from UTC: write {text}Z if it is in UTC")
-        instant = instant.replace(tzinfo=UTC)
+        raise BadRequest(f"{text!r} has no offset from UTC: write {instant.isoformat()}Z if it is in UTC")
     if instant > now:
         raise BadRequest(f"{text!r} lies in the future: give an instant up to now, {now.isoformat(timespec='seconds')}")
-    return in_milliseconds(instant.astimezone(UTC))
+    return in_milliseconds(instant)
 
 
 def in_milliseconds(instant: datetime) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,16 +105,25 @@ class Lease:
 
 @contextmanager
 def held(
-    session: Session, keyspace: str, table: str, run_id: str, scope: Scope, *, ttl: int, wait: float
+    session: Session, ticket: LeaseTicket, scope: Scope, *, wait: float, on_wait: Callable[[HeldBy], None]
 ) -> Iterator[Lease | HeldBy]:
-    """The lease for the block, or who holds it after `wait` seconds."""
+    """The lease for the block, or who holds it after `wait` seconds.
+
+    Who resumes a run may find that run's own lease, of a process that died. It is waited for as long as nobody renews
+    it, whatever `wait` says: that ends within its time to live. `on_wait` is called once, when the waiting begins.
+    """
     give_up = time.monotonic() + wait
-    ticket = LeaseTicket(keyspace, table, run_id, ttl)
+    before: HeldBy | None = None
     while isinstance(found := _acquired(session, ticket, scope), HeldBy):
-        if time.monotonic() >= give_up:
+        is_renewed = before is not None and found.seconds_left > before.seconds_left
+        is_expiring = found.run_id == ticket.run_id and not is_renewed
+        if not is_expiring and time.monotonic() >= give_up:
             yield found
             return
-        time.sleep(min(_POLL_SECONDS, max(0.0, give_up - time.monotonic())))
+        if before is None:
+            on_wait(found)
+        before = found
+        time.sleep(_POLL_SECONDS)
     found.start()
     try:
         yield found
@@ -141,7 +150,7 @@ def _look(session: Session, ticket: LeaseTicket, scope: Scope) -> tuple[int | No
     version = None
     for row in session.execute(_serial(query), [_NAME]):
         version = row.version
-        if row.scope is not None and row.run_id != ticket.run_id and scope.intersects(Scope.from_json(row.scope)):
+        if row.scope is not None and scope.intersects(Scope.from_json(row.scope)):
             return version, HeldBy(row.run_id, Scope.from_json(row.scope), row.ttl or 0)
     return version, None
 

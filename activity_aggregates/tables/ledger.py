@@ -135,9 +135,9 @@ class Ledger:
             raise CheckFailed(f"{runs} runs have as_of {as_of.isoformat()} already: take another one")
         return runs
 
-    def superseding(self, as_of: datetime, scope: Scope) -> RunRecord | None:
-        """A run with a later as_of that has succeeded over an intersecting scope."""
-        newer = (run for run in self._since(as_of) if run.as_of > as_of and run.status == SUCCEEDED)
+    def superseding(self, write_time: int, as_of: datetime, scope: Scope) -> RunRecord | None:
+        """A run with a later write time, as_of first, that has succeeded over an intersecting scope."""
+        newer = (run for run in self._since(as_of) if run.write_time > write_time and run.status == SUCCEEDED)
         return next((run for run in newer if run.scope.intersects(scope)), None)
 
     def last_success(self) -> RunRecord | None:

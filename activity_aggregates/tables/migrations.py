@@ -102,6 +102,12 @@ def pending(session: Session, settings: Settings) -> list[str]:
     return [migration.name for migration in migrations() if not is_applied(migration, schema, settings.target)]
 
 
+def check_applied(session: Session, settings: Settings) -> None:
+    """Raises CheckFailed, with what to do, while any migration is still to be applied."""
+    if missing := pending(session, settings):
+        raise CheckFailed(f"{settings.target.keyspace} lacks {', '.join(missing)}: run `activity-aggregates migrate`")
+
+
 def current_schema(session: Session, target: Target) -> Schema:
     """What is there; nothing where the keyspace is missing."""
     found = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [target.keyspace])

@@ -96,6 +96,8 @@ def _activity(value: str) -> Activity:
     kind, colon, name = value.partition(":")
     if colon and kind in _TYPES:
         return kind, _named(f"--activity {kind}:", name)
+    if colon:
+        raise BadRequest(f"--activity {value!r} is of no known type: write {', '.join(_TYPES)} before the colon")
     return None, _named("--activity", value)
 
 

@@ -22,17 +22,27 @@ Attempts = dict[Place, dict[str, list[Attempt]]]
 Courses = dict[str, Course | Reason]
 
 
-def accept_enrolments(rows: Iterable[Enrolment], courses: Courses, counts: Counter[str]) -> dict[Place, Learning]:
+class Enrolments(NamedTuple):
+    """Those that count, and the keys of those in retired courses."""
+
+    by_place: dict[Place, Learning]
+    retired: set[Place]
+
+
+def accept_enrolments(rows: Iterable[Enrolment], courses: Courses, counts: Counter[str]) -> Enrolments:
     accepted: dict[Place, list[Enrolment]] = defaultdict(list)
+    retired: set[Place] = set()
     for row in rows:
+        place = Place(str(row.user_id), str(row.course_id), str(row.batch_id))
         reason = enrolment_problem(row, courses)
         if reason == "retired":
             counts["counted.retired"] += 1
+            retired.add(place)
         elif reason:
             counts[f"refused.{reason}"] += 1
         else:
-            accepted[Place(str(row.user_id), str(row.course_id), str(row.batch_id))].append(row)
-    return {
+            accepted[place].append(row)
+    by_place = {
         place: Learning(
             is_active=any(row.active is not False for row in same),
             status=max(row.status or 0 for row in same),
@@ -40,6 +50,7 @@ def accept_enrolments(rows: Iterable[Enrolment], courses: Courses, counts: Count
         )
         for place, same in accepted.items()
     }
+    return Enrolments(by_place, retired)
 
 
 def enrolment_problem(row: Enrolment, courses: Courses) -> Reason | None:
@@ -52,7 +63,7 @@ def enrolment_problem(row: Enrolment, courses: Courses) -> Reason | None:
 
 
 def accept_progress(
-    rows: Iterable[Progress], enrolments: dict[Place, Learning], courses: Courses, counts: Counter[str]
+    rows: Iterable[Progress], enrolments: Enrolments, courses: Courses, counts: Counter[str]
 ) -> Contents:
     """The highest status of each leaf of the course that a learner of the context has touched."""
     accepted: Contents = defaultdict(dict)
@@ -65,27 +76,25 @@ def accept_progress(
     return accepted
 
 
-def progress_problem(row: Progress, enrolments: dict[Place, Learning], courses: Courses) -> Reason | None:
+def progress_problem(row: Progress, enrolments: Enrolments, courses: Courses) -> Reason | None:
     if any(is_blank(key) for key in row[:4]):
         return "refused.progress.missing_key"
     if row.status not in (None, 0, 1, 2):
         return "refused.progress.invalid_status"
     place = Place(str(row.user_id), str(row.course_id), str(row.batch_id))
-    course = courses.get(place.course_id)
-    if course == "retired":
+    if place in enrolments.retired:
         return "counted.retired_progress"
-    if place not in enrolments:
+    if place not in enrolments.by_place:
         return "counted.orphan_progress"
-    if not enrolments[place].is_active:
+    if not enrolments.by_place[place].is_active:
         return "counted.inactive_enrolment"
+    course = courses.get(place.course_id)
     if isinstance(course, Course) and row.content_id not in course.leaves():
         return "counted.foreign_content"
     return None
 
 
-def accept_attempts(
-    rows: Iterable[Attempt], enrolments: dict[Place, Learning], courses: Courses, counts: Counter[str]
-) -> Attempts:
+def accept_attempts(rows: Iterable[Attempt], enrolments: Enrolments, counts: Counter[str]) -> Attempts:
     """The attempts of everybody with an enrolment row, active or not."""
     accepted: Attempts = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -94,12 +103,12 @@ def accept_attempts(
             counts["refused.attempts.missing_key"] += 1
         elif not (is_score(row.total_score) and is_score(row.total_max_score)):
             counts["refused.attempts.invalid_score"] += 1
-        elif courses.get(place.course_id) == "retired":
-            continue
-        elif place not in enrolments:
+        elif place in enrolments.retired:
+            counts["counted.retired_attempts"] += 1
+        elif place not in enrolments.by_place:
             counts["counted.orphan_attempts"] += 1
         else:
-            counts["counted.inactive_attempts"] += not enrolments[place].is_active
+            counts["counted.inactive_attempts"] += not enrolments.by_place[place].is_active
             accepted[place][str(row.content_id)].append(row)
     return accepted
 

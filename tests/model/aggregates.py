@@ -26,9 +26,10 @@ def model(
     counts: Counter[str] = Counter()
     all_courses: Courses = {key: read_course(key, text) for key, text in source.hierarchies.items()}
     courses = {key: course for key, course in all_courses.items() if isinstance(course, Course)}
-    enrolments = accept_enrolments(source.enrolments, all_courses, counts)
-    contents = accept_progress(source.progress, enrolments, all_courses, counts)
-    attempts = accept_attempts(source.attempts, enrolments, all_courses, counts)
+    accepted = accept_enrolments(source.enrolments, all_courses, counts)
+    enrolments = accepted.by_place
+    contents = accept_progress(source.progress, accepted, all_courses, counts)
+    attempts = accept_attempts(source.attempts, accepted, counts)
     catalog = owners(enrolments, courses, attempts, counts)
 
     learner_rows: dict[UserKey, Metrics] = {}
