@@ -1,0 +1,236 @@
+"""Runs that are repeated, killed, interrupted, overtaken and held off, on a real Cassandra."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+from pyspark.sql import SparkSession
+
+from activity_aggregates.main import main
+from activity_aggregates.tables.lease import LeaseTicket, held
+from activity_aggregates.tables.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
+from activity_aggregates.tables.scope import Scope
+from tests.harness.environment import Environment, environment
+
+LEARNERS = 2000
+BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+SLOWLY = "writes.rows_per_second=150"
+PATIENCE_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with environment(cassandra, tmp_path_factory.mktemp("runs")) as made:
+        yield made
+
+
+@pytest.fixture
+def world(made: Environment, tmp_path: Path) -> World:
+    """One course with two leaves; nobody is enrolled."""
+    made.empty()
+    made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["A", "B"]}})
+    return World(made, made.configure({"lease": {"ttl": 6}}, tmp_path))
+
+
+class World:
+    """An environment and what the tests do in it."""
+
+    def __init__(self, made: Environment, conf: Path) -> None:
+        self.made = made
+        self.conf = conf
+
+    def enrol(self, learners: int, batch: str = "b1") -> None:
+        table = f"{self.made.sources}.user_enrolments"
+        insert = self.made.session.prepare(
+            f"INSERT INTO {table} (userid, courseid, batchid, status) VALUES (?, 'c1', ?, 1)"
+        )
+        execute_concurrent_with_args(self.made.session, insert, [(f"u{n}", batch) for n in range(learners)])
+
+    def do(self, user: str, content: str) -> None:
+        row = {"userid": user, "courseid": "c1", "batchid": "b1", "contentid": content, "status": 2}
+        self.made.store.load("user_content_consumption", [row])
+
+    def run(self, *arguments: str) -> int:
+        return main(["run", *arguments, "--conf", str(self.conf)])
+
+    @contextmanager
+    def process(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A run in a process of its own, that is at work writing."""
+        command = [sys.executable, "-m", "activity_aggregates.main", "run", *arguments, "--conf", str(self.conf)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            try:
+                self.wait_until_it_writes(process)
+                yield process
+            finally:
+                process.kill()
+
+    def wait_until_it_writes(self, process: subprocess.Popen[str]) -> None:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not self.stored():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < give_up, "nothing was written"
+            time.sleep(0.2)
+
+    def stored(self) -> dict[str, dict[str, float]]:
+        """What learners have, by their id."""
+        rows = self.made.session.execute(f"SELECT user_id, agg FROM {self.made.targets}.activity_user_agg")
+        return {row.user_id: dict(row.agg) for row in rows}
+
+    def latest(self) -> RunRecord:
+        record = self.made.ledger.latest()
+        assert record is not None
+        return record
+
+    def ticket(self, run_id: str) -> LeaseTicket:
+        return LeaseTicket(self.made.targets, "aggregate_leases", run_id, ttl=60)
+
+
+def learner(done: int) -> dict[str, float]:
+    share = {"completionPercentage": 50.0 * done, "completed": float(done == 2)}
+    return {"startedCount": float(done), "completedCount": float(done), "leafNodesCount": 2.0, **share}
+
+
+def test_a_killed_run_is_finished_by_resuming_it(world: World) -> None:
+    world.enrol(LEARNERS)
+    with world.process("--as-of", BEFORE, "--set", SLOWLY) as process:
+        process.send_signal(signal.SIGKILL)
+    killed = world.latest()
+    assert 0 < len(world.stored()) < LEARNERS
+    assert killed.status == APPLYING
+    world.do("u1", "A")  # after the snapshot: a resume writes what was staged
+    assert world.run("--resume", "last") == 0
+    assert world.stored() == {f"u{n}": learner(0) for n in range(LEARNERS)}
+    assert (world.latest().run_id, world.latest().status) == (killed.run_id, SUCCEEDED)
+    assert world.run("--resume", "last") == 0
+    assert world.run() == 0
+    assert world.latest().counts["written"] == 2
+
+
+def test_an_interrupted_run_exits_with_130_and_can_be_resumed(world: World) -> None:
+    world.enrol(LEARNERS)
+    with world.process("--set", SLOWLY) as process:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert f"run {world.latest().run_id} can be finished with --resume last" in output
+    assert (world.latest().status, len(world.stored()) < LEARNERS) == (INTERRUPTED, True)
+    assert world.run("--resume", world.latest().run_id) == 0
+    assert len(world.stored()) == LEARNERS
+
+
+def test_a_run_that_was_killed_while_it_computed_is_marked_as_lost(world: World) -> None:
+    world.enrol(1)
+    assert world.run("--dry-run") == 0
+    dead = world.latest()
+    table = f"{world.made.targets}.aggregate_runs"
+    where = "WHERE year = %s AND started_at = %s AND run_id = %s"
+    key = [dead.started_at.year, dead.started_at, dead.run_id]
+    world.made.session.execute(f"UPDATE {table} SET status = 'running' {where}", key)
+    assert world.run() == 0
+    found = world.made.ledger.get(dead.run_id)
+    assert found is not None
+    assert found.status == LOST
+
+
+def test_a_run_that_another_one_overtook_is_superseded(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.enrol(1)
+    assert world.run("--as-of", AFTER, "--context", "cb:b1") == 0
+    world.do("u0", "A")
+    assert world.run("--as-of", BEFORE, "--user", "u0") == 0
+    assert "superseded by run" in capsys.readouterr().out
+    assert (world.latest().status, world.latest().counts["written"]) == (SUPERSEDED, 0)
+    assert world.stored() == {"u0": learner(0)}
+
+
+def test_a_second_run_at_once_does_nothing_and_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.enrol(1)
+    with held(world.made.session, world.ticket("other"), Scope(), wait=0, on_wait=print):
+        assert world.run() == 0
+    assert "run other (full) is under way, so this one did nothing" in capsys.readouterr().out
+    assert world.stored() == {}
+
+
+def test_a_second_run_waits_where_it_is_told_to(world: World) -> None:
+    world.enrol(1)
+    with held(world.made.session, world.ticket("other"), Scope(), wait=0, on_wait=print):
+        waiting = threading.Thread(target=world.run, args=("--wait", "60"))
+        waiting.start()
+        waiting.join(3)
+        assert waiting.is_alive()
+        assert world.stored() == {}
+    waiting.join(PATIENCE_SECONDS)
+    assert world.stored() == {"u0": learner(0)}
+
+
+def test_a_run_that_is_resumed_while_it_lives_is_left_alone(world: World) -> None:
+    told: list[int] = []
+    live, again = world.ticket("r1"), world.ticket("r1")
+    short = LeaseTicket(live.keyspace, live.table, live.run_id, ttl=3)
+    with (
+        held(world.made.session, short, Scope(), wait=0, on_wait=print),
+        held(
+            world.made.session, again, Scope(), wait=0, on_wait=lambda holder: told.append(holder.seconds_left)
+        ) as found,
+    ):
+        assert getattr(found, "run_id", None) == "r1"
+    assert len(told) == 1
+
+
+def test_a_dry_run_shows_the_difference_and_writes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.enrol(1)
+    assert world.run("--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "activity_user_agg: 1 rows would change, 0 of them retracted" in shown
+    assert "Course c1 u0 cb:b1: completed - -> 0, completedCount - -> 0" in shown
+    assert world.stored() == {}
+
+
+def test_counts_are_of_all_learners_whatever_the_scope(world: World) -> None:
+    world.enrol(3)
+    assert world.run("--user", "u1") == 0
+    assert world.stored() == {"u1": learner(0)}
+    row = world.made.session.execute(f"SELECT agg FROM {world.made.targets}.activity_agg").one()
+    assert row.agg["enrolledCount"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "sentence"),
+    [
+        ({"enrolments.table": "nowhere", "progress.keyspace": "nowhere"}, 2, "the sources lack enrolments ("),
+        ({"enrolments.columns": {"active": "is_active"}}, 2, "has no column is_active"),
+        ({"enrolments.options": {"spark.cassandra.connection.port": "1"}}, 3, "check the cluster and run"),
+    ],
+)
+def test_a_source_that_is_not_there_is_named(
+    world: World, capsys: pytest.CaptureFixture[str], flags: dict[str, Any], code: int, sentence: str
+) -> None:
+    assignments = [f"--set=sources.{key}={value}" for key, value in flags.items()]
+    assert world.run(*assignments) == code
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_nothing_to_resume_is_no_error(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("--resume", "last") == 0
+    assert "nothing to resume" in capsys.readouterr().out
+    assert world.run("--resume", "20260101T000000Z-000000") == 2
+
+
+def test_the_run_directory_is_for_its_owner_alone(world: World) -> None:
+    world.enrol(1)
+    assert world.run() == 0
+    directory = Path(world.latest().staging_dir.removeprefix("file:"))
+    assert directory.stat().st_mode & 0o777 == 0o700
