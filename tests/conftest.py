@@ -33,6 +33,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",
+        "spark.locality.wait": "0s",  # as in a run of its own; tasks that wait for a better place may wait for ever
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
