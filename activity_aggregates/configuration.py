@@ -16,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import (
     DEFAULT,
-    FLAG,
     Keys,
     Leaves,
     default_layer,
@@ -53,7 +52,7 @@ def load(conf: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
 
 
 def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
-    """What `--set section.key=value` says; the value is YAML.
+    """What `--set section.key=value` says; the value is YAML, and no secret.
 
     >>> flag_values(["limits.refused_share=0.5", "sources.attempts=null"])
     {'limits.refused_share': 0.5, 'sources.attempts': None}
@@ -63,6 +62,8 @@ def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not (key and equals):
             raise BadRequest(f"--set {assignment} is not an assignment: write --set section.key=value")
+        if _is_secret((key,)):
+            raise BadRequest(f"--set {key} would stand in the list of processes: say it in a --conf file or a variable")
         values[key] = parsed(text, f"--set {key}")
     return values
 
@@ -106,9 +107,7 @@ def _checked(leaves: Leaves) -> Settings:
 def _misplaced(leaves: Leaves) -> Iterator[str]:
     """Keys that the types allow, because they are of mappings, and the software does not."""
     known = set(default_layer())
-    for keys, (_, origin) in leaves.items():
-        if origin.startswith(FLAG) and _is_secret(keys):
-            yield f"{_named(keys, leaves)} would stand in the list of processes: say it in a --conf file or a variable"
+    for keys in leaves:
         is_closed = within(keys, ("target", "tables")) or keys[2:3] == ("columns",)
         if is_closed and keys not in known and any(other[:-1] == keys[:-1] for other in known):
             yield _unknown(keys, leaves)

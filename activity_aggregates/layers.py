@@ -20,7 +20,6 @@ ENVIRONMENT_PREFIX = "ACTIVITY_AGGREGATES__"
 CONTACT_POINTS_VARIABLE = "CASSANDRA_CONTACT_POINTS"
 PORT_VARIABLE = "CASSANDRA_PORT"
 DEFAULT = "default"
-FLAG = "--set"
 
 # The mappings whose keys are Spark's and contain dots.
 _SPARK_KEYS = re.compile(r"(spark\.conf|sources\.\w+\.options)\.(.+)")
@@ -105,7 +104,7 @@ def _environment_layer(environ: Mapping[str, str]) -> Leaves:
 def _flag_layer(flags: Mapping[str, Any]) -> Leaves:
     layer: Leaves = {}
     for key, value in flags.items():
-        layer = _merged(layer, _layer(value, f"{FLAG} {key}", _keys(key)))
+        layer = _merged(layer, _layer(value, f"--set {key}", _keys(key)))
     return layer
 
 

@@ -228,3 +228,9 @@ def test_the_defaults_are_found_inside_a_zip(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(archive)}
     printed = run([executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
     assert printed.stdout.split() == [f"{archive}/activity_aggregates/configuration.py", loaded().digest]
+
+
+def test_a_secret_is_refused_as_a_flag() -> None:
+    with pytest.raises(BadRequest, match=r"--set spark\.conf\.s3a\.secret\.key would stand in the list of processes"):
+        flag_values(["spark.conf.s3a.secret.key=hush"])
+    assert flag_values(["cassandra.password_env=PASSWORD"]) == {"cassandra.password_env": "PASSWORD"}
