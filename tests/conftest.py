@@ -30,6 +30,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     settings: dict[str, bool | float | int | str | None] = {
         "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
         "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": "2g",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.jobs.computation import Aggregates, Counts, Enrolled
-from activity_aggregates.jobs.kept import as_table, kept
+from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import groups, names, refusals, unsettled
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
@@ -108,9 +108,9 @@ class Comparison:
         # Kept, because each is used by both tables: a plan that repeats them costs more than their rows do.
         untouched = kept(unsettled.unsettled_activities(enrolled.unsettled, self.catalog))
         activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
-        members = kept(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
-        rows = kept(groups.member_rows(members, learners_after))
-        enrolled_members = kept(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
+        members = materialised(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
+        rows = materialised(groups.member_rows(members, learners_after))
+        enrolled_members = materialised(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
         is_open = is_group_row_open(self._scope_of_groups(computed))
         stored = self._stored_groups(GROUP_ACTIVITY_USER_AGG, group.members, untouched)
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
@@ -201,9 +201,9 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
         belonging = groups.assess_members(sources.frame(GROUP_MEMBERS))
         of_groups, of_members = Observation(), Observation()
         counted = refusals.refusal_counts(refusals.MISSING_KEY)
-        activities = groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted))).persist()
+        activities = materialised(groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted))))
         members = refusals.accepted(belonging.observe(of_members, *counted))
-        by_activity = groups.members_by_activity(activities, members).persist()
+        by_activity = materialised(groups.members_by_activity(activities, members))
         counts["computed.group_members"] = step.rows = by_activity.count()
         for name, seen in (("groups", of_groups), ("group_members", of_members)):
             counts[f"read.{name}"] = seen.get["read"]
@@ -212,4 +212,4 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
         "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
         "group_members": refusals.refused(belonging, "group_id", "user_id"),
     }
-    return Groups(as_table(activities), as_table(by_activity), refused)
+    return Groups(activities, by_activity, refused)

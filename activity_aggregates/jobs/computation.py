@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Observation
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.jobs.kept import as_table, kept
+from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import catalog, courses, enrolments, learners, progress, quizzes, refusals
 from activity_aggregates.metrics.activities import activity_rows
@@ -50,7 +50,7 @@ def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
         observed = assessed.observe(
             seen, *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows()
         )
-        by_key = enrolments.enrolments_by_key(refusals.accepted(observed)).persist()
+        by_key = materialised(enrolments.enrolments_by_key(refusals.accepted(observed)))
         counts["computed.enrolments"] = by_key.count()
         found = dict(seen.get)
         counts["counted.retired"] = found.pop("retired")
@@ -58,7 +58,7 @@ def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
         counts.update({f"refused.{reason}": rows for reason, rows in found.items()})
         unsettled = kept(enrolments.unsettled_courses(assessed))
     refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
-    return Enrolled(as_table(by_key), outlines, unsettled, refused)
+    return Enrolled(by_key, outlines, unsettled, refused)
 
 
 def refused_rows(counts: Counts, source: str) -> int:
@@ -99,9 +99,8 @@ def aggregate(
         seen, matched = Observation(), Observation()
         observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
         best = quizzes.best_attempts(refusals.accepted(observed))
-        placed_attempts = quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts())
-        placed_attempts.persist().count()
-        scores = as_table(placed_attempts)
+        scored = quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts())
+        scores = materialised(scored)
         step.rows = _count(counts, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
         placed = catalog.placements(enrolments.contexts(enrolled.by_key), courses.course_activities(outlines), scores)
         owners = kept(catalog.catalog(placed))

@@ -1,4 +1,8 @@
-"""Intermediate results that are computed once and used several times."""
+"""Intermediate results that are computed once and used several times.
+
+A DataFrame that is only persisted drags the plan that computes it along, and every further step analyses and prints all
+of it anew: for small sources that is most of a run. Both functions return a table without a past.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,15 @@ from pyspark.sql import DataFrame
 
 
 def kept(rows: DataFrame) -> DataFrame:
-    """`rows`, computed when they are first needed and kept until the cache is cleared."""
-    return as_table(rows.persist())
+    """Small rows, computed when they are first needed and kept; joins know their size and broadcast them.
 
-
-def as_table(persisted: DataFrame) -> DataFrame:
-    """A persisted DataFrame without the plan that computes it.
-
-    That plan is dragged along otherwise, and every further step analyses all of it anew, which for small sources is
-    most of a run. What is observed in it is seen only by actions on `persisted` itself: have one before.
+    What is observed in them is not seen.
     """
-    session: Any = persisted.sparkSession
-    cached = persisted._jdf.queryExecution().withCachedData()
+    session: Any = rows.sparkSession
+    cached = rows.persist()._jdf.queryExecution().withCachedData()
     return DataFrame(session._jvm.org.apache.spark.sql.Dataset.ofRows(session._jsparkSession, cached), session)
+
+
+def materialised(rows: DataFrame) -> DataFrame:
+    """Rows of any number, computed at once and kept on the executors with their partitioning; observations are made."""
+    return rows.localCheckpoint()
