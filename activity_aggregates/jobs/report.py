@@ -26,6 +26,7 @@ from activity_aggregates.tables.targets import AGGREGATE_TABLES
 _COURSES = 20
 _RUNS = 30
 _ROWS_PER_TABLE = 10
+_TABLES = sorted(AGGREGATE_TABLES, key=lambda table: "user_id" in table.key)  # first those of more than one learner
 
 
 def report(
@@ -69,7 +70,7 @@ def _read(session: Session, chosen: settings.Settings, run_id: str, now: datetim
 def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
     """The largest changes of each table that has some; None where a change set is not to be had."""
     found = []
-    for table in AGGREGATE_TABLES:
+    for table in _TABLES:
         if not run.counts.get(f"changed.{table.name}"):
             continue
         folder = local_changes(run.staging_dir, table.name)

@@ -18,6 +18,7 @@ REASONS = {
     "invalid_score": "a score is null, not finite or negative",
 }
 _MISSING = "-"
+_MOST_METRICS = 5  # that are shown of a changed row
 
 
 def render(report: Report) -> str:
@@ -42,6 +43,7 @@ def render(report: Report) -> str:
         spans=plots.time_line(report.run),
         lines=plots.totals_over_time(report.history),
         plots=plots,
+        most_metrics=_MOST_METRICS,
         duration=duration,
         enrolled=ENROLLED,
         completed=COMPLETED,
