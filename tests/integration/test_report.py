@@ -52,8 +52,10 @@ def conf(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def ledger(conf: Path, cassandra: Session) -> Ledger:
-    for table in ("aggregate_runs", "activity_agg", "activity_metadata"):
-        cassandra.execute(f"TRUNCATE {KEYSPACE}.{table}")
+    cassandra.execute(f"DELETE FROM {KEYSPACE}.aggregate_runs WHERE year = {START.year}")
+    for row in cassandra.execute(f"SELECT activity_type, activity_id, context_id FROM {KEYSPACE}.activity_agg"):
+        where = "activity_type = %s AND activity_id = %s AND context_id = %s"
+        cassandra.execute(f"DELETE FROM {KEYSPACE}.activity_agg WHERE {where}", row)
     return Ledger(cassandra, KEYSPACE, "aggregate_runs")
 
 
@@ -77,9 +79,9 @@ def as_json(conf: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def samples(path: Path) -> dict[str, float]:
-    """Values by name and labels, as Prometheus' own parser reads the file."""
+    """Values by name and labels in the order of their names, as Prometheus' own parser reads the file."""
     return {
-        " ".join([sample.name, *sample.labels.values()]): sample.value
+        " ".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
         for family in text_string_to_metric_families(path.read_text("utf-8"))
         for sample in family.samples
     }
@@ -212,8 +214,8 @@ def test_metrics_count_rows_and_refusals_also_where_there_are_none(conf: Path, l
     assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
     found = samples(out)
     assert found["activity_aggregates_last_run_written_rows activity_agg"] == 2
-    assert found["activity_aggregates_last_run_refused_rows enrolments missing_hierarchy"] == 5
-    assert found["activity_aggregates_last_run_refused_rows progress missing_key"] == 0
+    assert found["activity_aggregates_last_run_refused_rows missing_hierarchy enrolments"] == 5
+    assert found["activity_aggregates_last_run_refused_rows missing_key progress"] == 0
     assert found["activity_aggregates_freshness_lag_seconds"] > 0
 
 
