@@ -63,7 +63,7 @@ def time_line(run: RunRecord) -> list[Span]:
     phases = dict(run.phases)
     took, timed = duration(run), sum(phases.values())
     if took is not None and took - timed >= 0.1:
-        phases["between them"] = took - timed
+        phases["between these"] = took - timed
     whole = sum(phases.values()) or 1.0
     spans, start = [], 0.0
     for name, seconds in phases.items():
@@ -78,8 +78,9 @@ def totals_over_time(history: Sequence[RunRecord]) -> Lines | None:
     if not runs:
         return None
     runs.sort(key=lambda run: run.as_of)
-    step = _step(max(run.counts[name] for run in runs for name in (ENROLLED, COMPLETED)))
-    top = step * _TICKS
+    greatest = max(run.counts[name] for run in runs for name in (ENROLLED, COMPLETED))
+    step = _step(greatest)
+    top = max(1, -(-greatest // step)) * step
     first, seconds = runs[0].as_of, (runs[-1].as_of - runs[0].as_of).total_seconds()
 
     def y(value: int) -> float:

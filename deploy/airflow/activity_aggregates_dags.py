@@ -1,8 +1,8 @@
 """The jobs in Airflow 3: incremental every hour, full every night, verified every week.
 
 Windows are half-open and explicit: the hourly run of [02:00, 03:00) starts at 03:00 and has the as_of 03:00. Whatever
-is late for it belongs to the next one, which looks back to the last success. A retry keeps its as_of and so its place in
-the order. The full run has the as_of of its start: with an older one, a retry would be superseded by the hourly run
+is late for it belongs to the next one, which looks back to the last success. A retry keeps its as_of and so its place
+in the order. The full run has the as_of of its start: with an older one, a retry would be superseded by the hourly run
 that succeeded meanwhile, and the night's full run would be missing while all looks well.
 
 The lease keeps the runs apart, so the DAGs need no pool: one that meets another waits for it with --wait, then gives
