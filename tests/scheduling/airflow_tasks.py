@@ -46,9 +46,11 @@ def command(task: Any) -> list[str]:
 
 
 def outcome(task: Any) -> str:
+    from airflow.sdk.exceptions import AirflowException
+
     try:
         task.execute({})
-    except Exception as error:
+    except AirflowException as error:
         return type(error).__name__
     return "success"
 
