@@ -15,7 +15,7 @@ def test_cron_gets_the_exit_code_and_syslog_the_output(tmp_path: Path, code: int
     log = tmp_path / "syslog"
     program(tmp_path / "activity-aggregates", f'echo "said $*"; exit {code}')
     program(tmp_path / "logger", f'shift 2; if [ $# -gt 0 ]; then echo "$*"; else cat; fi >>"{log}"')
-    job = [CHECKOUT / "deploy" / "cron" / "job", "run", "--wait", "5"]
+    job = [str(CHECKOUT / "deploy" / "cron" / "job"), "run", "--wait", "5"]
     ended = subprocess.run(job, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
     assert ended.returncode == code
     assert log.read_text().splitlines() == ["said run --wait 5", f"run ended with exit code {code}"]
