@@ -26,19 +26,19 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 DIST = Path(os.environ.get("ACTIVITY_AGGREGATES_DIST", "/opt/activity-aggregates"))
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 WINDOW_END = "{{ data_interval_end.isoformat() }}"
-LOST = 3  # the exit code of a store that could not be reached: the only one that another attempt may mend
+FINAL = (1, 2)  # exit codes that another attempt will not change: a check failed, wrong arguments or settings
 
 
 class Submit(SparkSubmitOperator):  # type: ignore[misc] # Airflow is not installed where types are checked
     """Submits in client mode, where the exit code of the job comes back, and retries only where that may help."""
 
     def execute(self, context: Any) -> Any:
-        """Fail at once on every exit code but 3."""
+        """Fail at once on exit codes that are final; after the others Airflow tries again."""
         try:
             return super().execute(context)
         except AirflowException as error:
             code = re.search(r"Error code is: (\d+)", str(error))
-            if code and int(code[1]) != LOST:
+            if code and int(code[1]) in FINAL:
                 raise AirflowFailException(f"exit code {code[1]}, which another attempt will not change") from error
             raise
 
