@@ -85,7 +85,9 @@ def test_the_hourly_run_has_the_end_of_its_window_as_its_as_of(found: Mapping[st
     ("code", "outcome"),
     [(0, "success"), (2, "AirflowFailException"), (3, "AirflowException"), (137, "AirflowException")],
 )
-def test_a_lost_store_or_a_killed_driver_is_worth_another_attempt(dist: Path, tmp_path: Path, code: int, outcome: str) -> None:
+def test_a_lost_store_or_a_killed_driver_is_worth_another_attempt(
+    dist: Path, tmp_path: Path, code: int, outcome: str
+) -> None:
     submit = tmp_path / "spark-submit"
     submit.write_text(f"#!/bin/sh\nexit {code}\n")
     submit.chmod(0o755)
