@@ -77,7 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("run", nargs="?", metavar="RUN", help="show this run in full")
     runs.add_argument("--limit", type=int, default=20, metavar="N", help="how many of the newest (20)")
     runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.add_argument(
+        "--prometheus", type=Path, metavar="FILE", help="write the metrics for Prometheus and nothing else"
+    )
     runs.set_defaults(call=_runs)
+    report = commands.add_parser("report", parents=[common], help="one run as a page, with plots")
+    report.add_argument("run", metavar="RUN", help="its id, or last")
+    report.add_argument("--out", type=Path, metavar="FILE", help="(report-<run id>.html; with --json the output)")
+    report.add_argument("--json", action="store_true", help="the same as JSON")
+    report.set_defaults(call=_report)
     config = commands.add_parser("config", help="the settings")
     shows = config.add_subparsers(dest="action", required=True, metavar="action", parser_class=_Parser)
     show = shows.add_parser("show", parents=[common], help="resolved settings and where each comes from")
@@ -126,6 +134,7 @@ def _seconds(text: str) -> float:
 
 
 def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.prometheus import metrics_file_kept
     from activity_aggregates.jobs.run import RunRequest, run
     from activity_aggregates.tables.instants import parse_instant
     from activity_aggregates.tables.scope import Scope, users_file
@@ -138,7 +147,8 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
             f"--resume {arguments.resume} goes on with what that run staged: leave out the scope, --as-of and --dry-run"
         )
     request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait)
-    return run(settings, os.environ, request)
+    with metrics_file_kept(settings, os.environ):
+        return run(settings, os.environ, request)
 
 
 def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:
@@ -148,9 +158,18 @@ def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:
 
 
 def _runs(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.prometheus import write_metrics_file
     from activity_aggregates.jobs.runs import show_runs
 
+    if arguments.prometheus:
+        return write_metrics_file(settings, os.environ, arguments.prometheus, datetime.now(UTC))
     return show_runs(settings, os.environ, arguments.run, arguments.limit, arguments.json, datetime.now(UTC))
+
+
+def _report(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.report import report
+
+    return report(settings, os.environ, arguments.run, arguments.out, arguments.json, datetime.now(UTC))
 
 
 def _show(settings: Configuration, arguments: argparse.Namespace) -> int:

@@ -159,6 +159,13 @@ class Log:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Prometheus:
+    """`textfile` is written at the end of every run; node_exporter reads files whose names end in .prom only."""
+
+    textfile: Annotated[str, Field(pattern=r"\.prom$")] | None
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Settings:
     """All settings of one command."""
 
@@ -172,3 +179,4 @@ class Settings:
     staging: Staging
     spark: Spark
     log: Log
+    prometheus: Prometheus

@@ -72,7 +72,8 @@ class Comparison:
             is_member = F.coalesce("of_member", F.lit(False))
         with self.steps(f"compare {table.name}") as step:
             seen = Observation()
-            staged = rows.observe(seen, *changes.change_counts()).select(
+            totals = changes.course_totals() if table == ACTIVITY_AGG else []
+            staged = rows.observe(seen, *changes.change_counts(), *totals).select(
                 *table.key, "to_set", "to_remove", "was",
                 F.when(is_member, F.col("agg_after")).alias("agg_after"), changes.is_changed().alias("is_changed"),
             )  # fmt: skip

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from cassandra.cluster import Session
+
+from activity_aggregates import settings
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.tables.cassandra import connection, open_session
@@ -26,14 +29,10 @@ def show_runs(
     now: datetime,
 ) -> int:
     """Print the newest runs and the lag of the last success, or one run."""
-    target = configuration.settings.target
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
-        check_applied(session, configuration.settings)
-        ledger = Ledger(session, target.keyspace, target.tables["aggregate_runs"])
+        ledger = open_ledger(session, configuration.settings)
         if run_id is not None:
-            run = ledger.latest() if run_id == "last" else ledger.get(run_id)
-            if run is None:
-                raise BadRequest(f"{run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+            run = named_run(ledger, run_id)
             print(json.dumps(as_plain(run), indent=2) if as_json else in_full(run))
             return 0
         runs = ledger.recent(limit)
@@ -44,6 +43,23 @@ def show_runs(
         print(as_table(_HEADER, [_cells(run) for run in runs]))
         print(_lag(success, now))
     return 0
+
+
+def open_ledger(session: Session, chosen: settings.Settings) -> Ledger:
+    """The ledger; raises CheckFailed where its table is not there yet."""
+    check_applied(session, chosen)
+    target = chosen.target
+    return Ledger(session, target.keyspace, target.tables["aggregate_runs"])
+
+
+def named_run(ledger: Ledger, run_id: str) -> RunRecord:
+    """The run of this id, or the one that started last for `last`."""
+    run = ledger.latest() if run_id == "last" else ledger.get(run_id)
+    if run is None and run_id == "last":
+        raise BadRequest("last names no run, the ledger is empty: start one with `activity-aggregates run`")
+    if run is None:
+        raise BadRequest(f"{run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+    return run
 
 
 def as_plain(run: RunRecord) -> dict[str, Any]:

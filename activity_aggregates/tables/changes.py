@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from activity_aggregates.metrics.names import is_course
 from activity_aggregates.metrics.ownership import IsOwn
 
 _NO_METRICS = "map<string,double>"
@@ -95,3 +96,16 @@ def change_counts() -> list[Column]:
         F.count_if("is_retracted").alias("retracted"),
         F.coalesce(F.sum("newer_count"), F.lit(0)).alias("newer"),
     ]
+
+
+def course_totals() -> list[Column]:
+    """Aggregates over `compare` of activity_agg, to be observed: enrolments in all courses and how many are completed.
+
+    They are of the table as it stands after the run, as far as its rows are compared.
+    """
+
+    def total(metric: str) -> Column:
+        counted = F.when(is_course(), F.try_element_at("agg_after", F.lit(metric)))
+        return F.coalesce(F.sum(counted), F.lit(0)).cast("long")
+
+    return [total("enrolledCount").alias("enrolled"), total("completedCount").alias("completed")]

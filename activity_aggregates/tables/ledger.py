@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from cassandra.cluster import Session
@@ -16,18 +18,20 @@ from activity_aggregates.tables.scope import Scope
 
 RUNNING, APPLYING, SUCCEEDED, DRY_RUN = "running", "applying", "succeeded", "dry_run"
 SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST = "superseded", "stopped", "failed", "interrupted", "lost"
+STATUSES = (RUNNING, APPLYING, SUCCEEDED, DRY_RUN, SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST)
 _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
 _YEARS_BACK = 20
 _DAY = timedelta(days=1)
 _LOOKED_AT = 1000  # runs; an older one that is still under way in the ledger stays so
+_NUMBER = re.compile(r"^\d+ ")
 _FETCH_SIZE = 100  # most questions are answered by the newest few
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run. `counts` have dotted names (refused.missing_hierarchy), `phases` are seconds by name."""
+    """One run. `counts` have dotted names (refused.missing_hierarchy), `phases` are seconds by name, in their order."""
 
     run_id: str
     command: str
@@ -83,7 +87,8 @@ class Ledger:
 
     def save(self, run: RunRecord) -> None:
         """Write the whole record."""
-        values = {name: getattr(run, name) for name in _COLUMNS} | {"scope": run.scope.to_json()}
+        stored = {"scope": run.scope.to_json(), "phases": _numbered(run.phases)}
+        values = {name: getattr(run, name) for name in _COLUMNS} | stored
         self._session.execute(self._insert, {"year": run.started_at.year, **values})
 
     def recent(self, limit: int) -> list[RunRecord]:
@@ -97,6 +102,14 @@ class Ledger:
     def get(self, run_id: str) -> RunRecord | None:
         """The run of this id."""
         return next((run for run in self._runs() if run.run_id == run_id), None)
+
+    def until(self, run: RunRecord, limit: int) -> list[RunRecord]:
+        """A run and those that started before it, newest first."""
+        return list(islice((each for each in self._runs() if each.started_at <= run.started_at), limit))
+
+    def last_ended(self) -> RunRecord | None:
+        """The newest run that is not under way and was to write."""
+        return next((run for run in self._runs() if not run.is_under_way and run.status != DRY_RUN), None)
 
     def unfinished(self) -> list[RunRecord]:
         """Runs that stopped while they applied their changes, newest first, up to the last one that succeeded."""
@@ -168,9 +181,22 @@ class Ledger:
                     "started_at": _aware(values["started_at"]),
                     "finished_at": _aware(values["finished_at"]),
                     "counts": dict(values["counts"] or {}),
-                    "phases": dict(values["phases"] or {}),
+                    "phases": _in_order(values["phases"] or {}),
                 }
             )
+
+
+def _numbered(phases: Mapping[str, float]) -> dict[str, float]:
+    """Phases under names that sort in their order, which a map of the store would lose.
+
+    >>> _numbered({"start Spark": 4.4, "read enrolments": 20.8})
+    {'01 start Spark': 4.4, '02 read enrolments': 20.8}
+    """
+    return {f"{number:02d} {name}": seconds for number, (name, seconds) in enumerate(phases.items(), 1)}
+
+
+def _in_order(stored: Mapping[str, float]) -> dict[str, float]:
+    return {_NUMBER.sub("", name): seconds for name, seconds in sorted(stored.items())}
 
 
 def _aware(instant: datetime | None) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("jobs", "tables", "metrics", "api")
+ROOMS = ("jobs", "report", "tables", "metrics", "api")
 LONGEST = 400  # lines
 CLOCKS = {"time", "now", "utcnow", "today", "monotonic", "current_date", "current_timestamp", "localtimestamp"}
 
@@ -35,7 +35,10 @@ def imports_of(room: str, target: str) -> list[str]:
     return [f"{module.name}: {name}" for module, name in found if f"{name}.".startswith(f"{target}.")]
 
 
-@pytest.mark.parametrize(("room", "other"), [("jobs", "api"), ("tables", "jobs"), ("tables", "api"), ("api", "jobs")])
+@pytest.mark.parametrize(
+    ("room", "other"),
+    [("jobs", "api"), ("report", "jobs"), ("report", "api"), ("tables", "jobs"), ("tables", "api"), ("api", "jobs")],
+)
 def test_a_room_does_not_import_what_stands_above_it(room: str, other: str) -> None:
     assert imports_of(room, f"activity_aggregates.{other}") == []
 

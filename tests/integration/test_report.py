@@ -1,0 +1,237 @@
+"""`report` and the metrics file, over records, rows and change sets that are written by hand; no Spark."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from cassandra.cluster import Session
+from prometheus_client.parser import text_string_to_metric_families
+
+from activity_aggregates.configuration import load
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.jobs.prometheus import metrics_file_kept
+from activity_aggregates.main import main
+from activity_aggregates.tables.ledger import Ledger, RunRecord
+from activity_aggregates.tables.scope import Scope
+
+KEYSPACE = "report_test"
+START = datetime(2026, 1, 31, 6, tzinfo=UTC)
+COUNTS = {
+    "read.enrolments": 200, "refused.missing_hierarchy": 5, "refused.progress.missing_key": 0, "written": 2,
+    "stored.activity_agg": 9, "changed.activity_agg": 2, "written.activity_agg": 2, "retracted.activity_agg": 1,
+    "newer.activity_agg": 0, "enrolled.activity_agg": 195, "completed.activity_agg": 60,
+}  # fmt: skip
+RUN = RunRecord(
+    run_id="20260131T060000Z-aaaaaa", command="run", status="succeeded", staged=True, as_of=START, sequence=0,
+    scope=Scope(), started_at=START, finished_at=START + timedelta(seconds=90), staging_dir="", counts=COUNTS,
+    phases={"start Spark": 5.0, "read enrolments": 60.0, "compare activity_agg": 20.0}, settings_digest="d",
+    code_version="1", message="",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def conf(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("report") / "conf.yaml"
+    replication = {"class": "SimpleStrategy", "replication_factor": 1}
+    path.write_text(yaml.safe_dump({"target": {"keyspace": KEYSPACE, "replication": replication}}))
+    assert main(["migrate", "--conf", str(path)]) == 0
+    yield path
+    cassandra.execute(f"DROP KEYSPACE {KEYSPACE}")
+
+
+@pytest.fixture
+def ledger(conf: Path, cassandra: Session) -> Ledger:
+    cassandra.execute(f"DELETE FROM {KEYSPACE}.aggregate_runs WHERE year = {START.year}")
+    for row in cassandra.execute(f"SELECT activity_type, activity_id, context_id FROM {KEYSPACE}.activity_agg"):
+        where = "activity_type = %s AND activity_id = %s AND context_id = %s"
+        cassandra.execute(f"DELETE FROM {KEYSPACE}.activity_agg WHERE {where}", row)
+    return Ledger(cassandra, KEYSPACE, "aggregate_runs")
+
+
+def course(cassandra: Session, course_id: str, context: str, enrolled: float, completed: float) -> None:
+    cassandra.execute(
+        f"UPDATE {KEYSPACE}.activity_agg SET agg = agg + %s "
+        "WHERE activity_type = 'Course' AND activity_id = %s AND context_id = %s",
+        [{"enrolledCount": enrolled, "completedCount": completed}, course_id, context],
+    )
+
+
+def page(conf: Path, tmp_path: Path, run: str = "last") -> str:
+    out = tmp_path / "page.html"
+    assert main(["report", run, "--out", str(out), "--conf", str(conf)]) == 0
+    return out.read_text("utf-8")
+
+
+def as_json(conf: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    assert main(["report", "last", "--json", "--conf", str(conf)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def samples(path: Path) -> dict[str, float]:
+    """Values by name and labels in the order of their names, as Prometheus' own parser reads the file."""
+    return {
+        " ".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
+        for family in text_string_to_metric_families(path.read_text("utf-8"))
+        for sample in family.samples
+    }
+
+
+def test_a_page_loads_nothing_and_runs_nothing(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.save(RUN)
+    assert not re.search(r"<script|<link|<img|<iframe|\ssrc=|\shref=|url\(|https?:", page(conf, tmp_path))
+
+
+def test_what_comes_from_the_data_is_escaped(conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path) -> None:
+    ledger.save(replace(RUN, message="<script>alert(1)</script>"))
+    course(cassandra, "<b>c1</b>", "cb:b1", 4, 1)
+    text = page(conf, tmp_path)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;b&gt;c1&lt;/b&gt;" in text
+    assert "<b>" not in text
+
+
+def test_phases_are_shown_in_the_order_of_the_run(
+    conf: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    assert list(as_json(conf, capsys)["run"]["phases"].items()) == list(RUN.phases.items())
+
+
+def test_refusals_and_rows_are_told_by_reason_and_by_table(
+    conf: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    found = as_json(conf, capsys)
+    assert found["refusals"] == [{"source": "enrolments", "reason": "missing_hierarchy", "rows": 5}]
+    assert found["rows_by_table"] == [
+        {"table": "activity_agg", "stored": 9, "changed": 2, "written": 2, "retracted": 1, "newer": 0}
+    ]
+
+
+def test_the_batches_of_a_course_are_added_up(
+    conf: Path, ledger: Ledger, cassandra: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    course(cassandra, "c1", "cb:b1", 3, 1)
+    course(cassandra, "c1", "cb:b2", 5, 3)
+    cassandra.execute(
+        f"INSERT INTO {KEYSPACE}.activity_metadata (activity_type, activity_id, metadata) "
+        "VALUES ('Course', 'c1', {'name': 'Chemistry'})"
+    )
+    assert as_json(conf, capsys)["completion"]["largest"] == [
+        {"course_id": "c1", "name": "Chemistry", "enrolled": 8, "completed": 4, "percentage": 50.0}
+    ]
+
+
+def test_the_staged_changes_are_shown_while_they_are_there(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "changes" / "activity_agg"
+    folder.mkdir(parents=True)
+    metrics = pa.array([[("enrolledCount", 31.0)]], pa.map_(pa.string(), pa.float64()))
+    columns = {"activity_type": ["Course"], "activity_id": ["c1"], "context_id": ["cb:b1"], "to_set": metrics}
+    rows = {
+        "to_remove": pa.array([[]], pa.list_(pa.string())),
+        "was": pa.array([[]], metrics.type),
+        "is_changed": [True],
+    }
+    pq.write_table(pa.table(columns | rows), folder / "part.parquet")
+    ledger.save(replace(RUN, staging_dir=f"file:{tmp_path}/run"))
+    assert "<strong>31</strong>" in page(conf, tmp_path)
+
+
+def test_a_page_says_that_the_staged_changes_are_gone(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.save(replace(RUN, staging_dir=f"file:{tmp_path}/pruned"))
+    assert "The staged changes of this run are gone" in page(conf, tmp_path)
+
+
+def test_a_run_that_ended_at_its_start_has_a_page(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.save(replace(RUN, status="failed", counts={}, phases={}, finished_at=None, message="lost"))
+    assert "The run ended before it compared a table." in page(conf, tmp_path)
+
+
+def test_the_history_of_a_run_ends_with_it(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    later = replace(RUN, run_id="20260201T060000Z-bbbbbb", started_at=START + timedelta(days=1))
+    ledger.save(RUN)
+    ledger.save(later)
+    assert later.run_id not in page(conf, tmp_path, RUN.run_id)
+    assert RUN.run_id in page(conf, tmp_path, later.run_id)
+
+
+@pytest.mark.parametrize("command", [["report", "last"], ["report", "no-such-run"], ["runs", "last"]])
+def test_a_run_that_is_not_there_is_a_bad_argument(
+    conf: Path, ledger: Ledger, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--conf", str(conf)]) == 2
+    assert command[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["report", "last", "--out"], ["runs", "--prometheus"]])
+def test_a_file_that_cannot_be_written_is_a_bad_argument(
+    conf: Path, ledger: Ledger, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    out = str(tmp_path / "no" / "such" / "folder.prom")
+    assert main([*command, out, "--conf", str(conf)]) == 2
+    assert out in capsys.readouterr().err
+
+
+def test_a_keyspace_without_tables_asks_for_migrate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "last", "--set", "target.keyspace=nothing_here"]) == 1
+    assert "run `activity-aggregates migrate`" in capsys.readouterr().err
+
+
+def test_metrics_tell_the_last_success_and_the_last_run_apart(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    failed = replace(
+        RUN, run_id="f", status="failed", as_of=START + timedelta(hours=1), started_at=START + timedelta(hours=1)
+    )
+    ledger.save(RUN)
+    ledger.save(replace(failed, finished_at=failed.started_at + timedelta(seconds=7), counts={"read.enrolments": 3}))
+    out = tmp_path / "runs.prom"
+    assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
+    found = samples(out)
+    assert found["activity_aggregates_last_success_as_of_timestamp_seconds"] == START.timestamp()
+    assert found["activity_aggregates_last_success_timestamp_seconds"] == START.timestamp() + 90
+    assert found["activity_aggregates_last_success_duration_seconds"] == 90
+    assert found["activity_aggregates_last_run_duration_seconds"] == 7
+    assert found["activity_aggregates_last_run_status failed"] == 1
+    assert found["activity_aggregates_last_run_status succeeded"] == 0
+    assert found["activity_aggregates_last_run_read_rows enrolments"] == 3
+
+
+def test_metrics_count_rows_and_refusals_also_where_there_are_none(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.save(RUN)
+    out = tmp_path / "runs.prom"
+    assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
+    found = samples(out)
+    assert found["activity_aggregates_last_run_written_rows activity_agg"] == 2
+    assert found["activity_aggregates_last_run_refused_rows missing_hierarchy enrolments"] == 5
+    assert found["activity_aggregates_last_run_refused_rows missing_key progress"] == 0
+    assert found["activity_aggregates_freshness_lag_seconds"] > 0
+
+
+def test_the_metrics_file_is_written_also_after_a_run_that_failed(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.save(replace(RUN, status="stopped"))
+    out = tmp_path / "runs.prom"
+    configuration = load(conf, os.environ, {"prometheus.textfile": str(out)})
+    with pytest.raises(CheckFailed), metrics_file_kept(configuration, os.environ):
+        raise CheckFailed("a limit was passed")
+    assert samples(out)["activity_aggregates_last_run_status stopped"] == 1
+
+
+def test_a_metrics_file_that_cannot_be_written_does_not_fail_the_run(
+    conf: Path, ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = load(conf, os.environ, {"prometheus.textfile": str(tmp_path / "no" / "runs.prom")})
+    with metrics_file_kept(configuration, os.environ):
+        pass
+    assert "the metrics file stays as it was" in caplog.text
