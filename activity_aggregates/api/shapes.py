@@ -32,17 +32,14 @@ class Fields:
         """Names of sections are sections, every other one is a metric.
 
         >>> fields = Fields.of(["members", "completedCount"])
-        >>> fields.has("members"), fields.has("agg"), fields.keeps("completedCount"), fields.keeps("score")
-        (True, False, True, False)
+        >>> fields.has("members"), fields.has("agg"), fields.metrics
+        (True, False, frozenset({'completedCount'}))
         """
         asked = frozenset(names)
         return cls(asked & SECTIONS, asked - SECTIONS)
 
     def has(self, section: str) -> bool:
         return not self.sections or section in self.sections
-
-    def keeps(self, metric: str) -> bool:
-        return not self.metrics or metric in self.metrics
 
 
 EVERYTHING = Fields.of([])
@@ -51,33 +48,26 @@ EVERYTHING = Fields.of([])
 def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
     """Every metric with a value, also another writer's: what JSON cannot say (an infinity) is left out.
 
+    Whole numbers have no decimal point, and dates are milliseconds since the epoch.
+
     >>> entries(({"timespent": 7.0, "x": None}, {"timespent": datetime(2026, 1, 1)}), EVERYTHING)
     [{'metric': 'timespent', 'value': 7, 'lastUpdatedOn': 1767225600000}]
     """
     agg, dates = maps or (None, None)
     if not agg:
         return []
-    # As plain dictionaries: the driver's maps look up by serializing the key again.
-    dated = dict(dates.items()) if dates else {}
+    # Once per metric of every member: what is called for each would take most of the time of an answer. The dates are
+    # looked up in a plain dictionary, for the driver's maps serialize a key to find it.
+    dated, metrics = dict(dates.items()) if dates else {}, fields.metrics
     return [
-        {"metric": metric, "value": number(value), "lastUpdatedOn": milliseconds(dated.get(metric))}
+        {
+            "metric": metric,
+            "value": int(value) if value.is_integer() and abs(value) < EXACT else value,
+            "lastUpdatedOn": (dated[metric] - EPOCH) // MILLISECOND if metric in dated else None,
+        }
         for metric, value in agg.items()
-        if value is not None and isfinite(value) and fields.keeps(metric)
+        if value is not None and isfinite(value) and (not metrics or metric in metrics)
     ]
-
-
-def number(value: float) -> float:
-    """Counts without a decimal point.
-
-    >>> number(3.0), number(66.66)
-    (3, 66.66)
-    """
-    return int(value) if value.is_integer() and abs(value) < EXACT else value
-
-
-def milliseconds(date: datetime | None) -> int | None:
-    """Since the epoch."""
-    return None if date is None else (date - EPOCH) // MILLISECOND
 
 
 def flattened(metadata: Mapping[str, str] | None, activity: Entry) -> Entry:
