@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -35,6 +36,8 @@ ISSUER, AUDIENCE = "https://bench.example.org", "bench"
 TOKENS = 1000  # members that ask, two of each group
 THREADS = 2  # of wrk
 TIMEOUT_SECONDS = 30
+WARM_UP_SECONDS = 3
+READY_ANSWERS = 20
 HEADER = f"{'route':10} {'connections':>11}   {'':12} {'requests/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6}"
 
 # Every thread of wrk takes another way through the members.
@@ -129,14 +132,26 @@ def server(flags: Mapping[str, object]) -> Iterator[str]:
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         try:
-            yield process.stdout.readline().removeprefix("serving on ").strip()
+            url = process.stdout.readline().removeprefix("serving on ").strip()
+            wait_for_workers(url, READY_ANSWERS)
+            yield url
         finally:
             process.send_signal(signal.SIGTERM)
 
 
+def wait_for_workers(url: str, answers: int) -> None:
+    """So many answers in a row over connections of their own: each worker has most likely given one of them."""
+    ready = 0
+    while ready < answers:
+        try:
+            ready = ready + 1 if httpx.get(f"{url}/health/ready", timeout=TIMEOUT_SECONDS).is_success else 0
+        except httpx.TransportError as error:
+            raise BadRequest(f"{url} does not answer ({error}): start activity-aggregates serve to see why") from error
+
+
 def wrk(url: str, script: Path, connections: int, seconds: int) -> Speed:
-    """One second to warm up, then the measurement."""
-    for duration in (1, seconds):
+    """The measurement, after some seconds to warm up."""
+    for duration in (WARM_UP_SECONDS, seconds):
         options = [
             f"-t{min(THREADS, connections)}",
             f"-c{connections}",

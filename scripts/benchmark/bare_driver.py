@@ -76,7 +76,7 @@ def measured(deployment: Deployment, route: str, clients: int, workers: int, sec
 def work(deployment: Deployment, load: Load, answers: SimpleQueue[list[float]]) -> None:
     store = Store(deployment.connection, deployment.statements, deployment.read_timeout)
     store.open()
-    clients(store.reads(), load, seconds=1.0)  # connections and caches are warm
+    clients(store.reads(), load, seconds=2.0)  # connections and caches are warm
     answers.put(clients(store.reads(), load, load.seconds))
     store.close()
 
