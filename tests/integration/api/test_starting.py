@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from activity_aggregates.api.deployment import deployment
+from activity_aggregates.configuration import load
+from activity_aggregates.errors import BadRequest
 from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
-from tests.harness.environment import Environment, merged
+from tests.harness.environment import Environment
 from tests.integration.api.conftest import OTHER_PORT
 
 
@@ -22,18 +25,23 @@ def keys() -> KeyPair:
     return key_pair()
 
 
-def refused(world: Environment, folder: Path, api: dict[str, Any], *arguments: str, **environ: str) -> str:
-    """The one sentence with which a start is refused."""
-    conf = world.configure({"api": {"port": 0, **api}}, folder)
-    done = subprocess.run(
-        serve_command(conf, *arguments), env=os.environ | environ, check=False, capture_output=True, text=True
-    )
+def refused(world: Environment, folder: Path, api: dict[str, Any], insecure_local: bool = False, **environ: str) -> str:
+    """The sentence with which a start is refused, before a port is taken."""
+    with pytest.raises(BadRequest) as caught:
+        deployment(load(world.configure({"api": api}, folder), os.environ, {}).settings, environ, insecure_local)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def refused_by_the_command(conf: Path, *arguments: str) -> str:
+    """The sentence with which the command ends, alone on standard error."""
+    done = subprocess.run(serve_command(conf, *arguments), check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     return done.stderr.removeprefix("activity-aggregates: ").strip()
 
 
 def test_without_keys_it_does_not_start(world: Environment, tmp_path: Path) -> None:
-    assert refused(world, tmp_path, {}) == (
+    assert refused_by_the_command(world.configure({}, tmp_path)) == (
         "api.key_file is not set, so no token could be checked: name a PEM or JWKS file of public keys, "
         "or try it without tokens on this machine alone with --insecure-local"
     )
@@ -41,12 +49,12 @@ def test_without_keys_it_does_not_start(world: Environment, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "192.0.2.1"])
 def test_without_keys_it_serves_no_other_machine(world: Environment, tmp_path: Path, host: str) -> None:
-    assert refused(world, tmp_path, {"host": host}, "--insecure-local").endswith("set api.host to 127.0.0.1")
+    assert refused(world, tmp_path, {"host": host}, insecure_local=True).endswith("set api.host to 127.0.0.1")
 
 
 def test_keys_are_not_ignored(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
     sentence = "--insecure-local would ignore api.key_file: leave out one of them"
-    assert refused(world, tmp_path, api_settings(tmp_path, keys), "--insecure-local") == sentence
+    assert refused(world, tmp_path, api_settings(tmp_path, keys), insecure_local=True) == sentence
 
 
 @pytest.mark.parametrize(
@@ -91,15 +99,14 @@ def test_a_short_paging_secret_is_refused(world: Environment, tmp_path: Path, ke
 def test_a_taken_port_is_refused(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        sentence = refused(world, tmp_path, {**api_settings(tmp_path, keys), "port": port})
+        conf = world.configure({"api": {**api_settings(tmp_path, keys), "port": port}}, tmp_path)
+        sentence = refused_by_the_command(conf)
     assert sentence.startswith(f"127.0.0.1 port {port} cannot be listened on (Address already in use)")
 
 
 def test_without_group_sources_it_does_not_start(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
-    conf = world.configure(merged({"api": api_settings(tmp_path, keys)}, {"sources": {"groups": None}}), tmp_path)
-    done = subprocess.run(serve_command(conf), check=False, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "the read API needs sources.groups in Cassandra" in done.stderr
+    conf = world.configure({"api": api_settings(tmp_path, keys), "sources": {"groups": None}}, tmp_path)
+    assert "the read API needs sources.groups in Cassandra" in refused_by_the_command(conf)
 
 
 def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environment, tmp_path: Path) -> None:
