@@ -22,7 +22,23 @@ from activity_aggregates.errors import Unreachable
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
+SELDOM_SECONDS = 10.0
+
 _log = logging.getLogger(__name__)
+
+
+class Seldom(logging.Filter):
+    """Lets a record through every SELDOM_SECONDS: while the store is away, every request would say the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.created - self._last < SELDOM_SECONDS:
+            return False
+        self._last = record.created
+        return True
 
 
 async def refused(request: Request, error: Exception) -> Response:

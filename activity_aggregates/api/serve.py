@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from activity_aggregates import settings
 from activity_aggregates.api.app import create_app
 from activity_aggregates.api.deployment import deployment
+from activity_aggregates.api.failures import Seldom
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 
@@ -94,8 +95,10 @@ def sentences() -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"sentence": {"format": "activity-aggregates: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "sentence"}},
+        "filters": {"seldom": {"()": Seldom}},
         "loggers": {
             "activity_aggregates": {"handlers": ["stderr"], "level": "INFO"},
+            "activity_aggregates.api.failures": {"filters": ["seldom"]},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
             "uvicorn.access": {"level": "INFO"},
         },

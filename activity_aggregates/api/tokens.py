@@ -59,7 +59,7 @@ class TokenVerifier:
         try:
             return self._caller(self._verified(token))
         except (PyJWTError, RecursionError, ValueError) as error:
-            _log.info("a token was refused: %s", error)
+            _log.debug("a token was refused: %s", error)
             raise Refused(UNAUTHORIZED) from error
 
     def _verified(self, token: str) -> Mapping[str, Any]:
