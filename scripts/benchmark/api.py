@@ -38,7 +38,7 @@ THREADS = 2  # of wrk
 TIMEOUT_SECONDS = 30
 WARM_UP_SECONDS = 3
 READY_ANSWERS = 20
-HEADER = f"{'route':10} {'connections':>11}   {'':12} {'requests/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6}"
+LINE = "{:8} {:>11}   {:11} {:>10} {:>6} {:>8} {:>8} {:>14}"
 
 # Every thread of wrk takes another way through the members.
 SCRIPT = """
@@ -60,9 +60,10 @@ end
 
 @dataclass(frozen=True)
 class Speed:
-    """Requests per second, and how long they took in milliseconds."""
+    """Requests per second, milliseconds that they took, and of processor time in the processes that answer them."""
 
     per_second: float
+    cpu: float
     p50: float
     p99: float
 
@@ -79,17 +80,18 @@ def measure(flags: Mapping[str, object], keyspace: str, workers: int, seconds: i
                 return code
             with open_session(connection(settings.cassandra, os.environ)) as session:
                 groups.load(session, settings, keyspace)
-        print(f"\n{HEADER}")
+        print()
+        print(LINE.format("route", "connections", "", "requests/s", "ratio", "p50 ms", "p99 ms", "CPU ms/request"))
         for route, path in PATHS.items():
             script = Path(folder) / f"{route}.lua"
             requests = Path(folder) / f"{route}.txt"
             requests.write_text("\n".join(request_lines(route, private)) + "\n")
             script.write_text(SCRIPT % {"requests": requests})
             for connections in CONNECTIONS:
-                with server(served) as url:
-                    over_http = wrk(url + path, script, connections, seconds)
-                took = bare_driver.measured(deployment(settings, {}, False), route, connections, workers, seconds)
-                show(route, connections, over_http, speed(took, seconds))
+                with server(served) as (url, pid):
+                    over_http = wrk(url + path, pid, script, connections, seconds)
+                bare = bare_driver.measured(deployment(settings, {}, False), route, connections, workers, seconds)
+                show(route, connections, over_http, speed(bare, seconds))
     return 0
 
 
@@ -125,8 +127,8 @@ def request_lines(route: str, private: bytes) -> Iterator[str]:
 
 
 @contextmanager
-def server(flags: Mapping[str, object]) -> Iterator[str]:
-    """A server of its own, by its URL; stopped at the end."""
+def server(flags: Mapping[str, object]) -> Iterator[tuple[str, int]]:
+    """A server of its own, by its URL and process id; stopped at the end."""
     settings = [f"--set={key}={json.dumps(value)}" for key, value in flags.items()]
     serve = [sys.executable, "-m", "activity_aggregates.main", "serve", *settings]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -134,7 +136,7 @@ def server(flags: Mapping[str, object]) -> Iterator[str]:
         try:
             url = process.stdout.readline().removeprefix("serving on ").strip()
             wait_for_workers(url, READY_ANSWERS)
-            yield url
+            yield url, process.pid
         finally:
             process.send_signal(signal.SIGTERM)
 
@@ -149,7 +151,7 @@ def wait_for_workers(url: str, answers: int) -> None:
             raise BadRequest(f"{url} does not answer ({error}): start activity-aggregates serve to see why") from error
 
 
-def wrk(url: str, script: Path, connections: int, seconds: int) -> Speed:
+def wrk(url: str, pid: int, script: Path, connections: int, seconds: int) -> Speed:
     """The measurement, after some seconds to warm up."""
     for duration in (WARM_UP_SECONDS, seconds):
         options = [
@@ -159,12 +161,24 @@ def wrk(url: str, script: Path, connections: int, seconds: int) -> Speed:
             "--latency",
             f"--timeout={TIMEOUT_SECONDS}s",
         ]
+        before = cpu_seconds(pid)
         done = subprocess.run(["wrk", *options, "-s", str(script), url], check=True, capture_output=True, text=True)
     if failed := re.search(r"(Non-2xx or 3xx responses|Socket errors): .+", done.stdout):
         raise BadRequest(f"{url} at {connections} connections: {failed[0]}: look for the reason in the server's log")
     per_second = re.search(r"Requests/sec: +([\d.]+)", done.stdout)
     assert per_second, done.stdout
-    return Speed(float(per_second[1]), percentile(done.stdout, 50), percentile(done.stdout, 99))
+    cpu = (cpu_seconds(pid) - before) / (float(per_second[1]) * seconds)
+    return Speed(float(per_second[1]), cpu * 1000, percentile(done.stdout, 50), percentile(done.stdout, 99))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and its children have used so far; Linux tells."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    used = 0.0
+    for each in [str(pid), *children]:
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def percentile(output: str, share: int) -> float:
@@ -178,15 +192,12 @@ def percentile(output: str, share: int) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
 
 
-def speed(took: list[float], seconds: int) -> Speed:
-    cuts = quantiles(took, n=100)
-    return Speed(len(took) / seconds, cuts[49] * 1000, cuts[98] * 1000)
+def speed(bare: bare_driver.Measured, seconds: int) -> Speed:
+    cuts = quantiles(bare.took, n=100)
+    return Speed(len(bare.took) / seconds, bare.cpu_seconds / len(bare.took) * 1000, cuts[49] * 1000, cuts[98] * 1000)
 
 
 def show(route: str, connections: int, over_http: Speed, bare: Speed) -> None:
     for name, each in (("API", over_http), ("bare driver", bare)):
-        ratio = f"{each.per_second / bare.per_second:6.2f}"
-        print(
-            f"{route:10} {connections:11}   {name:12} {each.per_second:10,.0f} {each.p50:8.1f} {each.p99:8.1f} {ratio}",
-            flush=True,
-        )
+        numbers = (f"{each.per_second:,.0f}", f"{each.per_second / bare.per_second:.2f}", f"{each.p50:.1f}")
+        print(LINE.format(route, connections, name, *numbers, f"{each.p99:.1f}", f"{each.cpu:.2f}"), flush=True)

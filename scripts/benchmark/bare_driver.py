@@ -31,6 +31,14 @@ class Load:
     seed: int
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Seconds that each request took, and seconds of processor time for all of them."""
+
+    took: list[float]
+    cpu_seconds: float
+
+
 def group_request(reads: Reads, random: Random) -> Request:
     group = random.randrange(GROUPS)
     member = user_id(group, random.randrange(MEMBERS))
@@ -58,8 +66,8 @@ def activity_request(reads: Reads, random: Random) -> Request:
 ROUTES: dict[str, Callable[[Reads, Random], Request]] = {"group": group_request, "activity": activity_request}
 
 
-def measured(deployment: Deployment, route: str, clients: int, workers: int, seconds: float) -> list[float]:
-    """Seconds that each request took, of all clients in all processes."""
+def measured(deployment: Deployment, route: str, clients: int, workers: int, seconds: float) -> Measured:
+    """What every process has measured, in one."""
     spawn = get_context("spawn")
     answers = spawn.SimpleQueue()
     shares = [len(range(worker, clients, workers)) for worker in range(workers)]
@@ -67,17 +75,19 @@ def measured(deployment: Deployment, route: str, clients: int, workers: int, sec
     processes = [spawn.Process(target=work, args=(deployment, load, answers)) for load in loads]
     for process in processes:
         process.start()
-    took = [duration for _ in processes for duration in answers.get()]
+    parts: list[Measured] = [answers.get() for _ in processes]
     for process in processes:
         process.join()
-    return took
+    return Measured([duration for part in parts for duration in part.took], sum(part.cpu_seconds for part in parts))
 
 
-def work(deployment: Deployment, load: Load, answers: SimpleQueue[list[float]]) -> None:
+def work(deployment: Deployment, load: Load, answers: SimpleQueue[Measured]) -> None:
     store = Store(deployment.connection, deployment.statements, deployment.read_timeout)
     store.open()
     clients(store.reads(), load, seconds=2.0)  # connections and caches are warm
-    answers.put(clients(store.reads(), load, load.seconds))
+    before = time.process_time()
+    took = clients(store.reads(), load, load.seconds)
+    answers.put(Measured(took, time.process_time() - before))
     store.close()
 
 
