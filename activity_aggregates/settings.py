@@ -182,6 +182,7 @@ class Api:
     max_page_size: Positive
     paging_secret_env: str
     paging_secret_file: str | None
+    metadata_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     read_timeout: Seconds
     access_log: bool
 

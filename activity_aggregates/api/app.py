@@ -12,6 +12,7 @@ from activity_aggregates import __version__
 from activity_aggregates.api import failures, openapi
 from activity_aggregates.api.deployment import Deployment
 from activity_aggregates.api.keys import KeyFile
+from activity_aggregates.api.metadata import Metadata
 from activity_aggregates.api.routes import Serving, router
 from activity_aggregates.api.store import Store
 from activity_aggregates.api.tokens import NobodyVerifier, TokenVerifier
@@ -23,6 +24,7 @@ def create_app(deployment: Deployment) -> FastAPI:
     serving = Serving(
         store=Store(deployment.connection, deployment.statements, deployment.read_timeout),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
+        metadata=Metadata(deployment.metadata_seconds),
         listing=deployment.listing,
         max_body_bytes=deployment.max_body_bytes,
     )

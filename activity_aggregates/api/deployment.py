@@ -38,6 +38,7 @@ class Deployment:
     statements: Mapping[Read, str]
     read_timeout: float
     listing: Listing
+    metadata_seconds: float
     max_body_bytes: int
     trust: Trust | None
 
@@ -54,6 +55,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         statements=statements(given.sources, given.target, api.profile),
         read_timeout=api.read_timeout,
         listing=Listing(tuple(api.profile), api.page_size, api.max_page_size, Pages(paging_secret(api, environ))),
+        metadata_seconds=api.metadata_seconds,
         max_body_bytes=api.max_body_bytes,
         trust=trust(api, insecure_local),
     )

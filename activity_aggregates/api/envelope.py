@@ -52,7 +52,8 @@ def _response(
     }
     # Who a group's members are and how they do is nobody's to keep.
     kept = {"cache-control": "no-store", **headers}
-    return Response(orjson.dumps(content), status, kept, "application/json")
+    # Attributes of users may be of any type that Cassandra knows.
+    return Response(orjson.dumps(content, default=str), status, kept, "application/json")
 
 
 def _timestamp(instant: datetime) -> str:

@@ -9,6 +9,7 @@ from itertools import islice
 from cassandra.cluster import ResponseFuture
 
 from activity_aggregates.api.bodies import ActivityQuery, GroupQuery
+from activity_aggregates.api.metadata import Metadata
 from activity_aggregates.api.paging import Pages
 from activity_aggregates.api.refusals import ACTIVITY_NOT_FOUND, FORBIDDEN, GROUP_NOT_FOUND, Refused
 from activity_aggregates.api.shapes import AGG, MEMBERS, METADATA, Entry, Fields, Maps, entries, flattened
@@ -51,7 +52,7 @@ class Admission:
     def activities(self) -> list[ActivityKey]:
         """The activities of the group, once the caller is known to be one who may see them."""
         group = self._reads.row(self._group)
-        member = self._reads.row(self._member) if self._member else None
+        member = self._reads.row(self._member) if self._member is not None else None
         if not self._is_service and (member is None or member[0] != ACTIVE):
             raise Refused(FORBIDDEN)
         if group is None or group[0] != ACTIVE:
@@ -59,25 +60,27 @@ class Admission:
         return group_activities(group[1] or [])
 
 
-def group_aggregates(reads: Reads, caller: Caller, query: GroupQuery) -> Entry:
+def group_aggregates(reads: Reads, metadata: Metadata, caller: Caller, query: GroupQuery) -> Entry:
     """The activities of a group in its own order, each with what is known of all its members together."""
     fields = Fields.of(query.fields)
     admission = Admission(reads, caller, query.groupId)
     stored = reads.start(Read.GROUP_AGGREGATES, query.groupId) if fields.has(AGG) else None
     wanted = {(activity.type, activity.id) for activity in query.activities}
     activities = [activity for activity in admission.activities() if not wanted or activity in wanted]
-    metadata = {key: reads.start(Read.METADATA, *key) for key in activities if fields.has(METADATA)}
+    described = {key: metadata.start(reads, key) for key in activities if fields.has(METADATA)}
     rows = {row[:2]: row[2:] for row in stored.result()} if stored else {}
     listed = []
     for key in activities:
         activity = named(key)
         if stored:
             activity[AGG] = entries(rows.get(key), fields)
-        listed.append(flattened(_metadata(reads, metadata[key]), activity) if key in metadata else activity)
+        listed.append(flattened(metadata.finish(key, described[key]), activity) if key in described else activity)
     return {"groupId": query.groupId, "activity": listed}
 
 
-def activity_aggregates(reads: Reads, listing: Listing, caller: Caller, query: ActivityQuery) -> Entry:
+def activity_aggregates(
+    reads: Reads, metadata: Metadata, listing: Listing, caller: Caller, query: ActivityQuery
+) -> Entry:
     """One activity of a group, with its members a page at a time."""
     fields = Fields.of(query.fields)
     key = (query.activityType, query.activityId)
@@ -86,13 +89,13 @@ def activity_aggregates(reads: Reads, listing: Listing, caller: Caller, query: A
     limit = min(query.limit or listing.page_size, listing.max_page_size)
     admission = Admission(reads, caller, query.groupId)
     stored = reads.start(Read.ACTIVITY_AGGREGATES, query.groupId, *key) if fields.has(AGG) else None
-    metadata = reads.start(Read.METADATA, *key) if fields.has(METADATA) else None
+    described = metadata.start(reads, key) if fields.has(METADATA) else None
     members = started_members(reads, query.groupId, after, limit + 1) if fields.has(MEMBERS) else None
     if key not in admission.activities():
         raise Refused(ACTIVITY_NOT_FOUND)
     activity = named(key)
-    if metadata:
-        activity[METADATA] = _metadata(reads, metadata)
+    if described is not None:
+        activity[METADATA] = metadata.finish(key, described)
     if stored:
         activity[AGG] = entries(reads.row(stored), fields)
     if members:
@@ -156,8 +159,3 @@ def profiles(reads: Reads, attributes: tuple[str, ...], page: list[Member]) -> d
     started = {member.user_id: reads.start(Read.PROFILE, member.user_id) for member in page}
     rows = {user_id: reads.row(read) for user_id, read in started.items()}
     return {user_id: dict(zip(attributes, row, strict=True)) for user_id, row in rows.items() if row}
-
-
-def _metadata(reads: Reads, started: ResponseFuture) -> Entry:
-    row = reads.row(started)
-    return dict(row[0].items()) if row and row[0] else {}

@@ -12,6 +12,7 @@ from activity_aggregates.api import answers, openapi, refusals
 from activity_aggregates.api.bodies import ActivityBody, Body, EarlierActivityBody, GroupBody, parsed
 from activity_aggregates.api.compatibility import earlier_activity_aggregates
 from activity_aggregates.api.envelope import success
+from activity_aggregates.api.metadata import Metadata
 from activity_aggregates.api.reading import Listing, activity_aggregates, group_aggregates
 from activity_aggregates.api.refusals import Refused
 from activity_aggregates.api.shapes import Entry
@@ -28,6 +29,7 @@ class Serving:
 
     store: Store
     verifier: Verifier
+    metadata: Metadata
     listing: Listing
     max_body_bytes: int
 
@@ -86,7 +88,7 @@ def group_agg(
     body: Annotated[GroupBody, Depends(body_of(GroupBody))],
 ) -> Response:
     """The activities of a group with the numbers of all its members together."""
-    return _answered(request, serving, lambda reads: group_aggregates(reads, caller, body.request))
+    return _answered(request, serving, lambda reads: group_aggregates(reads, serving.metadata, caller, body.request))
 
 
 @router.post(
@@ -102,7 +104,11 @@ def activity_agg(
     body: Annotated[ActivityBody, Depends(body_of(ActivityBody))],
 ) -> Response:
     """One activity of a group, with every active member."""
-    return _answered(request, serving, lambda reads: activity_aggregates(reads, serving.listing, caller, body.request))
+    return _answered(
+        request,
+        serving,
+        lambda reads: activity_aggregates(reads, serving.metadata, serving.listing, caller, body.request),
+    )
 
 
 @router.post(

@@ -70,11 +70,11 @@ def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
     ]
 
 
-def flattened(metadata: Mapping[str, str] | None, activity: Entry) -> Entry:
+def flattened(metadata: Mapping[str, str], activity: Entry) -> Entry:
     """An activity with its metadata beside its own keys, which win.
 
     >>> flattened({"name": "Algebra", "id": "other", "agg": ""}, {"id": "c1", "type": "Course"})
     {'name': 'Algebra', 'id': 'c1', 'type': 'Course'}
     """
     own = {"id", "type", AGG}
-    return {key: value for key, value in (metadata or {}).items() if key not in own} | activity
+    return {key: value for key, value in metadata.items() if key not in own} | activity

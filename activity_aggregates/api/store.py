@@ -38,7 +38,8 @@ class Reads:
             bound.fetch_size = rows
         return self.session.execute_async(bound, execution_profile=self.profile)
 
-    def row(self, started: ResponseFuture) -> Any:
+    @staticmethod
+    def row(started: ResponseFuture) -> Any:
         """The only row of a read that was sent; None where there is none."""
         return started.result().one()
 
