@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FILE", help="(report-<run id>.html; with --json the output)")
     report.add_argument("--json", action="store_true", help="the same as JSON")
     report.set_defaults(call=_report)
+    serve = commands.add_parser("serve", parents=[common], help="the read API")
+    serve.add_argument("--insecure-local", action="store_true", help="check no tokens; only on a loopback address")
+    serve.set_defaults(call=_serve)
     config = commands.add_parser("config", help="the settings")
     shows = config.add_subparsers(dest="action", required=True, metavar="action", parser_class=_Parser)
     show = shows.add_parser("show", parents=[common], help="resolved settings and where each comes from")
@@ -170,6 +173,17 @@ def _report(settings: Configuration, arguments: argparse.Namespace) -> int:
     from activity_aggregates.jobs.report import report
 
     return report(settings, os.environ, arguments.run, arguments.out, arguments.json, datetime.now(UTC))
+
+
+def _serve(settings: Configuration, arguments: argparse.Namespace) -> int:
+    try:
+        from activity_aggregates.api.serve import serve
+    except ModuleNotFoundError as error:
+        raise BadRequest(
+            f"{error.name} is not installed, which the read API needs: pip install 'activity-aggregates[api]'"
+        ) from error
+
+    return serve(settings, os.environ, arguments.insecure_local)
 
 
 def _show(settings: Configuration, arguments: argparse.Namespace) -> int:

@@ -83,7 +83,10 @@ class Source:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Sources:
-    """The sources of the metrics; a run without `groups` and `group_members` has no group part."""
+    """The sources of the metrics; a run without `groups` and `group_members` has no group part.
+
+    `users` is read by the API only, for the attributes named in `api.profile`.
+    """
 
     enrolments: Source
     progress: Source
@@ -91,6 +94,7 @@ class Sources:
     attempts: Source | None
     groups: Source | None
     group_members: Source | None
+    users: Source | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -166,6 +170,31 @@ class Prometheus:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Api:
+    """The read API: where it listens, whose tokens it accepts, and its bounds. Secrets are named, never given."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=0, lt=65536)]
+    workers: Positive
+    key_file: str | None
+    algorithms: Annotated[list[Literal["RS256", "ES256"]], Field(min_length=1)]
+    issuer: str | None
+    audience: str | None
+    leeway: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    user_id_claim: Annotated[str, Field(min_length=1)]
+    scope_claim: Annotated[str, Field(min_length=1)]
+    profile: list[str]
+    max_body_bytes: Positive
+    page_size: Positive
+    max_page_size: Positive
+    paging_secret_env: str
+    paging_secret_file: str | None
+    metadata_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    read_timeout: Seconds
+    access_log: bool
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Settings:
     """All settings of one command."""
 
@@ -178,5 +207,6 @@ class Settings:
     lease: Lease
     staging: Staging
     spark: Spark
+    api: Api
     log: Log
     prometheus: Prometheus

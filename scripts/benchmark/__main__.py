@@ -11,10 +11,12 @@ from pathlib import Path
 from activity_aggregates import configuration
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
+from scripts.benchmark.api import measure as measure_api
 from scripts.benchmark.load import to_cassandra, to_parquet
 from scripts.benchmark.measure import measure
 
 KEYSPACES = "bench"  # the sources; the targets are in bench_aggregates
+API_KEYSPACE = "bench_api"
 DRIVER_HEAP = "4g"
 
 
@@ -25,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
         settings = configuration.load(None, os.environ, flags)
         if arguments.command == "load":
             return _load(settings, arguments)
+        if arguments.command == "api":
+            return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
         return measure(settings, flags, arguments.again)
     except JobError as error:
         print(error, file=sys.stderr)
@@ -70,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--enrolments", type=int, required=True, metavar="N", help="with about eight progress rows each")
     run = commands.add_parser("run", parents=[common], help="time `activity-aggregates run` and print its phases")
     run.add_argument("--again", action="store_true", help="keep what earlier runs wrote, instead of starting empty")
+    api = commands.add_parser("api", help="time the read API beside the same reads by the bare driver")
+    api.add_argument("--workers", type=int, default=2, metavar="N", help="processes of both (%(default)s)")
+    api.add_argument("--seconds", type=int, default=10, metavar="N", help="of each measurement (%(default)s)")
+    api.add_argument("--again", action="store_true", help="use the data set that an earlier call has loaded")
+    api.set_defaults(keyspace=API_KEYSPACE, parquet=None)
     return parser
 
 

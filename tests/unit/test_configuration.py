@@ -205,13 +205,13 @@ def test_the_digest_follows_the_values_and_neither_their_origin_nor_secrets(conf
 
 def test_what_is_shown_hides_secrets_names_origins_and_can_be_loaded_again(conf: WriteConf) -> None:
     shown = masked(
-        loaded(flags={"spark.conf.fs.s3a.secret.key": "hunter2", "cassandra.port": 1}),
+        loaded(flags={"spark.conf.fs.s3a.secret.key": "hunter2", "lease.ttl": 5}),
         {"CASSANDRA_PASSWORD": "hunter2"},
     )
     assert "hunter2" not in shown
     assert loaded(conf(shown)).settings.spark.conf == {"fs.s3a.secret.key": "***"}
     comments = dict(line.strip().split(": ", 1) for line in shown.splitlines() if "  # " in line)
-    assert comments["port"].split() == ["1", "#", "--set", "cassandra.port"]
+    assert comments["ttl"].split() == ["5", "#", "--set", "lease.ttl"]
     assert comments["password_env"].endswith("default, the variable is set")
     assert comments["keystore_password_env"].endswith("default, the variable is not set")
 

@@ -1,0 +1,121 @@
+"""The shapes of the answers, for the OpenAPI document; the answers themselves are plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Result = TypeVar("Result")
+
+
+class Params(BaseModel):
+    """Whether the request succeeded, and if not, why."""
+
+    resmsgid: str
+    msgid: str | None
+    status: Literal["success", "failed"]
+    err: str | None
+    errmsg: str | None
+
+
+class Envelope(BaseModel, Generic[Result]):
+    """What every answer comes in."""
+
+    id: str
+    ver: Literal["v1"]
+    ts: Annotated[str, Field(examples=["2026-01-05 08:30:00:025+0000"])]
+    params: Params
+    responseCode: str  # noqa: N815
+    result: Result
+
+
+class Nothing(BaseModel):
+    """The result of a request that was refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Metric(BaseModel):
+    """One number."""
+
+    metric: Annotated[str, Field(examples=["completedCount"])]
+    value: float
+    lastUpdatedOn: Annotated[int | None, Field(description="Epoch milliseconds of its last change.")]  # noqa: N815
+
+
+class GroupActivity(BaseModel):
+    """An activity with its metadata (name, status, endDate …) beside id, type and agg."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    type: str
+    agg: list[Metric] = []
+
+
+class GroupResult(BaseModel):
+    """A group's activities."""
+
+    groupId: str  # noqa: N815
+    activity: list[GroupActivity]
+
+
+class MemberAggregates(BaseModel):
+    """An active member with the attributes of the user that are configured; agg is empty for who is not enrolled."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    role: str | None
+    agg: list[Metric]
+
+
+class ActivityAggregates(BaseModel):
+    """An activity with a page of members; without `next` it is the last page."""
+
+    id: str
+    type: str
+    metadata: dict[str, str] = {}
+    agg: list[Metric] = []
+    members: list[MemberAggregates] = []
+    next: str | None = None
+
+
+class ActivityResult(BaseModel):
+    """One activity of a group."""
+
+    groupId: str  # noqa: N815
+    activity: ActivityAggregates
+
+
+class EarlierMember(BaseModel):
+    """A member with a row."""
+
+    model_config = ConfigDict(extra="allow")
+
+    userId: str  # noqa: N815
+    role: str | None
+    status: str
+    agg: list[Metric]
+
+
+class EarlierActivityResult(BaseModel):
+    """One activity of a group in the shape of the earlier service."""
+
+    groupId: str  # noqa: N815
+    activity: GroupActivity
+    members: list[EarlierMember]
+
+
+class Health(BaseModel):
+    """Whether the server is well."""
+
+    healthy: bool
+
+
+GroupAnswer = Envelope[GroupResult]
+ActivityAnswer = Envelope[ActivityResult]
+EarlierActivityAnswer = Envelope[EarlierActivityResult]
+HealthAnswer = Envelope[Health]
+FailureAnswer = Envelope[Nothing]

@@ -1,0 +1,105 @@
+"""`serve`: checks everything that can be checked at once, takes the port, and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Mapping
+from functools import partial
+from types import FrameType
+from typing import Any, NoReturn
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from activity_aggregates import settings
+from activity_aggregates.api.app import create_app
+from activity_aggregates.api.deployment import deployment
+from activity_aggregates.api.failures import Seldom
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import BadRequest
+
+BACKLOG = 2048  # connections that wait to be accepted
+GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop
+
+
+def serve(configuration: Configuration, environ: Mapping[str, str], insecure_local: bool) -> int:
+    """Serves until SIGTERM, which is exit code 0, or Ctrl-C. It starts, and stays, also without the store."""
+    given = configuration.settings
+    app = partial(create_app, deployment(given, environ, insecure_local))
+    listening = bound(given.api)
+    server = uvicorn.Config(
+        app,
+        factory=True,
+        workers=given.api.workers,
+        lifespan="on",
+        access_log=given.api.access_log,
+        log_config=sentences(),
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=False,
+    )
+    host, port = listening.getsockname()[:2]
+    print(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    with listening:
+        return run(server, listening)
+
+
+def bound(api: settings.Api) -> socket.socket:
+    """The listening socket. Clients that come before the workers are ready wait in it."""
+    try:
+        family, *_, address = socket.getaddrinfo(api.host, api.port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise BadRequest(
+            f"{api.host} port {api.port} cannot be listened on ({error.strerror}): "
+            "set another api.host or api.port, or stop what uses it"
+        ) from error
+    listening.listen(BACKLOG)
+    return listening
+
+
+def run(server: uvicorn.Config, listening: socket.socket) -> int:
+    """Serves in this process, or in several that are started anew when they die."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)  # a server that is told to stop has done what it was asked to
+    if server.workers == 1:
+        uvicorn.Server(server).run([listening])
+        return 0
+    workers = Workers(server, [listening])
+    workers.run()
+    if workers.is_interrupted:
+        raise KeyboardInterrupt
+    return 0
+
+
+class Workers(Multiprocess):
+    """The processes of a server, which remember a Ctrl-C."""
+
+    is_interrupted = False
+
+    def handle_int(self) -> None:
+        self.is_interrupted = True
+        super().handle_int()
+
+
+def sentences() -> dict[str, Any]:
+    """Sentences on standard error, as every command writes them; a line per request on top where it is asked for."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"sentence": {"format": "activity-aggregates: %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "sentence"}},
+        "filters": {"seldom": {"()": Seldom}},
+        "loggers": {
+            "activity_aggregates": {"handlers": ["stderr"], "level": "INFO"},
+            "activity_aggregates.api.failures": {"filters": ["seldom"]},
+            "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
+            "uvicorn.access": {"level": "INFO"},
+        },
+    }

@@ -1,0 +1,80 @@
+"""Stored rows as the parts of an answer; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any
+
+METADATA, AGG, MEMBERS = "metadata", "agg", "members"
+SECTIONS = frozenset({METADATA, AGG, MEMBERS})
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's timestamps are naive, in UTC
+MILLISECOND = timedelta(milliseconds=1)
+EXACT = 2.0**53  # beyond it a double holds no exact integer
+
+Entry = dict[str, Any]
+# The columns agg and agg_last_updated of a row; a map without entries is null.
+Maps = tuple[Mapping[str, float | None] | None, Mapping[str, datetime] | None]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What of an answer was asked for: sections and metrics, each all of them where none is named."""
+
+    sections: frozenset[str]
+    metrics: frozenset[str]
+
+    @classmethod
+    def of(cls, names: list[str]) -> Fields:
+        """Names of sections are sections, every other one is a metric.
+
+        >>> fields = Fields.of(["members", "completedCount"])
+        >>> fields.has("members"), fields.has("agg"), fields.metrics
+        (True, False, frozenset({'completedCount'}))
+        """
+        asked = frozenset(names)
+        return cls(asked & SECTIONS, asked - SECTIONS)
+
+    def has(self, section: str) -> bool:
+        return not self.sections or section in self.sections
+
+
+EVERYTHING = Fields.of([])
+
+
+def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
+    """Every metric with a value, also another writer's: what JSON cannot say (an infinity) is left out.
+
+    Whole numbers have no decimal point, and dates are milliseconds since the epoch.
+
+    >>> entries(({"timespent": 7.0, "x": None}, {"timespent": datetime(2026, 1, 1)}), EVERYTHING)
+    [{'metric': 'timespent', 'value': 7, 'lastUpdatedOn': 1767225600000}]
+    """
+    agg, dates = maps or (None, None)
+    if not agg:
+        return []
+    # Once per metric of every member: what is called for each would take most of the time of an answer. The dates are
+    # looked up in a plain dictionary, for the driver's maps serialize a key to find it.
+    dated, metrics = dict(dates.items()) if dates else {}, fields.metrics
+    return [
+        {
+            "metric": metric,
+            "value": int(value) if value.is_integer() and abs(value) < EXACT else value,
+            "lastUpdatedOn": (dated[metric] - EPOCH) // MILLISECOND if metric in dated else None,
+        }
+        for metric, value in agg.items()
+        if value is not None and isfinite(value) and (not metrics or metric in metrics)
+    ]
+
+
+def flattened(metadata: Mapping[str, str], activity: Entry) -> Entry:
+    """An activity with its metadata beside its own keys, which win.
+
+    >>> flattened({"name": "Algebra", "id": "other", "agg": ""}, {"id": "c1", "type": "Course"})
+    {'name': 'Algebra', 'id': 'c1', 'type': 'Course'}
+    """
+    own = {"id", "type", AGG}
+    return {key: value for key, value in metadata.items() if key not in own} | activity

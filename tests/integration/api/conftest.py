@@ -1,0 +1,95 @@
+"""One server over one small world, for all tests that only ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cassandra.cluster import Session
+
+from tests.harness.api import Api, api_settings, key_pair, served
+from tests.harness.environment import Environment, environment
+
+# The times of two runs of the job, in milliseconds since the epoch as answers have them.
+EARLIER_RUN, RUN = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+EARLIER_RUN_MS, RUN_MS = 1767225600000, 1767312000000
+
+COURSE = {"activity_type": "Course", "activity_id": "c1"}
+COURSES = [{"type": "Course", "id": "c1"}, {"type": "Course", "id": "c2"}]
+OTHER_PORT = 1  # where no Cassandra answers
+BIG_GROUP = [f"m{number:03d}" for number in range(150)]
+
+
+@pytest.fixture(scope="package")
+def world(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Groups g1 (active), g2 (inactive), big (150 members), and the group of the examples in the OpenAPI document."""
+    with environment(cassandra, tmp_path_factory.mktemp("migrate")) as world:
+        fill(world)
+        yield world
+
+
+@pytest.fixture(scope="package")
+def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("api")
+    keys = key_pair()
+    settings = {
+        "sources": {"users": {"format": "cassandra", "keyspace": world.sources, "table": "user"}},
+        "api": {**api_settings(folder, keys), "profile": ["firstname"], "workers": 2},
+    }
+    with served(world.configure(settings, folder), keys) as api:
+        yield api
+
+
+def fill(world: Environment) -> None:
+    load, merge = world.store.load, world.store.merge
+    duplicate, blank = COURSES[0], {"type": "Course", "id": " "}
+    load(
+        "group",
+        [
+            {"id": "g1", "status": "active", "activities": [*COURSES, duplicate, blank]},
+            {"id": "g2", "status": "inactive", "activities": COURSES},
+            {"id": "big", "status": "active", "activities": COURSES},
+            {"id": "cef3dc0b", "status": "active", "activities": [{"type": "Course", "id": "do_31289"}]},
+        ],
+    )
+    load("group_member", [*members("g1"), *members("g2"), *(member("big", user) for user in BIG_GROUP)])
+    load("group_member", [member("cef3dc0b", "u1")])
+    load("user", [{"id": "u1", "firstname": "Asha"}, {"id": "u4", "firstname": "Dev"}])
+    agg, earlier, now = "agg", EARLIER_RUN, RUN
+    merge(
+        "group_activity_agg",
+        [
+            {"group_id": "g1", **COURSE, agg: {"memberCount": 3}, "agg_last_updated": {"memberCount": now}},
+            {"group_id": "g1", **COURSE, agg: {"completionPercentage": 66.66, "undated": 7}},
+            {"group_id": "g1", **COURSE, "agg_last_updated": {"completionPercentage": earlier}},
+            {"group_id": "g1", **COURSE, "activity_id": "c9", agg: {"memberCount": 1}},  # no activity of the group
+            {"group_id": "cef3dc0b", **COURSE, "activity_id": "do_31289", agg: {"memberCount": 1}},
+        ],
+    )
+    row = {"agg": {"completedCount": 2, "completed": 1}, "agg_last_updated": {"completedCount": earlier}}
+    merge(
+        "group_activity_user_agg",
+        [
+            {"group_id": "g1", **COURSE, "user_id": "u1", **row},
+            {"group_id": "g1", **COURSE, "user_id": "u3", **row},  # has left, and the job has not run since
+            {"group_id": "g1", **COURSE, "user_id": "u4", **row, "agg_last_updated": {"completedCount": now}},
+            *({"group_id": "big", **COURSE, "user_id": user, **row} for user in BIG_GROUP),
+            {"group_id": "cef3dc0b", **COURSE, "activity_id": "do_31289", "user_id": "u1", **row},
+        ],
+    )
+    shown = {"name": "Algebra", "endDate": "2026-12-31", "id": "another", "type": "Another", "agg": "another"}
+    merge("activity_metadata", [{**COURSE, "metadata": shown}])
+
+
+def members(group: str) -> list[dict[str, str]]:
+    """u1 and u4 have rows, u2 has never enrolled, u3 has left."""
+    return [
+        member(group, "u1", role="admin"),
+        member(group, "u2"),
+        member(group, "u3", status="inactive"),
+        member(group, "u4"),
+    ]
+
+
+def member(group: str, user: str, status: str = "active", role: str = "member") -> dict[str, str]:
+    return {"groupid": group, "userid": user, "status": status, "role": role}

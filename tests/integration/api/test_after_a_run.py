@@ -1,0 +1,44 @@
+"""What the job has computed is what the API answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cassandra.cluster import Session
+from pyspark.sql import SparkSession
+
+from activity_aggregates.main import main
+from tests.harness.api import api_settings, key_pair, served, values
+from tests.harness.environment import environment
+from tests.integration.api.conftest import RUN, RUN_MS, member
+
+
+def test_a_member_in_two_batches_is_shown_once_with_the_best_and_one_who_never_enrolled_with_nothing(
+    spark: SparkSession, cassandra: Session, tmp_path: Path
+) -> None:
+    assert spark.version  # the job runs on this session
+    keys = key_pair()
+    with environment(cassandra, tmp_path) as world:
+        course = {"courseid": "c1", "active": True, "status": 1}
+        done = {"courseid": "c1", "contentid": "l1", "status": 2}
+        world.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["l1", "l2", "l3"]}})
+        world.store.load("user_enrolments", [{"userid": "u1", "batchid": batch, **course} for batch in ("b1", "b2")])
+        world.store.load("user_content_consumption", [{"userid": "u1", "batchid": "b2", **done}])
+        world.store.load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
+        world.store.load("group_member", [member("g1", "u1"), member("g1", "u2")])
+        conf = world.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
+        assert main(["run", "--conf", str(conf), "--as-of", RUN]) == 0
+
+        with served(conf, keys) as api:
+            activity = api.activity(groupId="g1", activityId="c1", activityType="Course")
+
+    assert values(activity["agg"]) == {
+        "memberCount": 2,
+        "enrolledCount": 1,
+        "completedCount": 0,
+        "completionPercentage": 0,
+    }
+    batches, never = activity["members"]
+    assert (batches["id"], values(batches["agg"])["completionPercentage"]) == ("u1", 33.33)
+    assert {entry["lastUpdatedOn"] for entry in batches["agg"]} == {RUN_MS}
+    assert never == {"id": "u2", "role": "member", "agg": []}

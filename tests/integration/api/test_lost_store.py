@@ -1,0 +1,108 @@
+"""A store that dies, hangs and comes back while the server runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cassandra.cluster import Session
+
+from activity_aggregates.configuration import load
+from activity_aggregates.tables.cassandra import connection, open_session
+from scripts.embedded.paths import CHECKOUT, INSTANCES
+from tests.harness.api import GROUP, Api, api_settings, key_pair, refusal, served
+from tests.harness.environment import environment
+
+NAME = f"test-api-{os.getpid()}"
+PATIENCE_SECONDS = 120
+UNAVAILABLE = (
+    503,
+    "SERVICE_UNAVAILABLE",
+    "SERVICE_UNAVAILABLE",
+    "The aggregates cannot be read right now: try again.",
+)
+
+
+def start() -> None:
+    """The first time on any port, then on the same."""
+    port = ["--port", str(state()[1])] if (INSTANCES / NAME / "state.json").exists() else []
+    embedded("start", "--heap", "400", *port)
+
+
+def embedded(command: str, *options: str) -> None:
+    whole = [sys.executable, "-m", "scripts.embedded", command, "--name", NAME, *options]
+    subprocess.run(whole, cwd=CHECKOUT, check=True, capture_output=True)
+
+
+def state() -> tuple[int, int]:
+    """Process id and port."""
+    known = json.loads((INSTANCES / NAME / "state.json").read_text())
+    (pid,) = known["pids"]
+    return int(pid), known["port"]
+
+
+def signalled(number: signal.Signals) -> None:
+    os.kill(state()[0], number)
+
+
+@pytest.fixture
+def cassandra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A Cassandra of this test's own, which keeps its data when it is killed."""
+    try:
+        start()
+        monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", "127.0.0.1")
+        monkeypatch.setenv("CASSANDRA_PORT", str(state()[1]))
+        with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
+            yield session
+    finally:
+        embedded("stop")
+        shutil.rmtree(INSTANCES / NAME, ignore_errors=True)
+
+
+@pytest.fixture
+def api(cassandra: Session, tmp_path: Path) -> Iterator[Api]:
+    keys = key_pair()
+    with environment(cassandra, tmp_path) as world:
+        world.store.load("group", [{"id": "g1", "status": "active", "activities": []}])
+        world.store.load("group_member", [{"groupid": "g1", "userid": "u1", "status": "active"}])
+        settings = {"api": {**api_settings(tmp_path, keys), "read_timeout": 1}}
+        with served(world.configure(settings, tmp_path), keys) as api:
+            yield api
+
+
+def until(api: Api, status: int) -> httpx.Response:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (response := api.ask(GROUP, groupId="g1")).status_code != status:
+        assert time.monotonic() < deadline, response.text
+        assert response.status_code in (200, 503)
+    return response
+
+
+def test_the_server_outlives_the_store_and_recovers_by_itself(api: Api) -> None:
+    until(api, 200)
+
+    signalled(signal.SIGSTOP)  # it hangs: reads time out
+    assert refusal(until(api, 503)) == UNAVAILABLE
+    signalled(signal.SIGCONT)
+    until(api, 200)
+
+    signalled(signal.SIGKILL)
+    response = until(api, 503)
+    assert refusal(response) == UNAVAILABLE
+    assert response.headers["retry-after"] == "5"
+    assert api.client.get("/health/live").status_code == 200
+    assert refusal(api.client.get("/health/ready")) == UNAVAILABLE
+
+    start()
+    until(api, 200)
+    assert api.client.get("/health/ready").status_code == 200
+    assert "Traceback" not in api.errors.read_text()

@@ -1,0 +1,159 @@
+"""Starting and stopping the server as a user does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activity_aggregates.api.deployment import deployment
+from activity_aggregates.configuration import load
+from activity_aggregates.errors import BadRequest
+from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
+from tests.harness.environment import Environment
+from tests.integration.api.conftest import OTHER_PORT
+
+
+@pytest.fixture
+def keys() -> KeyPair:
+    return key_pair()
+
+
+def refused(world: Environment, folder: Path, api: dict[str, Any], insecure_local: bool = False, **environ: str) -> str:
+    """The sentence with which a start is refused, before a port is taken."""
+    with pytest.raises(BadRequest) as caught:
+        deployment(load(world.configure({"api": api}, folder), os.environ, {}).settings, environ, insecure_local)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def refused_by_the_command(conf: Path, *arguments: str) -> str:
+    """The sentence with which the command ends, alone on standard error."""
+    done = subprocess.run(serve_command(conf, *arguments), check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    return done.stderr.removeprefix("activity-aggregates: ").strip()
+
+
+def test_without_keys_it_does_not_start(world: Environment, tmp_path: Path) -> None:
+    assert refused_by_the_command(world.configure({}, tmp_path)) == (
+        "api.key_file is not set, so no token could be checked: name a PEM or JWKS file of public keys, "
+        "or try it without tokens on this machine alone with --insecure-local"
+    )
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "192.0.2.1"])
+def test_without_keys_it_serves_no_other_machine(world: Environment, tmp_path: Path, host: str) -> None:
+    assert refused(world, tmp_path, {"host": host}, insecure_local=True).endswith("set api.host to 127.0.0.1")
+
+
+def test_keys_are_not_ignored(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    sentence = "--insecure-local would ignore api.key_file: leave out one of them"
+    assert refused(world, tmp_path, api_settings(tmp_path, keys), insecure_local=True) == sentence
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"key_file": "/nowhere.pem"}, "api.key_file /nowhere.pem cannot be read (No such file or directory)"),
+        ({"issuer": None}, "tokens of any origin would be accepted: set api.issuer"),
+        ({"audience": None, "issuer": ""}, "tokens of any origin would be accepted: set api.issuer and api.audience"),
+        ({"algorithms": ["RS256"]}, "holds no key for RS256"),
+        ({"algorithms": ["HS256"]}, "api.algorithms"),
+        ({"port": 65536}, "api.port"),
+        ({"page_size": 2000}, "api.page_size 2000 is above api.max_page_size 1000"),
+        ({"paging_secret_file": "/nowhere"}, "api.paging_secret_file /nowhere cannot be read"),
+        ({"profile": ["name"]}, "the read API needs sources.users in Cassandra"),
+        ({"unknown": 1}, "api.unknown"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence(
+    world: Environment, tmp_path: Path, keys: KeyPair, wrong: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in refused(world, tmp_path, {**api_settings(tmp_path, keys), **wrong})
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", b"{}", b'{"keys": []}', b"-----BEGIN PUBLIC KEY-----\n"])
+def test_a_file_without_keys_is_refused(world: Environment, tmp_path: Path, keys: KeyPair, content: bytes) -> None:
+    settings = api_settings(tmp_path, keys)
+    Path(settings["key_file"]).write_bytes(content)
+    assert f"api.key_file {settings['key_file']} holds no" in refused(world, tmp_path, settings)
+
+
+def test_a_private_key_is_refused(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    settings = api_settings(tmp_path, keys)
+    Path(settings["key_file"]).write_bytes(keys.private)
+    assert "a private key, which the API must not have" in refused(world, tmp_path, settings)
+
+
+def test_a_short_paging_secret_is_refused(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    sentence = refused(world, tmp_path, api_settings(tmp_path, keys), API_PAGING_SECRET="short")
+    assert sentence == "the variable API_PAGING_SECRET holds a secret of 5 bytes: use at least 16"
+
+
+def test_a_taken_port_is_refused(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        conf = world.configure({"api": {**api_settings(tmp_path, keys), "port": port}}, tmp_path)
+        sentence = refused_by_the_command(conf)
+    assert sentence.startswith(f"127.0.0.1 port {port} cannot be listened on (Address already in use)")
+
+
+def test_without_group_sources_it_does_not_start(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    conf = world.configure({"api": api_settings(tmp_path, keys), "sources": {"groups": None}}, tmp_path)
+    assert "the read API needs sources.groups in Cassandra" in refused_by_the_command(conf)
+
+
+def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environment, tmp_path: Path) -> None:
+    conf = world.configure({"api": {"port": 0}}, tmp_path)
+    with served(conf, key_pair(), "--insecure-local") as api:
+        assert api.client.post(GROUP, json={"request": {"groupId": "g1"}}).status_code == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
+    world: Environment, tmp_path: Path, keys: KeyPair, workers: int
+) -> None:
+    conf = world.configure({"api": {**api_settings(tmp_path, keys), "workers": workers}}, tmp_path)
+    with subprocess.Popen(
+        serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("serving on")
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stderr.endswith("activity-aggregates: interrupted\n")
+    assert "Traceback" not in stderr
+
+
+def test_it_starts_without_the_store_and_says_so(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    nowhere = {"contact_points": ["127.0.0.1"], "port": OTHER_PORT, "connect_timeout": 1}
+    conf = world.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
+    with served(conf, keys, *(f"--set=cassandra.{key}={value}" for key, value in nowhere.items())) as api:
+        assert api.client.get("/health/live").status_code == 200
+        assert api.client.get("/health/ready").status_code == 503
+        assert api.ask(GROUP, groupId="g1").status_code == 503
+        assert f"Cassandra at 127.0.0.1 port {OTHER_PORT} cannot be reached" in api.errors.read_text()
+
+
+def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    """An unreadable file changes nothing; the next readable one does."""
+    settings = api_settings(tmp_path, keys)
+    file, newer = Path(settings["key_file"]), key_pair("RS256")
+    with served(world.configure({"api": settings}, tmp_path), keys) as api:
+        assert api.ask(GROUP, groupId="g1").status_code == 200
+        file.write_bytes(b"half of a file")
+        while "the keys read before stay in force" not in api.errors.read_text():
+            assert api.ask(GROUP, groupId="g1").status_code == 200
+        file.write_bytes(newer.public)
+        body = {"request": {"groupId": "g1"}}
+        deadline = time.monotonic() + 60
+        while api.post(GROUP, body, newer.token()).status_code != 200:
+            assert time.monotonic() < deadline
+        assert api.ask(GROUP, groupId="g1").status_code == 401

@@ -1,0 +1,55 @@
+"""What the read API imports, and what it reads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from activity_aggregates import settings
+from activity_aggregates.api.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
+from activity_aggregates.configuration import load
+from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS
+
+
+def test_neither_spark_nor_the_jobs_are_imported() -> None:
+    program = "import sys, activity_aggregates.api.serve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    unwanted = ("pyspark", "py4j", "activity_aggregates.jobs", "activity_aggregates.metrics")
+    assert not [module for module in done.stdout.split() if module.startswith(unwanted)]
+
+
+def test_columns_are_named_as_the_job_names_them() -> None:
+    assert (GROUPS.columns, GROUP_MEMBERS.columns) == (GROUP_COLUMNS, MEMBER_COLUMNS)
+
+
+def reads(**flags: object) -> dict[Read, str]:
+    place = {"format": "cassandra", "keyspace": "ks"}
+    sources = {
+        "sources.groups": {**place, "table": "group"},
+        "sources.group_members": {**place, "table": "group_member"},
+        "sources.users": {**place, "table": "user"},
+    }
+    loaded: settings.Settings = load(None, {}, sources | flags).settings
+    return statements(loaded.sources, loaded.target, loaded.api.profile)
+
+
+def test_names_of_columns_and_tables_follow_the_settings() -> None:
+    found = reads(
+        **{
+            "sources.groups.columns": {"group_id": "Id", "status": "state"},
+            "sources.users.columns": {"firstName": "firstname"},
+            "target.columns.agg": "metrics",
+            "target.tables.group_activity_agg": "numbers",
+            "api.profile": ["firstName", "rank"],
+        }
+    )
+    assert found[Read.GROUP] == 'SELECT state, activities FROM ks.group WHERE "Id" = ?'
+    assert found[Read.PROFILE] == "SELECT firstname, rank FROM ks.user WHERE id = ?"
+    assert found[Read.GROUP_AGGREGATES] == (
+        "SELECT activity_type, activity_id, metrics, agg_last_updated FROM activity_aggregates.numbers "
+        "WHERE group_id = ?"
+    )
+
+
+def test_users_are_not_read_unless_their_attributes_are_shown() -> None:
+    assert Read.PROFILE not in reads()
