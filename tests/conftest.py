@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --cases everything but the cases is left out, and without Airflow its tests, which have a part of their own."""
+    """With --cases everything but the cases is left out; the tests that need Airflow have a part of their own."""
     if collection_path.name == "test_airflow.py" and not os.environ.get("AIRFLOW_PYTHON"):
         return True
     is_other = collection_path.is_file() and collection_path.name != "test_cases.py"

@@ -12,6 +12,7 @@ from activity_aggregates import configuration
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from scripts.benchmark.api import measure as measure_api
+from scripts.benchmark.duckdb_ratio import aggregate
 from scripts.benchmark.load import to_cassandra, to_parquet
 from scripts.benchmark.measure import measure
 
@@ -29,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
             return _load(settings, arguments)
         if arguments.command == "api":
             return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
+        if arguments.command == "duckdb":
+            return aggregate(arguments.parquet)
         return measure(settings, flags, arguments.again)
     except JobError as error:
         print(error, file=sys.stderr)
@@ -74,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--enrolments", type=int, required=True, metavar="N", help="with about eight progress rows each")
     run = commands.add_parser("run", parents=[common], help="time `activity-aggregates run` and print its phases")
     run.add_argument("--again", action="store_true", help="keep what earlier runs wrote, instead of starting empty")
+    duckdb = commands.add_parser("duckdb", help="the same aggregation of a Parquet set in DuckDB, as a yardstick")
+    duckdb.add_argument("--parquet", type=Path, metavar="DIR", required=True, help="the folder that load wrote")
+    duckdb.set_defaults(keyspace=KEYSPACES)
     api = commands.add_parser("api", help="time the read API beside the same reads by the bare driver")
     api.add_argument("--workers", type=int, default=2, metavar="N", help="processes of both (%(default)s)")
     api.add_argument("--seconds", type=int, default=10, metavar="N", help="of each measurement (%(default)s)")
