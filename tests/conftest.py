@@ -12,6 +12,8 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 
+SPREAD = ("test_cases.py", "test_runs.py")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
@@ -23,6 +25,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True
     is_other = collection_path.is_file() and collection_path.name != "test_cases.py"
     return True if config.getoption("--cases") and is_other else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together in one process, as they share what is dear to make; those of some are too many."""
+    for item in items:
+        if item.path.name not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, di
 
 
 def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable) -> int:
+    if not execution.counts[f"changed.{table.name}"]:
+        return 0
     target, record = execution.settings.target, execution.record
     plan = ApplyPlan(
         connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
@@ -48,6 +50,8 @@ def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirect
 
 
 def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+    if not execution.counts[f"changed.{CATALOG}"]:
+        return 0
     target = execution.settings.target
     plan = CatalogPlan(
         connection=execution.connection, keyspace=target.keyspace, table=target.tables[CATALOG],
@@ -59,8 +63,6 @@ def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDire
 def _applied(execution: Execution, changes: DataFrame, table: str, plan: ApplyPlan | CatalogPlan) -> int:
     """Apply one table's changes; raises Unreachable where fewer rows were acknowledged than are staged."""
     staged = execution.counts[f"changed.{table}"]
-    if not staged:
-        return 0
     execution.lease.check()
     tasks = max(-(-staged // execution.settings.writes.rows_per_task), _parallelism(changes, staged))
     done = changes.sparkSession.sparkContext.accumulator(0)

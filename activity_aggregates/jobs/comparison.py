@@ -33,6 +33,7 @@ from activity_aggregates.tables.targets import (
 )
 
 CATALOG = "activity_catalog"
+_OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,10 @@ class Comparison:
 
     def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
         """Stage the rows of the groups, from the learners' rows as they will stand after the run."""
+        if not self.counts["computed.group_activities"] and not self._are_groups_stored():
+            none = [f"{name}.{table.name}" for table in _OF_GROUPS for name in changes.COUNTED]
+            self.counts.update(dict.fromkeys(none, 0))
+            return
         learners_after = learners.filter(F.size("agg_after") > 0).select(
             *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
         )
@@ -117,6 +122,9 @@ class Comparison:
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
         stored = self._stored_groups(GROUP_ACTIVITY_AGG, group.activities, untouched)
         self.stage(GROUP_ACTIVITY_AGG, groups.group_rows(activities, members, enrolled_members, rows), stored, is_open)
+
+    def _are_groups_stored(self) -> bool:
+        return any(not self.stored.rows(table).isEmpty() for table in _OF_GROUPS)
 
     def _scope_of_groups(self, computed: Aggregates) -> Scope:
         """The scope, with the units and quizzes of its courses: their rows in groups follow those of the learners."""
@@ -205,6 +213,7 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
         activities = materialised(groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted))))
         members = refusals.accepted(belonging.observe(of_members, *counted))
         by_activity = materialised(groups.members_by_activity(activities, members))
+        counts["computed.group_activities"] = activities.count()
         counts["computed.group_members"] = step.rows = by_activity.count()
         for name, seen in (("groups", of_groups), ("group_members", of_members)):
             counts[f"read.{name}"] = seen.get["read"]

@@ -21,7 +21,7 @@ def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapp
         if changed is None:
             continue
         print(f"{table.name}: {changed} rows would change, {counts[f'retracted.{table.name}']} of them retracted")
-        for row in _examples(spark, directory, table):
+        for row in _examples(spark, directory, table) if changed else ():
             print(f"  {describe(row, table.key)}")
         if changed > _EXAMPLES:
             print(f"  … and {changed - _EXAMPLES} more")

@@ -53,6 +53,9 @@ _PREFERRED = {
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "128",  # rows of hierarchies are megabytes
     "spark.ui.showConsoleProgress": "false",
+    # Plans are described as text at every step of every query; for small sources that is a sixth of a run.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "16384",
 }
 
 

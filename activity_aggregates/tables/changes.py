@@ -88,14 +88,18 @@ def is_changed() -> Column:
     return (F.size("to_set") > 0) | (F.size("to_remove") > 0)
 
 
+COUNTED = ("stored", "changed", "retracted", "newer")
+
+
 def change_counts() -> list[Column]:
-    """Aggregates over `compare`, to be observed: rows by what happens to them, and entries of newer runs."""
-    return [
-        F.count_if(F.col("stored_count") > 0).alias("stored"),
-        F.count_if(is_changed()).alias("changed"),
-        F.count_if("is_retracted").alias("retracted"),
-        F.coalesce(F.sum("newer_count"), F.lit(0)).alias("newer"),
-    ]
+    """Aggregates over `compare`, named as in `COUNTED`, to be observed: what happens to rows, entries of newer runs."""
+    counts = (
+        F.count_if(F.col("stored_count") > 0),
+        F.count_if(is_changed()),
+        F.count_if("is_retracted"),
+        F.coalesce(F.sum("newer_count"), F.lit(0)),
+    )
+    return [count.alias(name) for name, count in zip(COUNTED, counts, strict=True)]
 
 
 def course_totals() -> list[Column]:

@@ -1,9 +1,8 @@
-"""The jobs in Airflow 3: incremental every hour, full every night, verified every week.
+"""The jobs in Airflow 3: a full run every night.
 
-Windows are half-open and explicit: the hourly run of [02:00, 03:00) starts at 03:00 and has the as_of 03:00. Whatever
-is late for it belongs to the next one, which looks back to the last success. A retry keeps its as_of and so its place
-in the order. The full run has the as_of of its start: with an older one, a retry would be superseded by the hourly run
-that succeeded meanwhile, and the night's full run would be missing while all looks well.
+Its window is half-open and explicit: [01:30, 01:30) of two days. The run itself has the as_of of its start: with an
+older one, a retry would be superseded by whatever run succeeded meanwhile, and the night's run would be missing while
+all looks well.
 
 The lease keeps the runs apart, so the DAGs need no pool: one that meets another waits for it with --wait, then gives
 way and succeeds. ACTIVITY_AGGREGATES_DIST names the folder of one release, in which are: what scripts/package built,
@@ -25,7 +24,6 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 DIST = Path(os.environ.get("ACTIVITY_AGGREGATES_DIST", "/opt/activity-aggregates"))
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
-WINDOW_END = "{{ data_interval_end.isoformat() }}"
 FINAL = (1, 2)  # exit codes that another attempt will not change: a check failed, wrong arguments or settings
 
 
@@ -72,6 +70,4 @@ def dag(name: str, cron: str, entry: str, *arguments: str) -> DAG:
     return made
 
 
-incremental = dag("incremental", "0 * * * *", "run", "--incremental", "--as-of", WINDOW_END, "--wait", "1800")
 full = dag("full", "30 1 * * *", "run", "--wait", "3600")
-verify = dag("verify", "0 4 * * 0", "verify")

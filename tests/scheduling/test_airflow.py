@@ -70,15 +70,8 @@ def found(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, 
 def test_airflow_parses_the_dags_with_their_windows(found: Mapping[str, Any]) -> None:
     assert found["errors"] == {}
     assert found["windows"] == {
-        "activity_aggregates_incremental": ["2026-01-31T23:00:00+00:00", "2026-02-01T00:00:00+00:00"],
         "activity_aggregates_full": ["2026-01-30T01:30:00+00:00", "2026-01-31T01:30:00+00:00"],
-        "activity_aggregates_verify": ["2026-01-18T04:00:00+00:00", "2026-01-25T04:00:00+00:00"],
     }
-
-
-def test_the_hourly_run_has_the_end_of_its_window_as_its_as_of(found: Mapping[str, Any]) -> None:
-    command = found["commands"]["activity_aggregates_incremental"]
-    assert command[command.index("--as-of") + 1] == "2026-02-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(
