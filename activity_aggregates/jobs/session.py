@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -100,6 +101,8 @@ def stop_spark(session: SparkSession) -> None:
     The connection that was interrupted is of no more use, so another thread, with one of its own, asks. Returns after
     `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
     """
+    # py4j tells the root logger, with tracebacks, about every connection that is cut here.
+    logging.getLogger().addFilter(lambda record: record.name != "root")
     stopping = threading.Thread(target=session.stop, daemon=True)
     stopping.start()
     stopping.join(_STOP_SECONDS)

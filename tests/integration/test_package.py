@@ -97,6 +97,7 @@ def spark_submit(dist: Path, scratch: Path, command: str, *arguments: str) -> su
         "spark.pyspark.python": str(executor_python),
         "spark.pyspark.driver.python": str(driver_python),
         "spark.driver.host": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "2",
         "spark.ui.enabled": "false",
     }
     environment = {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")} | {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,15 +161,12 @@ def test_a_second_run_at_once_does_nothing_and_says_so(world: World, capsys: pyt
     assert world.stored() == {}
 
 
-def test_a_second_run_waits_where_it_is_told_to(world: World) -> None:
+def test_a_second_run_waits_where_it_is_told_to(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.enrol(1)
-    with held(world.made.session, world.ticket("other"), Scope(), wait=0, on_wait=print):
-        waiting = threading.Thread(target=world.run, args=("--wait", "60"))
-        waiting.start()
-        waiting.join(3)
-        assert waiting.is_alive()
-        assert world.stored() == {}
-    waiting.join(PATIENCE_SECONDS)
+    of_other = "(name, run_id, scope) VALUES ('runs', 'other', '{}') USING TTL 5"
+    world.made.session.execute(f"INSERT INTO {world.made.targets}.aggregate_leases {of_other}")
+    assert world.run("--wait", "60") == 0
+    assert "waiting for the lease of run other" in capsys.readouterr().err
     assert world.stored() == {"u0": learner(0)}
 
 

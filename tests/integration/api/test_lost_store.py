@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
 
 from activity_aggregates.configuration import load
 from activity_aggregates.tables.cassandra import connection, open_session
@@ -68,6 +68,19 @@ def cassandra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
         shutil.rmtree(INSTANCES / NAME, ignore_errors=True)
 
 
+def wait_for(session: Session) -> None:
+    """The driver finds a node that has come back by itself, after a while."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            session.execute("SELECT key FROM system.local")
+        except NoHostAvailable:
+            assert time.monotonic() < give_up, "the driver does not find the node again"
+            time.sleep(0.5)
+        else:
+            return
+
+
 @pytest.fixture
 def api(cassandra: Session, tmp_path: Path) -> Iterator[Api]:
     keys = key_pair()
@@ -77,6 +90,7 @@ def api(cassandra: Session, tmp_path: Path) -> Iterator[Api]:
         settings = {"api": {**api_settings(tmp_path, keys), "read_timeout": 1}}
         with served(world.configure(settings, tmp_path), keys) as api:
             yield api
+        wait_for(cassandra)
 
 
 def until(api: Api, status: int) -> httpx.Response:
