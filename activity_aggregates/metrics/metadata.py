@@ -41,7 +41,8 @@ def activity_metadata(placed: DataFrame, nodes: DataFrame) -> DataFrame:
     """(activity_type, activity_id, course_id, metadata, is_in_scope) of activities that a tree has.
 
     `placed` is the catalog with `is_in_scope`, `nodes` are `courses.described_nodes`. An activity of several courses is
-    described by the smallest course_id whose tree has it, and is in scope if it is in any context.
+    described by the smallest course_id whose tree has it, and is in scope if any of these courses has it in a context
+    that is.
     """
     key = [*ACTIVITY, "course_id"]
     by_course = placed.groupBy(*key).agg(F.bool_or("is_in_scope").alias("is_in_scope"))

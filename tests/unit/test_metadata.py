@@ -46,7 +46,7 @@ def test_an_activity_is_in_scope_if_it_is_in_any_context_or_course(spark: SparkS
         ("CourseUnit", "n1", "c2", True),
         ("CourseUnit", "n2", "c1", False),
     ]
-    found = described(spark, placed, [("c1", "n1", {}), ("c1", "n2", {})])
+    found = described(spark, placed, [("c1", "n1", {}), ("c2", "n1", {}), ("c1", "n2", {})])
     assert {name: row.is_in_scope for name, row in found.items()} == {"n1": True, "n2": False}
 
 
