@@ -92,6 +92,7 @@ class Sources:
     progress: Source
     hierarchies: Source
     attempts: Source | None
+    batches: Source | None
     groups: Source | None
     group_members: Source | None
     users: Source | None
@@ -103,6 +104,17 @@ class Metrics:
 
     completion: Literal["sticky", "current"]
     scores_in_course: bool
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Metadata:
+    """Entries of activity_metadata: `fields` are attributes of a node, `batches` dates of a course's batches.
+
+    Null leaves an entry, or all of them, to other writers.
+    """
+
+    fields: dict[str, str | None] | None
+    batches: dict[str, Literal["earliest_start", "latest_end"] | None] | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -202,6 +214,7 @@ class Settings:
     target: Target
     sources: Sources
     metrics: Metrics
+    metadata: Metadata
     limits: Limits
     writes: Writes
     lease: Lease

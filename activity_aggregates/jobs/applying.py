@@ -8,11 +8,12 @@ from pyspark.sql import functions as F
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.jobs.comparison import CATALOG
 from activity_aggregates.jobs.execution import Execution
-from activity_aggregates.tables.apply import ApplyPlan, CatalogPlan, WriteLimits, apply_changes
+from activity_aggregates.tables.apply import AnyPlan, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import SUCCEEDED
 from activity_aggregates.tables.staging import RunDirectory, Staging
-from activity_aggregates.tables.targets import AGGREGATE_TABLES, TargetTable
+from activity_aggregates.tables.stored import METADATA_COLUMN
+from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 
 
 def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
@@ -23,6 +24,8 @@ def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, di
         if f"changed.{table.name}" in counts:
             counts[f"written.{table.name}"] = _apply_table(execution, spark, directory, table)
             counts["written"] += counts[f"written.{table.name}"]
+    if f"changed.{ACTIVITY_METADATA.name}" in counts:
+        counts[f"written.{ACTIVITY_METADATA.name}"] = _apply_metadata(execution, spark, directory)
     counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
     execution.end(SUCCEEDED)
     staging.delete(directory.work(""))
@@ -45,8 +48,23 @@ def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirect
         as_of_ms=epoch_milliseconds(record.as_of), write_time=record.write_time,
         writes=_limits(execution), ticket=execution.lease.ticket,
     )  # fmt: skip
-    changed = spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
-    return _applied(execution, changed, table.name, plan)
+    return _applied(execution, _changed(spark, directory, table), table.name, plan)
+
+
+def _apply_metadata(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+    target, table = execution.settings.target, ACTIVITY_METADATA
+    if not execution.counts[f"changed.{table.name}"]:
+        return 0
+    plan = MetadataPlan(
+        connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
+        column=METADATA_COLUMN, write_time=execution.record.write_time,
+        writes=_limits(execution), ticket=execution.lease.ticket,
+    )  # fmt: skip
+    return _applied(execution, _changed(spark, directory, table), table.name, plan)
+
+
+def _changed(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+    return spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
 
 
 def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
@@ -60,7 +78,7 @@ def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDire
     return _applied(execution, spark.read.parquet(directory.changes(CATALOG)), CATALOG, plan)
 
 
-def _applied(execution: Execution, changes: DataFrame, table: str, plan: ApplyPlan | CatalogPlan) -> int:
+def _applied(execution: Execution, changes: DataFrame, table: str, plan: AnyPlan) -> int:
     """Apply one table's changes; raises Unreachable where fewer rows were acknowledged than are staged."""
     staged = execution.counts[f"changed.{table}"]
     execution.lease.check()

@@ -12,12 +12,13 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.jobs.computation import Aggregates, Counts, Enrolled
+from activity_aggregates.jobs.description import Description
 from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import groups, names, refusals, unsettled
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.metrics.enrolments import contexts_of_users
-from activity_aggregates.metrics.ownership import is_own
+from activity_aggregates.metrics.ownership import IsOwn, is_own
 from activity_aggregates.tables import changes
 from activity_aggregates.tables.row_scope import is_activity_row_open, is_group_row_open, is_learner_row_open
 from activity_aggregates.tables.scope import Scope
@@ -26,6 +27,7 @@ from activity_aggregates.tables.staging import RunDirectory
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import (
     ACTIVITY_AGG,
+    ACTIVITY_METADATA,
     ACTIVITY_USER_AGG,
     GROUP_ACTIVITY_AGG,
     GROUP_ACTIVITY_USER_AGG,
@@ -55,12 +57,13 @@ class Comparison:
         stored: DataFrame,
         is_open: Column,
         members: DataFrame | None = None,
+        owns: IsOwn | None = None,
     ) -> DataFrame:
         """Stage the changed rows of a table, and those of `members` (for the groups); returns what was staged.
 
         `stored` carries `is_unsettled`: such a row is not retracted.
         """
-        owns = is_own(table.name, self.scores_in_course)
+        owns = owns or is_own(table.name, self.scores_in_course)
         rows = changes.compare(computed, stored, table.key, owns, self.as_of_ms, is_open, ~F.col("is_unsettled"))
         is_member = F.lit(False)
         if members is not None:
@@ -89,8 +92,10 @@ class Comparison:
         """The catalog as last written, read once for all tables."""
         return kept(self.stored.catalog())
 
-    def stage_activities(self, enrolled: Enrolled, computed: Aggregates, members: DataFrame | None) -> DataFrame:
-        """Stage the rows of learners and activities and the catalog; returns the staged rows of learners."""
+    def stage_activities(
+        self, enrolled: Enrolled, computed: Aggregates, members: DataFrame | None, described: Description | None = None
+    ) -> DataFrame:
+        """Stage the rows of learners and activities, catalog and metadata; returns the staged rows of learners."""
         catalog = self.catalog
         course_id = F.coalesce("course_id", "catalog_course_id")
         learners = self._stored_activities(ACTIVITY_USER_AGG, enrolled, catalog)
@@ -99,7 +104,10 @@ class Comparison:
         staged = self.stage(ACTIVITY_USER_AGG, rows, learners, is_learner_row_open(self.scope, course_id), members)
         activities = self._stored_activities(ACTIVITY_AGG, enrolled, catalog)
         self.stage(ACTIVITY_AGG, computed.activities, activities, is_activity_row_open(self.scope, course_id, mine))
-        self._stage_catalog(enrolled, computed, catalog, is_activity_row_open(self.scope, F.col("course_id"), mine))
+        is_open = is_activity_row_open(self.scope, F.col("course_id"), mine)
+        self._stage_catalog(enrolled, computed, catalog, is_open)
+        if described:
+            self._stage_metadata(described.rows(enrolled, computed, is_open), described.owns())
         return staged
 
     def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
@@ -173,6 +181,12 @@ class Comparison:
         users = sorted(self.scope.users)
         were = stored.filter(F.col("user_id").isin(users)).select("context_id")
         return [row[0] for row in contexts_of_users(enrolled.by_key, users).union(were).distinct().collect()]
+
+    def _stage_metadata(self, rows: DataFrame, owns: IsOwn) -> None:
+        """Stage the metadata of the activities that are computed; what is stored of others stays as it is."""
+        served = self.stored.metadata().filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
+        stored = served.withColumn("is_unsettled", F.lit(True))
+        self.stage(ACTIVITY_METADATA, rows, stored, F.col("is_in_scope"), owns=owns)
 
     def _stage_catalog(self, enrolled: Enrolled, computed: Aggregates, stored: DataFrame, is_open: Column) -> None:
         """Stage (key…, course_id) of the catalog's changed rows; course_id is null where the row goes."""

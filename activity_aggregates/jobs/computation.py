@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Observation
@@ -38,13 +39,19 @@ class Aggregates:
     refused: dict[str, DataFrame]
 
 
-def read_enrolments(sources: Sources, counts: Counts, steps: Steps) -> Enrolled:
-    """Enrolments and the hierarchies of the courses that they name, assessed and counted."""
+def read_enrolments(
+    sources: Sources, counts: Counts, steps: Steps, fields: Mapping[str, str] | None = None
+) -> Enrolled:
+    """Enrolments and the hierarchies of the courses that they name, assessed and counted.
+
+    `fields` are entries of metadata, and the attributes of a tree's nodes that the outlines keep for them.
+    """
     with steps("read enrolments") as step:
         raw = kept(sources.frame(ENROLMENTS))
         hierarchies = sources.frame(HIERARCHIES).filter(~courses.is_draft())
         enrolled_courses = raw.select("course_id").distinct()
-        outlines = kept(courses.outlines(hierarchies.join(enrolled_courses, "course_id", how="left_semi")))
+        trees = hierarchies.join(enrolled_courses, "course_id", how="left_semi")
+        outlines = kept(courses.outlines(trees, fields))
         assessed = enrolments.assess_enrolments(raw, outlines)
         seen = Observation()
         observed = assessed.observe(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.tables.staging import RunDirectory
-from activity_aggregates.tables.targets import AGGREGATE_TABLES, TargetTable
+from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 
 _EXAMPLES = 5
 
@@ -16,7 +17,7 @@ _EXAMPLES = 5
 def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapping[str, int]) -> None:
     """Print each table's counts, and its first changed rows in the order of their keys."""
     print("dry run: nothing was written")
-    for table in AGGREGATE_TABLES:
+    for table in (*AGGREGATE_TABLES, ACTIVITY_METADATA):
         changed = counts.get(f"changed.{table.name}")
         if changed is None:
             continue
@@ -33,12 +34,14 @@ def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) 
 
 
 def describe(row: Row, key: Sequence[str]) -> str:
-    """One changed row: its key, then each metric with the value it has and the one it would get."""
-    was: dict[str, float] = row["was"]
+    """One changed row: its key, then each entry with the value it has and the one it would get."""
+    was: dict[str, float | str] = row["was"]
     changes = [f"{name} {_shown(was.get(name))} -> {_shown(value)}" for name, value in sorted(row["to_set"].items())]
     changes += [f"{name} {_shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
     return f"{' '.join(row[column] for column in key)}: {', '.join(changes)}"
 
 
-def _shown(value: float | None) -> str:
+def _shown(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
     return "-" if value is None else f"{value:g}"

@@ -15,6 +15,7 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.jobs.applying import apply_staged
 from activity_aggregates.jobs.comparison import Comparison, read_groups
 from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments, refused_rows
+from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, now_in_ms
 from activity_aggregates.jobs.session import open_spark, translated_spark
@@ -129,7 +130,8 @@ def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, k
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
     sources = Sources(spark, chosen.sources, options)
-    enrolled = read_enrolments(sources, counts, steps)
+    described = description(sources, chosen.metadata)
+    enrolled = read_enrolments(sources, counts, steps, described.fields)
     _quarantine(execution, enrolled.refused, keeps_quarantine)
     check_refused_share(counts, chosen.limits.refused_share)
     execution.lease.check()
@@ -145,11 +147,11 @@ def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, k
         tables = list(AGGREGATE_TABLES)
         group = read_groups(sources, counts, steps)
         _quarantine(execution, group.refused, keeps_quarantine)
-        learners = comparison.stage_activities(enrolled, computed, group.members)
+        learners = comparison.stage_activities(enrolled, computed, group.members, described)
         comparison.stage_groups(enrolled, computed, group, learners)
     else:
         steps.say("no group part: sources.groups and sources.group_members are not configured")
-        comparison.stage_activities(enrolled, computed, members=None)
+        comparison.stage_activities(enrolled, computed, None, described)
     comparison.check_retracted_share(tables, chosen.limits)
     spark.catalog.clearCache()
 

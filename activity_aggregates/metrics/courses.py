@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,8 @@ from activity_aggregates.metrics.refusals import INVALID_HIERARCHY
 OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,
     collections array<struct<activity_type: string, activity_id: string, leaf_nodes_count: bigint>>,
     words array<struct<word: int, collections: array<struct<activity_type: string, activity_id: string,
-        leaf_nodes_count: bigint, below: bigint, required: bigint>>>>"""
+        leaf_nodes_count: bigint, below: bigint, required: bigint>>>>,
+    described array<struct<activity_id: string, metadata: map<string,string>>>"""
 
 
 def is_draft() -> Column:
@@ -25,11 +26,14 @@ def is_draft() -> Column:
     return F.col("course_id").endswith(".img")
 
 
-def outlines(hierarchies: DataFrame) -> DataFrame:
-    """One `OUTLINES` row for each course of (course_id, hierarchy); one that has several is invalid."""
+def outlines(hierarchies: DataFrame, entries: Mapping[str, str] | None = None) -> DataFrame:
+    """One `OUTLINES` row for each course of (course_id, hierarchy); one that has several is invalid.
+
+    `entries` maps the names of the texts that are kept of every node to its attributes.
+    """
     schema = _parse_datatype_string(OUTLINES)
     assert isinstance(schema, StructType)
-    batches = partial(_outline_batches, to_arrow_schema(schema))
+    batches = partial(_outline_batches, to_arrow_schema(schema), entries)
     parsed = hierarchies.select("course_id", "hierarchy").mapInArrow(batches, schema)
     return _unambiguous(parsed, schema)
 
@@ -37,17 +41,17 @@ def outlines(hierarchies: DataFrame) -> DataFrame:
 def _unambiguous(parsed: DataFrame, schema: StructType) -> DataFrame:
     """One row per course: a file may have two trees for one, and counting both would count everything twice."""
     is_one = F.count(F.lit(1)) == 1
-    nothing = {name: F.array().cast(schema[name].dataType) for name in ("leaves", "collections", "words")}
+    nothing = {name: F.array().cast(schema[name].dataType) for name in ("leaves", "collections", "words", "described")}
     otherwise = {"problem": F.lit(INVALID_HIERARCHY), "is_retired": F.lit(False), **nothing}
     chosen = [F.when(is_one, F.first(name)).otherwise(value).alias(name) for name, value in otherwise.items()]
     return parsed.groupBy("course_id").agg(*chosen).select(schema.names)
 
 
-def _outline_batches(schema: Any, batches: Iterable[Any]) -> Iterable[Any]:
+def _outline_batches(schema: Any, entries: Mapping[str, str] | None, batches: Iterable[Any]) -> Iterable[Any]:
     """Arrow batches of one course each: what a course becomes may be megabytes, as its tree is."""
     for batch in batches:
         pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-        for row in outline_rows(pairs):
+        for row in outline_rows(pairs, entries):
             yield type(batch).from_pylist([row], schema=schema)
 
 
@@ -70,3 +74,8 @@ def collection_masks(outlines: DataFrame) -> DataFrame:
 def course_activities(outlines: DataFrame) -> DataFrame:
     """(course_id, activity_type, activity_id, leaf_nodes_count): the course itself and its units."""
     return outlines.select("course_id", F.inline("collections"))
+
+
+def described_nodes(outlines: DataFrame) -> DataFrame:
+    """(course_id, activity_id, metadata map<string,string>): the texts of every node of a course, and its own."""
+    return outlines.select("course_id", F.inline("described"))

@@ -7,10 +7,11 @@ n mod 64 of word n div 64, so a course may have any number of leaves.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from activity_aggregates.metrics.attributes import LEAF_NODES_COUNT, texts
 from activity_aggregates.metrics.names import COURSE, COURSE_UNIT
 from activity_aggregates.metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
 
@@ -34,12 +35,16 @@ class Collection:
 
 @dataclass
 class Outline:
-    """One course: `problem` is null when it can be computed; leaves are numbered by their position."""
+    """One course: `problem` is null when it can be computed; leaves are numbered by their position.
+
+    `described` has the texts of its nodes by identifier, the course's own under its row key.
+    """
 
     problem: str | None = None
     is_retired: bool = False
     leaves: dict[str, int] = field(default_factory=dict)
     collections: dict[tuple[str, str], Collection] = field(default_factory=dict)
+    described: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def words(self) -> list[dict[str, Any]]:
         """The collections' masks by word of 64 leaves; the course itself is in every word."""
@@ -71,8 +76,10 @@ def _signed_word(bits: int, word: int) -> int:
     return unsigned - _ALL_BITS - 1 if unsigned >> (WORD_BITS - 1) else unsigned
 
 
-def outline(course_id: str, hierarchy: str | None) -> Outline:
+def outline(course_id: str, hierarchy: str | None, entries: Mapping[str, str] | None = None) -> Outline:
     """Read the JSON tree of a course; what is wrong with it becomes its `problem`.
+
+    `entries` names the texts to keep of each node, and the attributes that they are.
 
     >>> tree = {"identifier": "c1", "children": [{"identifier": "A"}, {"identifier": "B"}]}
     >>> outline("c1", json.dumps(tree)).leaves
@@ -88,7 +95,7 @@ def outline(course_id: str, hierarchy: str | None) -> Outline:
             raise InvalidHierarchy("the tree is not an object")
         if root.get("status") == RETIRED:
             return Outline(is_retired=True)
-        course = _walk(course_id, root)
+        course = _walk(course_id, root, entries or {})
     except (ValueError, RecursionError):
         return Outline(problem=INVALID_HIERARCHY)
     return course if course.leaves else Outline(problem=EMPTY_HIERARCHY)
@@ -103,9 +110,9 @@ class _Step:
     above: tuple[tuple[Collection, bool], ...]
 
 
-def _walk(course_id: str, root: dict[str, Any]) -> Outline:
+def _walk(course_id: str, root: dict[str, Any], entries: Mapping[str, str]) -> Outline:
     """Visit every placement in document order, without recursion: a published tree may be deep."""
-    course = Outline()
+    course = Outline(described={course_id: texts(root, entries)})
     whole = course.collections.setdefault((COURSE, course_id), Collection())
     to_visit = _below(root, frozenset({course_id, _identifier(root)}), ((whole, True),), course)
     while to_visit:
@@ -115,13 +122,22 @@ def _walk(course_id: str, root: dict[str, Any]) -> Outline:
         identifier = _identifier(step.node)
         if identifier in step.identifiers:
             raise InvalidHierarchy(f"{identifier} contains itself")
+        if entries and identifier not in course.described:
+            course.described[identifier] = texts(step.node, entries)
         above = tuple((collection, requires and not _is_optional(step.node)) for collection, requires in step.above)
         if _is_leaf(step.node):
             _place(identifier, above, course)
         else:
             unit = course.collections.setdefault((COURSE_UNIT, identifier), Collection())
             to_visit += _below(step.node, step.identifiers | {identifier}, (*above, (unit, True)), course)
+    _describe_counts(course, [entry for entry, name in entries.items() if name == LEAF_NODES_COUNT])
     return course
+
+
+def _describe_counts(course: Outline, entries: list[str]) -> None:
+    for (_, identifier), collection in course.collections.items():
+        for entry in entries:
+            course.described[identifier][entry] = str(collection.required.bit_count())
 
 
 def _below(
@@ -172,10 +188,12 @@ def _is_optional(node: dict[str, Any]) -> bool:
     return isinstance(metadata, dict) and metadata.get("optional") is True
 
 
-def outline_rows(courses: Iterator[tuple[str, str | None]]) -> Iterator[dict[str, Any]]:
-    """Rows of `courses.OUTLINES` for (course_id, hierarchy) pairs."""
+def outline_rows(
+    courses: Iterator[tuple[str, str | None]], entries: Mapping[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of `courses.OUTLINES` for (course_id, hierarchy) pairs, with the texts that `entries` names."""
     for course_id, hierarchy in courses:
-        course = outline(course_id, hierarchy)
+        course = outline(course_id, hierarchy, entries)
         is_computed = course.problem is None and not course.is_retired
         yield {
             "course_id": course_id,
@@ -187,4 +205,7 @@ def outline_rows(courses: Iterator[tuple[str, str | None]]) -> Iterator[dict[str
                 for (kind, name), collection in course.collections.items()
             ],
             "words": course.words() if is_computed else [],
+            "described": [
+                {"activity_id": name, "metadata": list(found.items())} for name, found in course.described.items()
+            ],
         }

@@ -22,7 +22,7 @@ from activity_aggregates.errors import JobError
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.tables.batches import Batches, replica_sets
 from activity_aggregates.tables.cassandra import Connection, open_session, translated
-from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder
+from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder, EntriesEncoder, MetadataEncoder
 from activity_aggregates.tables.lease import LeaseTicket
 from activity_aggregates.tables.sending import LeaseWatch, Pace, Sender, retried
 
@@ -54,7 +54,7 @@ class _Plan(ABC):
         return f"{self.keyspace}.{self.table}"
 
     @abstractmethod
-    def encoder(self) -> AggregateEncoder | CatalogEncoder: ...
+    def encoder(self) -> EntriesEncoder | CatalogEncoder: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +71,25 @@ class ApplyPlan(_Plan):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetadataPlan(_Plan):
+    """The texts that activities are shown with, with the names of the key and of the map column."""
+
+    key: tuple[str, ...]
+    column: str
+
+    def encoder(self) -> MetadataEncoder:
+        return MetadataEncoder(self.place, self.key, self.column, self.write_time)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatalogPlan(_Plan):
     """The catalog of activities."""
 
     def encoder(self) -> CatalogEncoder:
         return CatalogEncoder(self.place, ACTIVITY_IN_CONTEXT, self.write_time)
+
+
+AnyPlan = ApplyPlan | MetadataPlan | CatalogPlan
 
 
 @dataclass(frozen=True)
@@ -93,15 +107,15 @@ _APPLIED_SCHEMA = ", ".join(f"{field.name} long" for field in fields(Applied))
 
 
 def apply_changes(
-    changes: DataFrame, plan: ApplyPlan | CatalogPlan, on_rows: Accumulator[int] | None = None, tasks: int | None = None
+    changes: DataFrame, plan: AnyPlan, on_rows: Accumulator[int] | None = None, tasks: int | None = None
 ) -> Applied:
     """Write the rows of one table, each partition by a task of its own.
 
-    An `ApplyPlan` takes (key…, to_set map<string,double>, to_remove array<string>), a `CatalogPlan` takes (context_id,
-    activity_type, activity_id, course_id), where a null course_id deletes. `on_rows` grows by the rows of every task
-    that ends. `tasks`, the number of partitions, lets fewer tasks than there are cores use the whole rate. Raises
-    Unreachable when the store or the lease is lost, BadRequest when the store refuses a write; what was written until
-    then stays and is written again by a resumed run.
+    An `ApplyPlan` takes (key…, to_set map<string,double>, to_remove array<string>), a `MetadataPlan` the same with
+    texts, a `CatalogPlan` takes (context_id, activity_type, activity_id, course_id), where a null course_id deletes.
+    `on_rows` grows by the rows of every task that ends. `tasks`, the number of partitions, lets fewer tasks than there
+    are cores use the whole rate. Raises Unreachable when the store or the lease is lost, BadRequest when the store
+    refuses a write; what was written until then stays and is written again by a resumed run.
     """
     cores = changes.sparkSession.sparkContext.defaultParallelism
     writer = partial(_write, _of_one_task(plan, min(tasks or cores, cores)), on_rows)

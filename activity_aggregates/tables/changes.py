@@ -10,8 +10,6 @@ from pyspark.sql import functions as F
 from activity_aggregates.metrics.names import is_course
 from activity_aggregates.metrics.ownership import IsOwn
 
-_NO_METRICS = "map<string,double>"
-
 
 def compare(
     computed: DataFrame,
@@ -24,9 +22,10 @@ def compare(
 ) -> DataFrame:
     """Every row that is computed or stored, with what the run does to it.
 
-    `computed` has (key…, agg), `stored` has (key…, agg, agg_last_updated) of the rows that are served. Both may carry
-    further columns, which `is_open` (the run may change this row) and `is_retractable` (it may remove metrics that
-    are no longer computed from a row that is computed no longer) are over; null means no.
+    `computed` has (key…, agg), `stored` has (key…, agg, agg_last_updated) of the rows that are served; the values of
+    both `agg` are of one type, double or string. Both may carry further columns, which `is_open` (the run may change
+    this row) and `is_retractable` (it may remove metrics that are no longer computed from a row that is computed no
+    longer) are over; null means no.
 
     Returns (key…, further columns…, to_set map, to_remove array, was map, agg_after map, stored_count, newer_count,
     is_retracted); `was` are the stored values of what is set or removed. An entry that was stored by a run with a later
@@ -34,10 +33,11 @@ def compare(
     """
     ours, theirs = computed.withColumnRenamed("agg", "wanted"), stored.withColumnRenamed("agg", "held")
     joined = ours.join(theirs, list(key), how="full")
-    held = F.coalesce("held", F.create_map().cast(_NO_METRICS))
+    nothing = F.create_map().cast(computed.schema["agg"].dataType)
+    held = F.coalesce("held", nothing)
     dates = F.coalesce("agg_last_updated", F.create_map().cast("map<string,timestamp>"))
     own = F.map_filter(held, lambda name, _: is_own(name))
-    wanted = F.coalesce("wanted", F.create_map().cast(_NO_METRICS))
+    wanted = F.coalesce("wanted", nothing)
     newer = F.map_keys(F.map_filter(dates, lambda name, date: is_own(name) & (F.unix_millis(date) > F.lit(as_of_ms))))
     further = [name for name in joined.columns if name not in {*key, "wanted", "held", "agg_last_updated"}]
     rows = joined.select(
@@ -47,10 +47,10 @@ def compare(
         F.coalesce(is_open, F.lit(False)).alias("is_open"),
         F.coalesce(is_open & is_retractable, F.lit(False)).alias("is_retractable"),
     )  # fmt: skip
-    return _decided(rows, [*key, *further])
+    return _decided(rows, [*key, *further], nothing)
 
 
-def _decided(rows: DataFrame, columns: list[str]) -> DataFrame:
+def _decided(rows: DataFrame, columns: list[str], nothing: Column) -> DataFrame:
     no_names = F.array().cast("array<string>")
     may_remove = F.col("is_open") & (F.col("is_computed") | F.col("is_retractable"))
     to_set = F.map_filter(
@@ -63,7 +63,7 @@ def _decided(rows: DataFrame, columns: list[str]) -> DataFrame:
     )
     decided = rows.select(
         *columns, "own", "is_computed", F.size("newer").alias("newer_count"), F.size("own").alias("stored_count"),
-        F.when(F.col("is_open"), to_set).otherwise(F.create_map().cast(_NO_METRICS)).alias("to_set"),
+        F.when(F.col("is_open"), to_set).otherwise(nothing).alias("to_set"),
         F.when(may_remove, to_remove).otherwise(no_names).alias("to_remove"),
     )  # fmt: skip
     kept = F.map_filter("own", lambda name, _: ~_is_touched(name))

@@ -6,6 +6,7 @@ Encoding a record batch by columns costs a fraction of what the driver's own ser
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -37,24 +38,21 @@ class _Shape(NamedTuple):
     dates: bytes
 
 
-class AggregateEncoder:
-    """Rows of (key…, to_set map<string,double>, to_remove array<string>): entries that are set or removed one by one.
+class EntriesEncoder(ABC):
+    """Rows of (key…, to_set map, to_remove array<string>): entries that are set or removed one by one, in all `maps`.
 
-    Each entry's date is set and removed with it. A whole map is never assigned, so no other writer's entry is lost.
+    A whole map is never assigned, so no other writer's entry is lost.
     """
 
-    def __init__(
-        self, table: str, key: Sequence[str], agg: str, agg_last_updated: str, as_of_ms: int, write_time: int
-    ) -> None:
-        adds = [f"{agg} = {agg} + ?", f"{agg_last_updated} = {agg_last_updated} + ?"]
-        removes = [f"{agg} = {agg} - ?", f"{agg_last_updated} = {agg_last_updated} - ?"]
+    def __init__(self, table: str, key: Sequence[str], maps: Sequence[str], write_time: int) -> None:
+        adds = [f"{column} = {column} + ?" for column in maps]
+        removes = [f"{column} = {column} - ?" for column in maps]
         self._key = key
+        self._maps = maps
         self._sets = _update(table, adds, key)
         self._removes = _update(table, removes, key)
         self._does_both = _update(table, adds + removes, key)
         self._write_time = _bigint(write_time)
-        self._date = _LENGTH_OF_8 + _bigint(as_of_ms)
-        self._known_shape = lru_cache(_CACHED_SHAPES)(self._shape)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,33 +65,71 @@ class AggregateEncoder:
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         """The rows of a record batch; one that neither sets nor removes anything has no statement and is left out."""
         to_set, to_remove = changes.column("to_set"), changes.column("to_remove")
-        set_bounds, names, numbers = _bounds(to_set), _texts(to_set.keys), _doubles(to_set.items)
+        set_bounds, names, entries = _bounds(to_set), _texts(to_set.keys), self._encoded(to_set.items)
         remove_bounds, removed_names = _bounds(to_remove), _texts(to_remove.values)
         for at, key in enumerate(_keys(changes, self._key)):
             first, last = set_bounds[at], set_bounds[at + 1]
             removed = removed_names[remove_bounds[at] : remove_bounds[at + 1]]
             values = [self._write_time]
             if last > first:
-                values += self._added(tuple(names[first:last]), numbers[first * _DOUBLE_BYTES : last * _DOUBLE_BYTES])
+                values += self._added(tuple(names[first:last]), entries, first)
             if removed:
-                values += [_set(removed)] * 2
+                values += [_set(removed)] * len(self._maps)
             if len(values) > 1:
                 statement = self._removes if last == first else self._does_both if removed else self._sets
                 yield _row(statement, [*values, *key], last - first, len(removed))
 
-    def _added(self, names: tuple[bytes, ...], numbers: bytes) -> list[bytes]:
-        """The maps of values and of dates."""
+    @abstractmethod
+    def _encoded(self, entries: pa.Array) -> Any:
+        """The values of all entries of a record batch, as `_added` takes them."""
+
+    @abstractmethod
+    def _added(self, names: tuple[bytes, ...], entries: Any, first: int) -> list[bytes]:
+        """What is added to each of the maps: the entries of these names, from the `first` of all."""
+
+
+class AggregateEncoder(EntriesEncoder):
+    """Rows of metrics, which are doubles; each entry's date is set and removed with it."""
+
+    def __init__(
+        self, table: str, key: Sequence[str], agg: str, agg_last_updated: str, as_of_ms: int, write_time: int
+    ) -> None:
+        super().__init__(table, key, (agg, agg_last_updated), write_time)
+        self._date = _LENGTH_OF_8 + _bigint(as_of_ms)
+        self._known_shape = lru_cache(_CACHED_SHAPES)(self._shape)
+
+    def _encoded(self, entries: pa.Array) -> bytes:
+        return _doubles(entries)
+
+    def _added(self, names: tuple[bytes, ...], entries: bytes, first: int) -> list[bytes]:
         shape = self._known_shape(names) if len(names) <= _CACHED_NAMES else self._shape(names)
         parts = [_count(names)]
-        for entry, prefix in enumerate(shape.prefixes):
+        for entry, prefix in enumerate(shape.prefixes, start=first):
             parts.append(prefix)
-            parts.append(numbers[entry * _DOUBLE_BYTES : (entry + 1) * _DOUBLE_BYTES])
+            parts.append(entries[entry * _DOUBLE_BYTES : (entry + 1) * _DOUBLE_BYTES])
         return [b"".join(parts), shape.dates]
 
     def _shape(self, names: tuple[bytes, ...]) -> _Shape:
         prefixes = [_with_length(name) for name in names]
         dates = b"".join([_count(names), *(prefix + self._date for prefix in prefixes)])
         return _Shape([prefix + _LENGTH_OF_8 for prefix in prefixes], dates)
+
+
+class MetadataEncoder(EntriesEncoder):
+    """Rows of texts, in one map."""
+
+    def __init__(self, table: str, key: Sequence[str], column: str, write_time: int) -> None:
+        super().__init__(table, key, (column,), write_time)
+
+    def _encoded(self, entries: pa.Array) -> list[bytes]:
+        if entries.null_count:
+            raise ValueError("the change set has an entry without a text")
+        return _texts(entries)
+
+    def _added(self, names: tuple[bytes, ...], entries: list[bytes], first: int) -> list[bytes]:
+        texts = entries[first : first + len(names)]
+        pairs = (_with_length(name) + _with_length(text) for name, text in zip(names, texts, strict=True))
+        return [b"".join([_count(names), *pairs])]
 
 
 class CatalogEncoder:

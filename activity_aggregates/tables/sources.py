@@ -50,6 +50,11 @@ ATTEMPTS = SourceTable(
     {},
     refused_by=("total_score", "double('NaN')"),
 )
+BATCHES = SourceTable(
+    "batches",
+    "course_id string, start_date string, end_date string",
+    {"course_id": "courseid", "start_date": "startdate", "end_date": "enddate"},
+)
 GROUPS = SourceTable(
     "groups",
     "group_id string, status string, activities array<map<string,string>>",
@@ -60,7 +65,7 @@ GROUP_MEMBERS = SourceTable(
     "group_members", "group_id string, user_id string, status string", {"group_id": "groupid", "user_id": "userid"}
 )
 
-SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, GROUPS, GROUP_MEMBERS)
+SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, BATCHES, GROUPS, GROUP_MEMBERS)
 
 
 class Sources:

@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.tables.sources import CASSANDRA_FORMAT
-from activity_aggregates.tables.targets import TargetTable
+from activity_aggregates.tables.targets import ACTIVITY_METADATA, TargetTable
 
+METADATA_COLUMN = "metadata"
 CATALOG_KEY = ("context_id", "activity_type", "activity_id")
 
 
@@ -29,6 +30,14 @@ class Stored:
             *table.key,
             _map(columns.agg, "map<string,double>").alias("agg"),
             _map(columns.agg_last_updated, "map<string,timestamp>").alias("agg_last_updated"),
+        )
+
+    def metadata(self) -> DataFrame:
+        """The rows of activity_metadata in the form of `rows`; its entries have no dates."""
+        return self._table(ACTIVITY_METADATA.name).select(
+            *ACTIVITY_METADATA.key,
+            _map(METADATA_COLUMN, "map<string,string>").alias("agg"),
+            F.create_map().cast("map<string,timestamp>").alias("agg_last_updated"),
         )
 
     def catalog(self) -> DataFrame:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A table of maps `agg` and `agg_last_updated`, by its own name; the deployed name comes from the settings."""
+    """A table of maps by its own name; the deployed name comes from the settings.
+
+    The aggregate tables have `agg` and `agg_last_updated`, activity_metadata has `metadata`.
+    """
 
     name: str
     partition_key: tuple[str, ...]
@@ -27,3 +30,5 @@ GROUP_ACTIVITY_USER_AGG = TargetTable(
 )
 
 AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
+
+ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"))

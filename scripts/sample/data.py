@@ -45,6 +45,7 @@ def tables() -> dict[str, list[Row]]:
     return {
         "hierarchies.content_hierarchy": list(hierarchies(courses)),
         "users.user": [user(number) for number in range(LEARNERS)],
+        "courses.course_batch": list(batches(courses)),
         "courses.user_enrolments": [enrolment_row(each) for each in enrolments],
         "courses.user_content_consumption": [row for each in enrolments for row in progress_rows(each)],
         "courses.assessment_aggregator": list(attempts(enrolments, Random(7))),
@@ -70,6 +71,21 @@ def hierarchies(courses: list[Course]) -> Iterator[Row]:
     for course in courses:
         if course.tree is not None:
             yield {"identifier": course.course_id, "hierarchy": json.dumps(course.tree)}
+
+
+def batches(courses: list[Course]) -> Iterator[Row]:
+    """Batches of half a year, one quarter after the other."""
+    for course in courses:
+        for number in range(course.batches):
+            begins = START + timedelta(days=91 * number)
+            yield {
+                "courseid": course.course_id,
+                "batchid": batch_id(course.name, number),
+                "name": f"{course.name}, batch {number + 1}",
+                "startdate": begins.date().isoformat(),
+                "enddate": (begins + timedelta(days=182)).date().isoformat(),
+                "status": 1,
+            }
 
 
 def user(number: int) -> Row:

@@ -15,6 +15,8 @@ from activity_aggregates.errors import JobError
 from activity_aggregates.settings import Target
 from activity_aggregates.tables.cassandra import connection, open_session
 from activity_aggregates.tables.ledger import Ledger, RunRecord
+from activity_aggregates.tables.stored import METADATA_COLUMN
+from activity_aggregates.tables.targets import ACTIVITY_METADATA
 
 ROWS = 5
 TABLES = {
@@ -33,7 +35,8 @@ def main(argv: Sequence[str]) -> int:
         settings = configuration.load(arguments.conf, os.environ, {}).settings
         with open_session(connection(settings.cassandra, os.environ)) as session:
             for table, keys in TABLES.items():
-                show_table(session, settings.target, table, keys)
+                show_table(session, settings.target, table, keys, settings.target.columns.agg)
+            show_table(session, settings.target, ACTIVITY_METADATA.name, [*ACTIVITY_METADATA.key], METADATA_COLUMN)
             run = Ledger(session, settings.target.keyspace, settings.target.tables["aggregate_runs"]).latest()
     except JobError as error:
         print(error, file=sys.stderr)
@@ -45,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def show_table(session: Session, target: Target, table: str, keys: list[str]) -> None:
+def show_table(session: Session, target: Target, table: str, keys: list[str], column: str) -> None:
     """A few rows, in the order of the store, which mixes types of activities."""
     name = f"{target.keyspace}.{target.tables[table]}"
-    rows = session.execute(f"SELECT {', '.join(keys)}, {target.columns.agg} FROM {name} LIMIT {ROWS}")
+    rows = session.execute(f"SELECT {', '.join(keys)}, {column} FROM {name} LIMIT {ROWS}")
     print(f"\n{name}")
-    print_aligned([[*keys, target.columns.agg], *([*key, entries(agg or {})] for *key, agg in rows)])
+    print_aligned([[*keys, column], *([*key, entries(found or {})] for *key, found in rows)])
 
 
 def show_run(run: RunRecord) -> None:
@@ -60,8 +63,9 @@ def show_run(run: RunRecord) -> None:
     print(f"\n{run.counts.get('written', 0)} rows written")
 
 
-def entries(agg: Mapping[str, float]) -> str:
-    return " ".join(f"{metric}={value:g}" for metric, value in sorted(agg.items()))
+def entries(found: Mapping[str, float | str]) -> str:
+    shown = {name: value if isinstance(value, str) else f"{value:g}" for name, value in found.items()}
+    return " ".join(f"{name}={value}" for name, value in sorted(shown.items()))
 
 
 def print_aligned(lines: list[list[str]]) -> None:

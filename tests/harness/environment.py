@@ -24,6 +24,7 @@ SOURCES = {
     "progress": "user_content_consumption",
     "hierarchies": "content_hierarchy",
     "attempts": "assessment_aggregator",
+    "batches": "course_batch",
     "groups": "group",
     "group_members": "group_member",
 }

@@ -92,6 +92,7 @@ def written(spark: SparkSession, source: Source, folder: Path) -> settings.Sourc
         "progress": source.progress,
         "hierarchies": list(source.hierarchies.items()),
         "attempts": source.attempts,
+        "batches": [],
         "groups": [(row.group_id, row.status, row.activities) for row in source.groups],
         "group_members": [(row.group_id, row.user_id, row.status) for row in source.group_members],
     }

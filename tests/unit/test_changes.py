@@ -140,3 +140,20 @@ def test_scores_of_quizzes_are_foreign_while_they_are_not_kept_and_in_rows_of_ac
         "without scores": {"score"},
         "activities": {"enrolledCount"},
     }
+
+
+def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
+    texts = "map<string,string>"
+    (row,) = compare(
+        spark.createDataFrame([("c1", {"name": "new", "status": "Live"})], f"id string, agg {texts}"),
+        spark.createDataFrame(
+            [("c1", {"name": "old", "status": "Live", "endDate": "x", "colour": "red"}, {})],
+            f"id string, agg {texts}, agg_last_updated map<string,timestamp>",
+        ),
+        ["id"],
+        lambda name: name.isin("name", "status", "endDate"),
+        0,
+        is_open=F.lit(True),
+        is_retractable=F.lit(False),
+    ).collect()
+    assert (row.to_set, row.to_remove, row.was) == ({"name": "new"}, ["endDate"], {"name": "old", "endDate": "x"})

@@ -10,7 +10,7 @@ from cassandra.cqltypes import DateType, DoubleType, LongType, MapType, SetType,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder, Row
+from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder, MetadataEncoder, Row
 
 AS_OF_MS, WRITE_TIME = 1_767_225_600_123, 1_767_225_600_123_004
 KEY = ("activity_id", "context_id")
@@ -18,6 +18,7 @@ PROTOCOL = 4
 
 VALUES = MapType.apply_parameters([UTF8Type, DoubleType])
 DATES = MapType.apply_parameters([UTF8Type, DateType])
+TEXTS = MapType.apply_parameters([UTF8Type, UTF8Type])
 NAMES = SetType.apply_parameters([UTF8Type])
 
 Change = tuple[str, dict[str, float], list[str]]
@@ -53,6 +54,23 @@ def test_a_metric_without_a_value_is_an_error() -> None:
         encoded(("c1", {"a": None}, []))
 
 
+@settings(deadline=None)
+@given(st.dictionaries(names, names, min_size=1, max_size=4), st.lists(names, max_size=3))
+def test_texts_are_in_one_map_and_their_bytes_those_of_the_driver(to_set: dict[str, str], to_remove: list[str]) -> None:
+    metadata = MetadataEncoder("ks.metadata", KEY, "metadata", WRITE_TIME)
+    before: Any = ("c0", {"name": "x"}, [])
+    _, row = metadata.rows(record_batch([before, ("c1", to_set, to_remove)], pa.string()))
+    removed = [NAMES.serialize(to_remove, PROTOCOL)] if to_remove else []
+    time, key = LongType.serialize(WRITE_TIME, PROTOCOL), [b"c1", b"cb:b1"]
+    assert row.values == [time, TEXTS.serialize(to_set, PROTOCOL), *removed, *key]
+    assert row.statement.count("metadata = metadata") == (2 if to_remove else 1)
+
+
+def test_an_entry_without_a_text_is_an_error() -> None:
+    with pytest.raises(ValueError, match="an entry without a text"):
+        list(MetadataEncoder("ks.t", KEY, "m", 1).rows(record_batch([("c1", {"a": None}, [])], pa.string())))
+
+
 def test_a_row_of_the_catalog_is_inserted_and_one_without_a_course_is_deleted() -> None:
     catalog = CatalogEncoder("ks.catalog", KEY, WRITE_TIME)
     columns = {"activity_id": ["a1", "a2"], "context_id": ["cb:b1", "cb:b1"], "course_id": ["c1", None]}
@@ -74,12 +92,12 @@ def encoded(*rows: Any) -> list[Row]:
     return list(encoder().rows(record_batch(rows)))
 
 
-def record_batch(rows: Any) -> pa.RecordBatch:
+def record_batch(rows: Any, kind: pa.DataType | None = None) -> pa.RecordBatch:
     schema = pa.schema(
         [
             ("activity_id", pa.string()),
             ("context_id", pa.string()),
-            ("to_set", pa.map_(pa.string(), pa.float64())),
+            ("to_set", pa.map_(pa.string(), kind or pa.float64())),
             ("to_remove", pa.list_(pa.string())),
         ]
     )

@@ -231,3 +231,32 @@ def test_the_row_of_a_refused_course_has_no_words_and_that_of_a_retired_one_no_p
         (None, True, []),
         ("empty_hierarchy", False, []),
     ]
+
+
+def described(*children: Any, **root: Any) -> dict[str, dict[str, str]]:
+    entries = {"name": "name", "state": "status", "leaves": "leafNodesCount"}
+    tree = {"course": "do_root", "children": list(children), **root}
+    return outline("c1", hierarchy_text(tree), entries).described
+
+
+def test_nodes_are_described_by_the_attributes_asked_for_and_the_course_under_its_row_key() -> None:
+    found = described({"leaf": "A", "name": "Aims", "status": "Live", "depth": 2}, name="Algebra", status="Draft")
+    assert found == {"c1": {"name": "Algebra", "state": "Draft", "leaves": "1"}, "A": {"name": "Aims", "state": "Live"}}
+
+
+def test_a_collection_has_the_leaves_that_it_requires_whatever_it_says_itself() -> None:
+    found = described(unit("n1", {"leaf": "A", "optional": True, "leafNodesCount": 5}, "B", leafNodesCount=7))
+    assert [found[node].get("leaves") for node in ("c1", "n1", "A")] == ["1", "1", None]
+
+
+def test_the_first_placement_of_a_node_describes_it() -> None:
+    found = described(unit("n1", leafNodes=["A"]), {"leaf": "A", "name": "first"}, {"leaf": "A", "name": "second"})
+    assert found["A"] == {"name": "first"}
+
+
+def test_what_is_retired_below_a_course_is_not_described() -> None:
+    assert described("A", unit("n1", "B", status="Retired")).keys() == {"c1", "A"}
+
+
+def test_without_entries_only_the_course_is_listed() -> None:
+    assert course("A", unit("n1", "B")).described == {"c1": {}}

@@ -1,0 +1,45 @@
+"""What activities are described with: the configured entries of activity_metadata, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+
+from activity_aggregates import settings
+from activity_aggregates.jobs.computation import Aggregates, Enrolled
+from activity_aggregates.metrics import courses, metadata
+from activity_aggregates.metrics.ownership import IsOwn
+from activity_aggregates.tables.sources import BATCHES, Sources
+
+
+@dataclass(frozen=True)
+class Description:
+    """Entries by name: `fields` are attributes of nodes, `dates` those of the `batches` of a course."""
+
+    fields: Mapping[str, str]
+    dates: Mapping[str, str]
+    batches: DataFrame
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be described."""
+        return bool(self.fields or self.dates)
+
+    def owns(self) -> IsOwn:
+        return metadata.is_own_entry(self.fields, self.dates)
+
+    def rows(self, enrolled: Enrolled, computed: Aggregates, is_in_scope: Column) -> DataFrame:
+        """(activity_type, activity_id, agg map<string,string>, is_in_scope); `is_in_scope` is over the catalog."""
+        placed = computed.catalog.withColumn("is_in_scope", is_in_scope)
+        described = metadata.activity_metadata(placed, courses.described_nodes(enrolled.outlines))
+        if self.dates:
+            described = metadata.with_dates(described, metadata.course_dates(self.batches), self.dates)
+        return described.select(*metadata.ACTIVITY, described.metadata.alias("agg"), "is_in_scope")
+
+
+def description(sources: Sources, choices: settings.Metadata) -> Description:
+    """The entries that are not left to others; dates only where the batches are configured."""
+    fields = {entry: attribute for entry, attribute in (choices.fields or {}).items() if attribute}
+    dates = {entry: date for entry, date in (choices.batches or {}).items() if date and sources.has(BATCHES)}
+    return Description(fields, dates, sources.frame(BATCHES))
