@@ -101,7 +101,7 @@ def written(spark: SparkSession, source: Source, folder: Path) -> settings.Sourc
         names = [deployed_name(table, files[table.name], field.name) for field in fields(table)]
         frame = spark.createDataFrame([tuple(row) for row in rows[table.name]], table.schema).toDF(*names)
         frame.coalesce(2).write.parquet(files[table.name].path or "")
-    return settings.Sources(**files)
+    return settings.Sources(**files, users=None)
 
 
 def by_key(rows: DataFrame, key: tuple[str, ...], value: str = "agg") -> dict[Any, Any]:

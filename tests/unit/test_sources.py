@@ -70,7 +70,7 @@ def opens(spark: SparkSession, tmp_path: Path) -> Opens:
 
     def opened(**given: settings.Source) -> Sources:
         required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
-        optional = dict.fromkeys(table.name for table in SOURCE_TABLES)
+        optional = dict.fromkeys(["users", *(table.name for table in SOURCE_TABLES)])
         configured: dict[str, Any] = optional | required | given
         return Sources(spark, settings.Sources(**configured), {})
 
