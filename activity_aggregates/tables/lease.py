@@ -113,10 +113,13 @@ def held(
     it, whatever `wait` says: that ends within its time to live. `on_wait` is called once, when the waiting begins.
     """
     give_up = time.monotonic() + wait
+    expires_at = 0.0
     before: HeldBy | None = None
     while isinstance(found := _acquired(session, ticket, scope), HeldBy):
         is_renewed = before is not None and found.seconds_left > before.seconds_left
-        is_expiring = found.run_id == ticket.run_id and not is_renewed
+        if before is None:
+            expires_at = time.monotonic() + found.seconds_left + 2 * _POLL_SECONDS
+        is_expiring = found.run_id == ticket.run_id and not is_renewed and time.monotonic() < expires_at
         if not is_expiring and time.monotonic() >= give_up:
             yield found
             return

@@ -173,7 +173,7 @@ def test_a_second_run_waits_where_it_is_told_to(world: World, capsys: pytest.Cap
 def test_a_run_that_is_resumed_while_it_lives_is_left_alone(world: World) -> None:
     told: list[int] = []
     live, again = world.ticket("r1"), world.ticket("r1")
-    short = LeaseTicket(live.keyspace, live.table, live.run_id, ttl=3)
+    short = LeaseTicket(live.keyspace, live.table, live.run_id, ttl=9)
     with (
         held(world.made.session, short, Scope(), wait=0, on_wait=print),
         held(
