@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed, JobError
-from activity_aggregates.jobs.session import stop_spark
+from activity_aggregates.jobs.session import stop_spark, was_interrupted
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
 from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
@@ -58,22 +58,28 @@ class Execution:
         """Whatever ends the block too early becomes the record's status; the error itself goes on."""
         try:
             yield
-        except KeyboardInterrupt:
-            if self.steps.spark is not None:
-                stop_spark(self.steps.spark)  # before the lease is released: a task may be writing
-            self._end_early(INTERRUPTED, "it was interrupted")
-            if self.record.staged:
-                self.steps.say(f"run {self.record.run_id} can be finished with --resume last")
-            raise
-        except CheckFailed as error:
-            self._end_early(STOPPED, str(error))
-            raise
-        except JobError as error:
-            self._end_early(FAILED, str(error))
-            raise
         except Exception as error:
-            self._end_early(FAILED, f"{type(error).__name__}: {error}"[:2000])
+            if was_interrupted():  # the call that was cut off failed in its own way
+                self._end_interrupted()
+                raise KeyboardInterrupt from error
+            self._end_failed(error)
             raise
+        except KeyboardInterrupt:
+            self._end_interrupted()
+            raise
+
+    def _end_interrupted(self) -> None:
+        if self.steps.spark is not None:
+            stop_spark(self.steps.spark)  # before the lease is released: a task may be writing
+        self._end_early(INTERRUPTED, "it was interrupted")
+        if self.record.staged:
+            self.steps.say(f"run {self.record.run_id} can be finished with --resume last")
+
+    def _end_failed(self, error: Exception) -> None:
+        if isinstance(error, JobError):
+            self._end_early(STOPPED if isinstance(error, CheckFailed) else FAILED, str(error))
+        else:
+            self._end_early(FAILED, f"{type(error).__name__}: {error}"[:2000])
 
     def _end_early(self, status: str, message: str) -> None:
         if self.record.finished_at is not None:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
@@ -26,6 +27,7 @@ from activity_aggregates.tables.staging import is_one_machine
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
+_INTERRUPTED = threading.Event()
 # How the connector and its driver say that nobody answers.
 _LOST = re.compile(
     r".*(AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|DriverTimeoutException|"
@@ -92,7 +94,20 @@ def _keep_interrupts() -> None:
     What then comes back is an error of py4j in place of the KeyboardInterrupt.
     """
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    _INTERRUPTED.set()
+    # py4j tells the root logger, with tracebacks, about every connection that is cut from now on.
+    logging.getLogger().addFilter(lambda record: record.name != "root")
+    raise KeyboardInterrupt
+
+
+def was_interrupted() -> bool:
+    """Whether an error may only be what an interrupt made of the call that it cut off."""
+    return _INTERRUPTED.is_set()
 
 
 def stop_spark(session: SparkSession) -> None:
@@ -101,8 +116,6 @@ def stop_spark(session: SparkSession) -> None:
     The connection that was interrupted is of no more use, so another thread, with one of its own, asks. Returns after
     `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
     """
-    # py4j tells the root logger, with tracebacks, about every connection that is cut here.
-    logging.getLogger().addFilter(lambda record: record.name != "root")
     stopping = threading.Thread(target=session.stop, daemon=True)
     stopping.start()
     stopping.join(_STOP_SECONDS)
