@@ -25,7 +25,7 @@ from tests.harness.environment import Environment, environment
 LEARNERS = 2000
 BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 SLOWLY = "writes.rows_per_second=150"
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
