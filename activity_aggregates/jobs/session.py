@@ -100,7 +100,8 @@ def _keep_interrupts() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     _INTERRUPTED.set()
-    # py4j tells the root logger, with tracebacks, about every connection that is cut from now on.
+    # py4j tells its own logger and the root, with tracebacks, about every connection that is cut from now on.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(lambda record: record.name != "root")
     raise KeyboardInterrupt
 
