@@ -113,6 +113,9 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--as-of", metavar="INSTANT", help="the snapshot time, ISO-8601 with an offset or YYYY-MM-DD (now)"
     )
+    run.add_argument(
+        "--incremental", action="store_true", help="read only what has changed since the last run and what it concerns"
+    )
     run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
     run.add_argument(
@@ -145,11 +148,17 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     listed = users_file(arguments.users_file) if arguments.users_file else []
     scope = Scope.parse(arguments.activity, arguments.context, arguments.group, [*arguments.user, *listed])
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
-    if arguments.resume and (arguments.dry_run or as_of or not scope.is_full):
+    if arguments.resume and (arguments.dry_run or as_of or arguments.incremental or not scope.is_full):
         raise BadRequest(
-            f"--resume {arguments.resume} goes on with what that run staged: leave out the scope, --as-of and --dry-run"
+            f"--resume {arguments.resume} goes on with what that run staged: "
+            "leave out the scope, --as-of, --incremental and --dry-run"
         )
-    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait)
+    if arguments.incremental and not scope.is_full:
+        raise BadRequest(
+            f"--incremental finds what has changed by itself, everywhere: leave out the scope ({scope.describe()}), "
+            "or leave out --incremental"
+        )
+    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, arguments.incremental)
     with metrics_file_kept(settings, os.environ):
         return run(settings, os.environ, request)
 

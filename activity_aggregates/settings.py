@@ -71,7 +71,11 @@ class Target:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Source:
-    """One source: a Cassandra table (`keyspace`, `table`) or files (`path`); `columns` maps our names to its names."""
+    """One source: a Cassandra table (`keyspace`, `table`) or files (`path`); `columns` maps our names to its names.
+
+    `changed_at` is a column that says when a row was last changed: what incremental runs go by where files have no
+    write times.
+    """
 
     format: Literal["cassandra", "parquet", "csv", "json"]
     keyspace: str | None = None
@@ -79,6 +83,7 @@ class Source:
     path: str | None = None
     options: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
+    changed_at: str | None = None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -125,6 +130,14 @@ class Limits:
     retracted_share: Share
     retracted_floor: Annotated[int, Field(ge=0)]
     clock_skew: Seconds
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Incremental:
+    """How far an incremental run looks back, in seconds, and how many rows are scanned in the time of one lookup."""
+
+    lookback: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    rows_per_lookup: Positive
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -216,6 +229,7 @@ class Settings:
     metrics: Metrics
     metadata: Metadata
     limits: Limits
+    incremental: Incremental
     writes: Writes
     lease: Lease
     staging: Staging

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
+from activity_aggregates.jobs.session import EXTENSION
 
 SPREAD = ("test_cases.py", "test_runs.py")
 
@@ -41,6 +42,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     settings: dict[str, bool | float | int | str | None] = {
         "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
+        "spark.sql.extensions": EXTENSION,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
         "spark.ui.enabled": "false",

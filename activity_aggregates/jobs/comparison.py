@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -58,10 +58,11 @@ class Comparison:
         is_open: Column,
         members: DataFrame | None = None,
         owns: IsOwn | None = None,
+        totals: Sequence[Column] = (),
     ) -> DataFrame:
         """Stage the changed rows of a table, and those of `members` (for the groups); returns what was staged.
 
-        `stored` carries `is_unsettled`: such a row is not retracted.
+        `stored` carries `is_unsettled`: such a row is not retracted. `totals` are counted along with the changes.
         """
         owns = owns or is_own(table.name, self.scores_in_course)
         rows = changes.compare(computed, stored, table.key, owns, self.as_of_ms, is_open, ~F.col("is_unsettled"))
@@ -76,7 +77,6 @@ class Comparison:
             is_member = F.coalesce("of_member", F.lit(False))
         with self.steps(f"compare {table.name}") as step:
             seen = Observation()
-            totals = changes.course_totals() if table == ACTIVITY_AGG else []
             staged = rows.observe(seen, *changes.change_counts(), *totals).select(
                 *table.key, "to_set", "to_remove", "was",
                 F.when(is_member, F.col("agg_after")).alias("agg_after"), changes.is_changed().alias("is_changed"),
@@ -103,18 +103,19 @@ class Comparison:
         rows = computed.learners.select(*ACTIVITY_USER_AGG.key, "course_id", "agg")
         staged = self.stage(ACTIVITY_USER_AGG, rows, learners, is_learner_row_open(self.scope, course_id), members)
         activities = self._stored_activities(ACTIVITY_AGG, enrolled, catalog)
-        self.stage(ACTIVITY_AGG, computed.activities, activities, is_activity_row_open(self.scope, course_id, mine))
+        is_open = is_activity_row_open(self.scope, course_id, mine)
+        self.stage(ACTIVITY_AGG, computed.activities, activities, is_open, totals=changes.course_totals())
         is_open = is_activity_row_open(self.scope, F.col("course_id"), mine)
-        self._stage_catalog(enrolled, computed, catalog, is_open)
+        self.stage_catalog(computed.catalog, catalog, enrolled.unsettled, is_open)
         if described:
-            self._stage_metadata(described.rows(enrolled, computed, is_open), described.owns())
+            placed = computed.catalog.withColumn("is_in_scope", is_open)
+            self.stage_metadata(described.rows(placed, enrolled.outlines), described.owns())
         return staged
 
     def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
         """Stage the rows of the groups, from the learners' rows as they will stand after the run."""
         if not self.counts["computed.group_activities"] and not self._are_groups_stored():
-            none = [f"{name}.{table.name}" for table in _OF_GROUPS for name in changes.COUNTED]
-            self.counts.update(dict.fromkeys(none, 0))
+            self.pass_over_groups()
             return
         learners_after = learners.filter(F.size("agg_after") > 0).select(
             *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
@@ -126,10 +127,19 @@ class Comparison:
         rows = materialised(groups.member_rows(members, learners_after))
         enrolled_members = materialised(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
         is_open = is_group_row_open(self._scope_of_groups(computed))
-        stored = self._stored_groups(GROUP_ACTIVITY_USER_AGG, group.members, untouched)
+        stored = with_kept(self.stored.rows(GROUP_ACTIVITY_USER_AGG), groups.MEMBER_KEY, group.members, untouched)
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)
-        stored = self._stored_groups(GROUP_ACTIVITY_AGG, group.activities, untouched)
-        self.stage(GROUP_ACTIVITY_AGG, groups.group_rows(activities, members, enrolled_members, rows), stored, is_open)
+        stored = with_kept(self.stored.rows(GROUP_ACTIVITY_AGG), groups.GROUP_ACTIVITY_KEY, group.activities, untouched)
+        self.stage(
+            GROUP_ACTIVITY_AGG,
+            groups.group_rows(activities, members, enrolled_members, groups.member_sums(rows)),
+            stored,
+            is_open,
+        )
+
+    def pass_over_groups(self) -> None:
+        """Count that nothing of the groups is compared."""
+        self.counts.update({f"{name}.{table.name}": 0 for table in _OF_GROUPS for name in changes.COUNTED})
 
     def _are_groups_stored(self) -> bool:
         return any(not self.stored.rows(table).isEmpty() for table in _OF_GROUPS)
@@ -144,10 +154,16 @@ class Comparison:
         below = placed.filter(F.col("course_id").isin(course_ids)).select(columns[:2]).distinct().collect()
         return replace(self.scope, activities=self.scope.activities | {(row[0], row[1]) for row in below})
 
-    def check_retracted_share(self, tables: Sequence[TargetTable], limits: settings.Limits) -> None:
-        """Stop a run that would retract too much of a table: an emptied source must not empty the dashboards."""
+    def check_retracted_share(
+        self, tables: Sequence[TargetTable], limits: settings.Limits, sizes: Mapping[str, int] | None = None
+    ) -> None:
+        """Stop a run that would retract too much of a table: an emptied source must not empty the dashboards.
+
+        `sizes` are the rows of each table where not all of them were compared.
+        """
         for table in tables:
             retracted, size = self.counts[f"retracted.{table.name}"], self.counts[f"stored.{table.name}"]
+            size = (sizes or {}).get(table.name, size)
             share = retracted / size if size else 0.0
             if retracted >= limits.retracted_floor and share > limits.retracted_share:
                 raise CheckFailed(
@@ -165,15 +181,6 @@ class Comparison:
             return rows.withColumn("catalog_course_id", F.lit(None).cast("string"))
         return rows.join(catalog.select(*ACTIVITY_IN_CONTEXT, owner), list(ACTIVITY_IN_CONTEXT), how="left")
 
-    def _stored_groups(self, table: TargetTable, present: DataFrame, untouched: DataFrame) -> DataFrame:
-        """Stored group rows; those of unsettled courses stay while they belong to `present`."""
-        key = list(table.key)
-        kept = present.join(untouched, ["activity_type", "activity_id"], how="left_semi")
-        stays = kept.select(*key).distinct().withColumn("is_kept", F.lit(True))
-        served = self.stored.rows(table).filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
-        joined = served.join(stays, key, how="left")
-        return joined.withColumn("is_unsettled", F.coalesce("is_kept", F.lit(False))).drop("is_kept")
-
     def _contexts_of_users(self, enrolled: Enrolled, stored: DataFrame) -> list[str]:
         """The contexts that the users of the scope are or were in: as many as the scope asks for."""
         if not self.scope.users:
@@ -182,19 +189,21 @@ class Comparison:
         were = stored.filter(F.col("user_id").isin(users)).select("context_id")
         return [row[0] for row in contexts_of_users(enrolled.by_key, users).union(were).distinct().collect()]
 
-    def _stage_metadata(self, rows: DataFrame, owns: IsOwn) -> None:
+    def stage_metadata(self, rows: DataFrame, owns: IsOwn) -> None:
         """Stage the metadata of the activities that are computed; what is stored of others stays as it is."""
         served = self.stored.metadata().filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
         stored = served.withColumn("is_unsettled", F.lit(True))
         self.stage(ACTIVITY_METADATA, rows, stored, F.col("is_in_scope"), owns=owns)
 
-    def _stage_catalog(self, enrolled: Enrolled, computed: Aggregates, stored: DataFrame, is_open: Column) -> None:
+    def stage_catalog(
+        self, computed: DataFrame, stored: DataFrame, unsettled_courses: DataFrame, is_open: Column
+    ) -> None:
         """Stage (key…, course_id) of the catalog's changed rows; course_id is null where the row goes."""
         key = list(ACTIVITY_IN_CONTEXT)
-        held = unsettled.with_unsettled(stored, enrolled.unsettled, stored).withColumnRenamed(
+        held = unsettled.with_unsettled(stored, unsettled_courses, stored).withColumnRenamed(
             "course_id", "held_course_id"
         )
-        wanted = computed.catalog.select(*key, F.col("course_id").alias("wanted_course_id"))
+        wanted = computed.select(*key, F.col("course_id").alias("wanted_course_id"))
         is_gone = F.col("wanted_course_id").isNull() & ~F.coalesce("is_unsettled", F.lit(False))
         is_new = F.col("wanted_course_id").isNotNull() & ~F.col("wanted_course_id").eqNullSafe(F.col("held_course_id"))
         rows = wanted.join(held, key, how="full").withColumn(
@@ -208,6 +217,14 @@ class Comparison:
             self.counts[f"changed.{CATALOG}"] = step.rows = seen.get["changed"]
 
 
+def with_kept(stored: DataFrame, key: Sequence[str], present: DataFrame, untouched: DataFrame) -> DataFrame:
+    """Stored group rows of served types; those of `untouched` activities stay while they belong to `present`."""
+    stays = present.join(untouched, ["activity_type", "activity_id"], how="left_semi").select(*key).distinct()
+    served = stored.filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
+    joined = served.join(stays.withColumn("is_kept", F.lit(True)), list(key), how="left")
+    return joined.withColumn("is_unsettled", F.coalesce("is_kept", F.lit(False))).drop("is_kept")
+
+
 @dataclass(frozen=True)
 class Groups:
     """The activities of active groups, and the members of each."""
@@ -217,14 +234,17 @@ class Groups:
     refused: dict[str, DataFrame]
 
 
-def read_groups(sources: Sources, counts: Counts, steps: Steps) -> Groups:
-    """Groups and members, assessed and counted."""
+def read_groups(sources: Sources, counts: Counts, steps: Steps, affected: DataFrame | None = None) -> Groups:
+    """Groups and members, assessed and counted; all of them, or those of (group_id)."""
     with steps("read groups") as step:
         listed = groups.assess_group_activities(sources.frame(GROUPS))
         belonging = groups.assess_members(sources.frame(GROUP_MEMBERS))
         of_groups, of_members = Observation(), Observation()
         counted = refusals.refusal_counts(refusals.MISSING_KEY)
-        activities = materialised(groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted))))
+        listed_activities = groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted)))
+        if affected is not None:
+            listed_activities = listed_activities.join(affected, "group_id", how="left_semi")
+        activities = materialised(listed_activities)
         members = refusals.accepted(belonging.observe(of_members, *counted))
         by_activity = materialised(groups.members_by_activity(activities, members))
         counts["computed.group_activities"] = activities.count()

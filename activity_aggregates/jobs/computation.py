@@ -12,7 +12,7 @@ from activity_aggregates.errors import CheckFailed
 from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import catalog, courses, enrolments, learners, progress, quizzes, refusals
-from activity_aggregates.metrics.activities import activity_rows
+from activity_aggregates.metrics.activities import activity_rows, learner_sums
 from activity_aggregates.tables.sources import ATTEMPTS, ENROLMENTS, HIERARCHIES, PROGRESS, Sources
 from activity_aggregates.tables.staging import RunDirectory
 
@@ -100,24 +100,78 @@ def aggregate(
     steps: Steps,
 ) -> Aggregates:
     """The rows of all learners and activities, in one pass over attempts and one over progress."""
-    outlines = enrolled.outlines
     with steps("read attempts") as step:
-        attempts = quizzes.assess_attempts(sources.frame(ATTEMPTS))
-        seen, matched = Observation(), Observation()
-        observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
-        best = quizzes.best_attempts(refusals.accepted(observed))
-        scored = quizzes.quiz_scores(enrolled.by_key, best).observe(matched, *quizzes.matched_attempt_counts())
-        scores = materialised(scored)
-        step.rows = _count(counts, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
-        placed = catalog.placements(enrolments.contexts(enrolled.by_key), courses.course_activities(outlines), scores)
-        owners = kept(catalog.catalog(placed))
-        counts["counted.shared_context"] = owners.filter(catalog.is_shared()).count()
+        attempted = read_attempts(sources, enrolled.by_key, counts)
+        owners = placed_activities(enrolled, attempted.scores, counts)
+        step.rows = counts["read.attempts"]
+    progress_read = read_progress(
+        sources, enrolled.by_key, enrolled.outlines, attempted.scores, owners, choices, directory, counts, steps
+    )
+    learner_rows = progress_read.learners
+    refused = {"progress": progress_read.refused, "attempts": attempted.refused}
+    return Aggregates(learner_rows, activity_rows(owners, learner_sums(learner_rows)), owners, refused)
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """`quizzes.quiz_scores` of all enrolments, and the refused attempts."""
+
+    scores: DataFrame
+    refused: DataFrame
+
+
+def read_attempts(sources: Sources, enrolments_by_key: DataFrame, counts: Counts) -> Attempted:
+    """The attempts, assessed and counted."""
+    attempts = quizzes.assess_attempts(sources.frame(ATTEMPTS))
+    seen, matched = Observation(), Observation()
+    observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
+    best = quizzes.best_attempts(refusals.accepted(observed))
+    scored = quizzes.quiz_scores(enrolments_by_key, best).observe(matched, *quizzes.matched_attempt_counts())
+    scores = materialised(scored)
+    _count(counts, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
+    return Attempted(scores, refusals.refused(attempts, *quizzes.ATTEMPT_KEY))
+
+
+def placed_activities(
+    enrolled: Enrolled, scores: DataFrame, counts: Counts, in_contexts: DataFrame | None = None
+) -> DataFrame:
+    """`catalog.catalog` of all contexts, or of those in (context_id)."""
+    placed = catalog.placements(
+        enrolments.contexts(enrolled.by_key), courses.course_activities(enrolled.outlines), scores
+    )
+    if in_contexts is not None:
+        placed = placed.join(in_contexts, "context_id", how="left_semi")
+    owners = kept(catalog.catalog(placed))
+    counts["counted.shared_context"] = owners.filter(catalog.is_shared()).count()
+    return owners
+
+
+@dataclass(frozen=True)
+class ProgressRead:
+    """`learners.learner_rows`, written and read again, and the refused progress."""
+
+    learners: DataFrame
+    refused: DataFrame
+
+
+def read_progress(
+    sources: Sources,
+    enrolments_by_key: DataFrame,
+    outlines: DataFrame,
+    scores: DataFrame,
+    owners: DataFrame,
+    choices: settings.Metrics,
+    directory: RunDirectory,
+    counts: Counts,
+    steps: Steps,
+) -> ProgressRead:
+    """The rows of the learners with these enrolments, from one pass over progress."""
     with steps("read progress") as step:
         contents = progress.assess_progress(sources.frame(PROGRESS))
         seen, matched = Observation(), Observation()
         observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
         words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(outlines))
-        placed_progress = progress.with_progress(enrolled.by_key, words).observe(
+        placed_progress = progress.with_progress(enrolments_by_key, words).observe(
             matched, *progress.matched_progress_counts()
         )
         by_collection = progress.progress_by_collection(placed_progress, courses.collection_masks(outlines))
@@ -130,12 +184,8 @@ def aggregate(
         )
         rows.write.parquet(directory.work("learners"))
         step.rows = _count(counts, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
-    learner_rows = rows.sparkSession.read.schema(rows.schema).parquet(directory.work("learners"))
-    refused = {
-        "progress": refusals.refused(contents, "user_id", "course_id", "batch_id", "content_id"),
-        "attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY),
-    }
-    return Aggregates(learner_rows, activity_rows(owners, learner_rows), owners, refused)
+    written = rows.sparkSession.read.schema(rows.schema).parquet(directory.work("learners"))
+    return ProgressRead(written, refusals.refused(contents, "user_id", "course_id", "batch_id", "content_id"))
 
 
 def _count(

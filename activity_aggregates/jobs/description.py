@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 
 from activity_aggregates import settings
-from activity_aggregates.jobs.computation import Aggregates, Enrolled
 from activity_aggregates.metrics import courses, metadata
 from activity_aggregates.metrics.ownership import IsOwn
 from activity_aggregates.tables.sources import BATCHES, Sources
@@ -29,10 +28,12 @@ class Description:
     def owns(self) -> IsOwn:
         return metadata.is_own_entry(self.fields, self.dates)
 
-    def rows(self, enrolled: Enrolled, computed: Aggregates, is_in_scope: Column) -> DataFrame:
-        """(activity_type, activity_id, agg map<string,string>, is_in_scope); `is_in_scope` is over the catalog."""
-        placed = computed.catalog.withColumn("is_in_scope", is_in_scope)
-        described = metadata.activity_metadata(placed, courses.described_nodes(enrolled.outlines))
+    def rows(self, placed: DataFrame, outlines: DataFrame) -> DataFrame:
+        """(activity_type, activity_id, agg map<string,string>, is_in_scope) of the activities that a tree has.
+
+        `placed` is the catalog with `is_in_scope`, `outlines` are those of its courses.
+        """
+        described = metadata.activity_metadata(placed, courses.described_nodes(outlines))
         if self.dates:
             described = metadata.with_dates(described, metadata.course_dates(self.batches), self.dates)
         return described.select(*metadata.ACTIVITY, described.metadata.alias("agg"), "is_in_scope")

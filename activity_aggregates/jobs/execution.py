@@ -108,3 +108,12 @@ class Execution:
         self.end(SUPERSEDED, message)
         print(message)
         return True
+
+
+def written_scope(scope: Scope, sources: settings.Sources) -> Scope:
+    """What a run may write: with groups, a run of some contexts writes group rows of all contexts."""
+    return replace(scope, contexts=frozenset()) if has_groups(sources) else scope
+
+
+def has_groups(sources: settings.Sources) -> bool:
+    return sources.groups is not None and sources.group_members is not None

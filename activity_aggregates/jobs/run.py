@@ -9,7 +9,7 @@ from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates import __version__, settings
+from activity_aggregates import __version__
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.jobs.applying import apply_staged
@@ -17,13 +17,24 @@ from activity_aggregates.jobs.comparison import Comparison, read_groups
 from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments, refused_rows
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
-from activity_aggregates.jobs.execution import Execution, now_in_ms
+from activity_aggregates.jobs.execution import Execution, has_groups, now_in_ms, written_scope
+from activity_aggregates.jobs.incremental import Quarantine, stage_changes
 from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
+from activity_aggregates.jobs.unfinished import Base, NoBase, complete_base
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, LeaseTicket, held
-from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, RUNNING, Ledger, RunRecord, new_run_id
+from activity_aggregates.tables.ledger import (
+    APPLYING,
+    DRY_RUN,
+    INCREMENTAL,
+    RUN,
+    RUNNING,
+    Ledger,
+    RunRecord,
+    new_run_id,
+)
 from activity_aggregates.tables.migrations import check_applied
 from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
@@ -45,6 +56,7 @@ class RunRequest:
     dry_run: bool = False
     resume: str | None = None
     wait: float = 0.0
+    incremental: bool = False
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
@@ -60,7 +72,7 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
         if record is None:
             print(_NOTHING_TO_RESUME)
             return 0
-        written = _written_scope(record.scope, chosen.sources)
+        written = written_scope(record.scope, chosen.sources)
         ticket = LeaseTicket(target.keyspace, target.tables["aggregate_leases"], record.run_id, chosen.lease.ttl)
         with held(session, ticket, written, wait=request.wait, on_wait=partial(_say_waiting, steps)) as lease:
             if isinstance(lease, HeldBy):
@@ -83,10 +95,16 @@ def _run(execution: Execution, request: RunRequest) -> int:
     execution.choose_as_of(request.as_of)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    spark, staging = _start_spark(execution, request.incremental)
+    base = _base(execution, spark, staging, may_write=not request.dry_run) if request.incremental else None
     directory = staging.create(execution.record.run_id)
     execution.save(staging_dir=directory.path)
-    _stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
+    quarantine = partial(_quarantine, execution, keeps=not request.dry_run)
+    if base is None:
+        _stage(execution, spark, directory, quarantine)
+    else:
+        stage_changes(execution, spark, directory, base, quarantine)
+    spark.catalog.clearCache()
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
         execution.end(DRY_RUN)
@@ -114,10 +132,20 @@ def _resume(execution: Execution) -> int:
     return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
 
 
-def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+def _base(execution: Execution, spark: SparkSession, staging: Staging, may_write: bool) -> Base | None:
+    """What an incremental run starts from; None where everything has to be computed, and the run says why."""
+    try:
+        return complete_base(execution, spark, staging, may_write)
+    except NoBase as reason:
+        execution.steps.say(f"{reason}, so this run computes everything")
+        execution.record = replace(execution.record, command=RUN)
+        return None
+
+
+def _start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSession, Staging]:
     chosen = execution.settings
     with execution.steps("start Spark"):
-        spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
+        spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}", extended)
     execution.steps.spark = spark
     check_reachable(chosen.staging.dir, chosen.staging.shared, str(spark.sparkContext.master))
     staging = Staging(spark, chosen.staging.dir)
@@ -125,35 +153,34 @@ def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
     return spark, staging
 
 
-def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
+def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, quarantine: Quarantine) -> None:
     """Compute, compare and stage everything; raises CheckFailed where a limit is passed, before anything is written."""
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
     sources = Sources(spark, chosen.sources, options)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(sources, counts, steps, described.fields)
-    _quarantine(execution, enrolled.refused, keeps_quarantine)
+    quarantine(enrolled.refused)
     check_refused_share(counts, chosen.limits.refused_share)
     execution.lease.check()
     computed = aggregate(sources, enrolled, chosen.metrics, directory, counts, steps)
-    _quarantine(execution, computed.refused, keeps_quarantine)
+    quarantine(computed.refused)
     execution.lease.check()
     comparison = Comparison(
         Stored(spark, chosen.target, options), execution.record.scope, epoch_milliseconds(execution.record.as_of),
         chosen.metrics.scores_in_course, directory, counts, steps,
     )  # fmt: skip
     tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
-    if _has_groups(chosen.sources):
+    if has_groups(chosen.sources):
         tables = list(AGGREGATE_TABLES)
         group = read_groups(sources, counts, steps)
-        _quarantine(execution, group.refused, keeps_quarantine)
+        quarantine(group.refused)
         learners = comparison.stage_activities(enrolled, computed, group.members, described)
         comparison.stage_groups(enrolled, computed, group, learners)
     else:
         steps.say("no group part: sources.groups and sources.group_members are not configured")
         comparison.stage_activities(enrolled, computed, None, described)
     comparison.check_retracted_share(tables, chosen.limits)
-    spark.catalog.clearCache()
 
 
 def _quarantine(execution: Execution, refused: Mapping[str, DataFrame], keeps: bool) -> None:
@@ -171,9 +198,10 @@ def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command="run", status=RUNNING, staged=False, as_of=started_at, sequence=0,
-        scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
-        settings_digest=configuration.digest, code_version=__version__, message="",
+        run_id=new_run_id(started_at), command=INCREMENTAL if request.incremental else RUN, status=RUNNING,
+        staged=False, as_of=started_at, sequence=0, scope=request.scope, started_at=started_at, finished_at=None,
+        staging_dir="", counts={}, phases={}, settings_digest=configuration.digest, code_version=__version__,
+        message="",
     )  # fmt: skip
 
 
@@ -190,12 +218,3 @@ def _resumable(ledger: Ledger, run_id: str) -> RunRecord | None:
     if known.is_resumable:
         raise BadRequest(f"run {run_id} is older than a full run that has succeeded: start a new run")
     raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")
-
-
-def _written_scope(scope: Scope, sources: settings.Sources) -> Scope:
-    """What the run may write: with groups, a run of some contexts writes group rows of all contexts."""
-    return replace(scope, contexts=frozenset()) if _has_groups(sources) else scope
-
-
-def _has_groups(sources: settings.Sources) -> bool:
-    return sources.groups is not None and sources.group_members is not None

@@ -25,6 +25,8 @@ from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.tables.staging import is_one_machine
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
+EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
+_EXTENSIONS = "spark.sql.extensions"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
 _INTERRUPTED = threading.Event()
@@ -62,14 +64,15 @@ _PREFERRED = {
 }
 
 
-def open_spark(spark: settings.Spark, name: str) -> SparkSession:
+def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> SparkSession:
     """The session, with the connector that the sources and targets need checked.
 
     Under spark-submit its flags win and `spark` in the settings only fills gaps; otherwise `spark` says all. Raises
-    Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit.
+    Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit, or where it
+    lacks the connector's extension and is to be `extended`: reading by key and write times need it.
     """
     try:
-        session = SparkSession.builder.config(conf=_conf(spark, name)).getOrCreate()
+        session = SparkSession.builder.config(conf=_conf(spark, name, extended)).getOrCreate()
     except (PySparkRuntimeError, FileNotFoundError) as error:
         raise Unreachable(
             "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17 and that "
@@ -84,6 +87,10 @@ def open_spark(spark: settings.Spark, name: str) -> SparkSession:
     if is_one_machine(str(context.master)) and not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
     _check_versions(session)
+    if extended and EXTENSION not in str(session.conf.get(_EXTENSIONS, "") or ""):
+        raise BadRequest(
+            f"an incremental run reads by key, which this Spark cannot: start it with --conf {_EXTENSIONS}={EXTENSION}"
+        )
     _keep_interrupts()
     return session
 
@@ -137,7 +144,7 @@ def translated_spark() -> Iterator[None]:
         ) from error
 
 
-def _conf(spark: settings.Spark, name: str) -> SparkConf:
+def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if is_submitted:
         SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
@@ -155,6 +162,8 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     conf.setIfMissing("spark.driver.memory", spark.driver_memory)
     if is_one_machine(spark.master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
+    if extended:
+        conf.set(_EXTENSIONS, ",".join(filter(None, (conf.get(_EXTENSIONS, None), EXTENSION))))
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
     conf.setIfMissing(key, ",".join(jars))
     conf.setIfMissing("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_log_configuration()}")

@@ -39,22 +39,30 @@ def activity_metrics() -> dict[str, Column]:
     }
 
 
-def activity_rows(catalog: DataFrame, learners: DataFrame) -> DataFrame:
-    """(activity_type, activity_id, context_id, course_id, agg) for every activity of every context, also of nobody.
-
-    `catalog` is `catalog.catalog`, `learners` is `learner_rows`: every percentage follows from these counts.
-    """
+def learner_counts() -> dict[str, Column]:
+    """Aggregates over `learner_rows` of one activity and context."""
     is_row_completed = F.when(is_quiz(), F.lit(True)).otherwise(F.col("is_completed"))
     is_row_started = F.when(is_quiz(), F.lit(True)).otherwise(F.col("started_count") > 0)
-    counts = {
+    return {
         "started_count": F.count_if(is_row_started),
         "completed_count": F.count_if(is_row_completed),
-        "completed_leaf_nodes_count": F.sum("completed_count"),
+        "completed_leaf_nodes_count": F.coalesce(F.sum("completed_count"), F.lit(0)),
         **{f"reached_{share}_count": F.count_if(F.col("completion_percentage") >= share) for share in REACHED},
     }
-    sums = learners.groupBy(*ACTIVITY_KEY).agg(*(value.alias(name) for name, value in counts.items()))
+
+
+def learner_sums(learners: DataFrame) -> DataFrame:
+    """`ACTIVITY_KEY` and `learner_counts` of `learner_rows`."""
+    return learners.groupBy(*ACTIVITY_KEY).agg(*(value.alias(name) for name, value in learner_counts().items()))
+
+
+def activity_rows(catalog: DataFrame, sums: DataFrame) -> DataFrame:
+    """(activity_type, activity_id, context_id, course_id, agg) for every activity of every context, also of nobody.
+
+    `catalog` is `catalog.catalog`, `sums` is `learner_sums`: every percentage follows from these counts.
+    """
     return (
         catalog.join(sums, list(ACTIVITY_IN_CONTEXT), how="left")
-        .withColumns({name: F.coalesce(name, F.lit(0)) for name in counts})
+        .withColumns({name: F.coalesce(name, F.lit(0)) for name in learner_counts()})
         .select(*ACTIVITY_KEY, "course_id", metric_map(activity_metrics()).alias("agg"))
     )

@@ -55,6 +55,11 @@ def _outline_batches(schema: Any, entries: Mapping[str, str] | None, batches: It
             yield type(batch).from_pylist([row], schema=schema)
 
 
+def settled(outlines: DataFrame) -> DataFrame:
+    """The outlines of courses that are neither refused nor retired."""
+    return outlines.filter(F.col("problem").isNull() & ~F.col("is_retired"))
+
+
 def numbered_leaves(outlines: DataFrame) -> DataFrame:
     """(course_id, content_id, word, mask): the one bit of each leaf of a course."""
     position = F.col("position")

@@ -40,8 +40,12 @@ def assess_members(group_members: DataFrame) -> DataFrame:
 
 def members_by_activity(activities: DataFrame, accepted_members: DataFrame) -> DataFrame:
     """`MEMBER_KEY` for every active member of a group and every activity of the group."""
-    active = accepted_members.filter(F.col("status") == ACTIVE).select("group_id", "user_id").distinct()
-    return activities.join(active, "group_id", how="inner").select(*MEMBER_KEY)
+    return activities.join(active_members(accepted_members), "group_id", how="inner").select(*MEMBER_KEY)
+
+
+def active_members(accepted_members: DataFrame) -> DataFrame:
+    """(group_id, user_id), each once."""
+    return accepted_members.filter(F.col("status") == ACTIVE).select("group_id", "user_id").distinct()
 
 
 def enrolled_members(members: DataFrame, enrolments: DataFrame, catalog: DataFrame) -> DataFrame:
@@ -80,26 +84,31 @@ def group_metrics() -> dict[str, Column]:
     }
 
 
-def group_rows(activities: DataFrame, members: DataFrame, enrolled: DataFrame, rows: DataFrame) -> DataFrame:
+def is_member_completed() -> Column:
+    """Whether a row of `member_rows` counts as completed."""
+    return is_quiz() | (F.coalesce(F.try_element_at("agg", F.lit("completed")), F.lit(0.0)) == 1)
+
+
+def member_sums(rows: DataFrame) -> DataFrame:
+    """(`GROUP_ACTIVITY_KEY`, completed_count) of `member_rows`."""
+    return rows.groupBy(*GROUP_ACTIVITY_KEY).agg(F.count_if(is_member_completed()).alias("completed_count"))
+
+
+def group_rows(activities: DataFrame, members: DataFrame, enrolled: DataFrame, sums: DataFrame) -> DataFrame:
     """(`GROUP_ACTIVITY_KEY`, agg) for each activity of each active group, also with nobody in it.
 
-    `enrolled` is `enrolled_members`, `rows` is `member_rows`, both of some of the `members`.
+    `enrolled` is `enrolled_members` of these `members`, `sums` is `member_sums`.
     """
-    key, member = list(GROUP_ACTIVITY_KEY), list(MEMBER_KEY)
-    is_row_completed = is_quiz() | (F.coalesce(F.col("agg")["completed"], F.lit(0.0)) == 1)
-    counts = {
-        "member_count": F.count(F.lit(1)),
-        "enrolled_count": F.count_if("is_enrolled"),
-        "completed_count": F.count_if("is_completed"),
-    }
+    key = list(GROUP_ACTIVITY_KEY)
+    counts = ("member_count", "enrolled_count", "completed_count")
     counted = (
-        members.join(enrolled.withColumn("is_enrolled", F.lit(True)), member, how="left")
-        .join(rows.select(*member, is_row_completed.alias("is_completed")), member, how="left")
-        .groupBy(key)
-        .agg(*(value.alias(name) for name, value in counts.items()))
+        members.join(enrolled.withColumn("is_enrolled", F.lit(True)), list(MEMBER_KEY), how="left")
+        .groupBy(*key)
+        .agg(F.count(F.lit(1)).alias("member_count"), F.count_if("is_enrolled").alias("enrolled_count"))
     )
     return (
         activities.join(counted, key, how="left")
+        .join(sums, key, how="left")
         .withColumns({name: F.coalesce(name, F.lit(0)) for name in counts})
         .select(*key, metric_map(group_metrics()).alias("agg"))
     )

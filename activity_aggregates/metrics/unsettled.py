@@ -15,8 +15,7 @@ def with_unsettled(rows: DataFrame, unsettled: DataFrame, catalog: DataFrame) ->
     such a course, and the CourseUnit and Quiz rows of every context that has or had one.
     """
     course_ids = unsettled.select("course_id").distinct()
-    had = catalog.join(course_ids, "course_id", how="left_semi").select("context_id")
-    in_contexts = unsettled.select("context_id").union(had).distinct().withColumn("in_context", F.lit(True))
+    in_contexts = unsettled_contexts(unsettled, catalog).withColumn("in_context", F.lit(True))
     of_courses = course_ids.select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), F.lit(True).alias("of_course")
     )
@@ -27,6 +26,13 @@ def with_unsettled(rows: DataFrame, unsettled: DataFrame, catalog: DataFrame) ->
         .withColumn("is_unsettled", F.coalesce(is_unsettled, F.lit(False)))
         .drop("of_course", "in_context")
     )
+
+
+def unsettled_contexts(unsettled: DataFrame, catalog: DataFrame) -> DataFrame:
+    """(context_id) that has, or by the catalog had, an unsettled course."""
+    course_ids = unsettled.select("course_id").distinct()
+    had = catalog.join(course_ids, "course_id", how="left_semi").select("context_id")
+    return unsettled.select("context_id").union(had).distinct()
 
 
 def unsettled_activities(unsettled: DataFrame, catalog: DataFrame) -> DataFrame:

@@ -88,16 +88,20 @@ def is_changed() -> Column:
     return (F.size("to_set") > 0) | (F.size("to_remove") > 0)
 
 
-COUNTED = ("stored", "changed", "retracted", "newer")
+COUNTED = ("stored", "changed", "retracted", "newer", "after")
 
 
 def change_counts() -> list[Column]:
-    """Aggregates over `compare`, named as in `COUNTED`, to be observed: what happens to rows, entries of newer runs."""
+    """Aggregates over `compare`, named as in `COUNTED`, to be observed: what happens to rows, entries of newer runs.
+
+    `after` are the rows with metrics as they will be stored.
+    """
     counts = (
         F.count_if(F.col("stored_count") > 0),
         F.count_if(is_changed()),
         F.count_if("is_retracted"),
         F.coalesce(F.sum("newer_count"), F.lit(0)),
+        F.count_if(F.size("agg_after") > 0),
     )
     return [count.alias(name) for name, count in zip(COUNTED, counts, strict=True)]
 

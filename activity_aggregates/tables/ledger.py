@@ -19,6 +19,7 @@ from activity_aggregates.tables.scope import Scope
 RUNNING, APPLYING, SUCCEEDED, DRY_RUN = "running", "applying", "succeeded", "dry_run"
 SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST = "superseded", "stopped", "failed", "interrupted", "lost"
 STATUSES = (RUNNING, APPLYING, SUCCEEDED, DRY_RUN, SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST)
+RUN, INCREMENTAL = "run", "run --incremental"  # what RunRecord.command says of a run that computes all, and of others
 _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
@@ -121,6 +122,16 @@ class Ledger:
                 found.append(run)
         return found
 
+    def incomplete(self) -> list[RunRecord]:
+        """Runs that may have written a part of their changes only, newest first, up to the last full success."""
+        found = []
+        for run in self._runs():
+            if run.status == SUCCEEDED and run.scope.is_full:
+                break
+            if run.staged and run.status in (*_UNFINISHED, SUPERSEDED):
+                found.append(run)
+        return found
+
     def mark_lost(self, scope: Scope, now: datetime) -> list[RunRecord]:
         """Mark runs that end no more: they were at work on what the caller now holds the lease of. Returns them."""
         lost = [
@@ -156,6 +167,11 @@ class Ledger:
     def last_success(self) -> RunRecord | None:
         """The newest run that succeeded in full scope."""
         return next((run for run in self._runs() if run.status == SUCCEEDED and run.scope.is_full), None)
+
+    def last_whole(self) -> RunRecord | None:
+        """The newest run that succeeded in full scope and read everything."""
+        runs = (run for run in self._runs() if run.status == SUCCEEDED and run.scope.is_full)
+        return next((run for run in runs if run.command != INCREMENTAL), None)
 
     def _runs(self) -> Iterator[RunRecord]:
         """All runs, newest start first."""

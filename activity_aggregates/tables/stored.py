@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.tables.sources import CASSANDRA_FORMAT
+from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED
 from activity_aggregates.tables.targets import ACTIVITY_METADATA, TargetTable
 
 METADATA_COLUMN = "metadata"
@@ -25,8 +25,18 @@ class Stored:
 
     def rows(self, table: TargetTable) -> DataFrame:
         """(key…, agg map<string,double>, agg_last_updated map<string,timestamp>)."""
+        return self._rows(table, SCANNED)
+
+    def matching(self, table: TargetTable, keys: DataFrame, key: Sequence[str], by_lookup: bool) -> DataFrame:
+        """`rows` whose `key` is among the distinct `keys`; by lookup or by a scan, see `Sources.matching`."""
+        if not by_lookup:
+            return self._rows(table, SCANNED).join(keys, list(key), how="left_semi")
+        rows = self._rows(table, LOOKED_UP)
+        return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns)
+
+    def _rows(self, table: TargetTable, options: Mapping[str, str]) -> DataFrame:
         columns = self._target.columns
-        return self._table(table.name).select(
+        return self._table(table.name, options).select(
             *table.key,
             _map(columns.agg, "map<string,double>").alias("agg"),
             _map(columns.agg_last_updated, "map<string,timestamp>").alias("agg_last_updated"),
@@ -44,9 +54,9 @@ class Stored:
         """(context_id, activity_type, activity_id, course_id) as last written."""
         return self._table("activity_catalog").select(*CATALOG_KEY, "course_id")
 
-    def _table(self, name: str) -> DataFrame:
+    def _table(self, name: str, options: Mapping[str, str] = SCANNED) -> DataFrame:
         place = {"keyspace": self._target.keyspace, "table": self._target.tables[name]}
-        return self._spark.read.format(CASSANDRA_FORMAT).options(**{**self._options, **place}).load()
+        return self._spark.read.format(CASSANDRA_FORMAT).options(**{**self._options, **options, **place}).load()
 
 
 def _map(column: str, kind: str) -> Column:

@@ -74,7 +74,8 @@ def computed(spark: SparkSession, source: Source, choices: settings.Metrics, fol
     group = read_groups(opened, counts, steps)
     member_rows = groups.member_rows(group.members, rows.learners.select(*LEARNER_KEY, "agg"))
     enrolled_members = groups.enrolled_members(group.members, enrolled.by_key, rows.catalog)
-    group_rows = groups.group_rows(group.activities, group.members, enrolled_members, member_rows)
+    sums = groups.member_sums(member_rows)
+    group_rows = groups.group_rows(group.activities, group.members, enrolled_members, sums)
     return Expected(
         by_key(rows.learners, LEARNER_KEY),
         by_key(rows.activities, ("activity_type", "activity_id", "context_id")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.metrics.activities import activity_rows
+from activity_aggregates.metrics.activities import activity_rows, learner_sums
 from activity_aggregates.metrics.catalog import catalog, is_shared, owned, placements
 
 # Courses c1 and c2 share batch b1 and its unit n1; nobody is in batch b2, and c3 requires nothing.
@@ -82,7 +82,7 @@ def found(spark: SparkSession, owners: DataFrame) -> Found:
         "activity_type string, activity_id string, context_id string, started_count bigint, completed_count bigint, "
         "completion_percentage double, is_completed boolean",
     )
-    rows = activity_rows(owners, learners)
+    rows = activity_rows(owners, learner_sums(learners))
     return {(row.context_id, row.activity_id): row.agg for row in rows.collect()}
 
 
