@@ -48,6 +48,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",
+        "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
         # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.
         "spark.sql.ui.retainedExecutions": "5",
         "spark.ui.retainedJobs": "50",

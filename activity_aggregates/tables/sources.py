@@ -168,7 +168,15 @@ class Sources:
         source = self._sources[table.name]
         raw = _raw(self._spark, source, {**self._options, **LOOKED_UP})
         rows = _typed(raw.select(*_renamed(table, source)), table)
-        return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns)
+        return looked_up(keys, rows, key)
+
+
+def looked_up(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    """The rows that Cassandra has for each of the distinct keys, read at once.
+
+    At once, because the connector's join by key does not find renamed columns again in what is later asked of them.
+    """
+    return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns).localCheckpoint()
 
 
 def _refuse(problems: Sequence[str], what: str = "") -> None:

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED
+from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, looked_up
 from activity_aggregates.tables.targets import ACTIVITY_METADATA, TargetTable
 
 METADATA_COLUMN = "metadata"
@@ -31,8 +31,7 @@ class Stored:
         """`rows` whose `key` is among the distinct `keys`; by lookup or by a scan, see `Sources.matching`."""
         if not by_lookup:
             return self._rows(table, SCANNED).join(keys, list(key), how="left_semi")
-        rows = self._rows(table, LOOKED_UP)
-        return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns)
+        return looked_up(keys, self._rows(table, LOOKED_UP), key)
 
     def _rows(self, table: TargetTable, options: Mapping[str, str]) -> DataFrame:
         columns = self._target.columns

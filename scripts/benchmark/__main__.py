@@ -13,7 +13,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from scripts.benchmark.api import measure as measure_api
 from scripts.benchmark.duckdb_ratio import aggregate
-from scripts.benchmark.load import to_cassandra, to_parquet
+from scripts.benchmark.load import change, to_cassandra, to_parquet
 from scripts.benchmark.measure import measure
 
 KEYSPACES = "bench"  # the sources; the targets are in bench_aggregates
@@ -28,11 +28,14 @@ def main(argv: Sequence[str]) -> int:
         settings = configuration.load(None, os.environ, flags)
         if arguments.command == "load":
             return _load(settings, arguments)
+        if arguments.command == "change":
+            change(settings.settings, arguments.enrolments, arguments.keyspace, arguments.one_in)
+            return 0
         if arguments.command == "api":
             return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
         if arguments.command == "duckdb":
             return aggregate(arguments.parquet)
-        return measure(settings, flags, arguments.again)
+        return measure(settings, flags, arguments.again or arguments.incremental, arguments.incremental)
     except JobError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -77,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--enrolments", type=int, required=True, metavar="N", help="with about eight progress rows each")
     run = commands.add_parser("run", parents=[common], help="time `activity-aggregates run` and print its phases")
     run.add_argument("--again", action="store_true", help="keep what earlier runs wrote, instead of starting empty")
+    run.add_argument("--incremental", action="store_true", help="an incremental run after earlier runs")
+    change = commands.add_parser("change", parents=[common], help="let some enrolments of the data set go on")
+    change.add_argument("--enrolments", type=int, required=True, metavar="N", help="the size of the data set")
+    change.add_argument("--one-in", type=int, default=100, metavar="N", help="how many go on (one in %(default)s)")
     duckdb = commands.add_parser("duckdb", help="the same aggregation of a Parquet set in DuckDB, as a yardstick")
     duckdb.add_argument("--parquet", type=Path, metavar="DIR", required=True, help="the folder that load wrote")
     duckdb.set_defaults(keyspace=KEYSPACES)

@@ -33,6 +33,19 @@ def tables(spark: SparkSession, enrolments: int) -> dict[str, DataFrame]:
     }
 
 
+def changes(spark: SparkSession, enrolments: int, one_in: int) -> dict[str, DataFrame]:
+    """What is written when one enrolment in `one_in` goes on: the next leaf is done, and the enrolment says when."""
+    courses = max(2, enrolments // PER_COURSE)
+    going_on = places(spark, enrolments, courses).filter(F.col("n") % one_in == 1)
+    key = ["userid", "courseid", "batchid"]
+    return {
+        "user_content_consumption": going_on.filter("touched < leaves").select(
+            *key, do_id(F.col("course"), F.col("touched") + 1).alias("contentid"), F.lit(2).alias("status")
+        ),
+        "user_enrolments": going_on.select(*key, F.current_timestamp().alias("lastcontentaccesstime")),
+    }
+
+
 def leaves_of(course: int) -> int:
     return 8 + course * STEP % 33
 

@@ -18,7 +18,7 @@ from activity_aggregates.tables.ledger import Ledger, RunRecord
 COUNTED_AS = {"read": "read", "compare": "changed", "write": "written"}
 
 
-def measure(configuration: Configuration, flags: Mapping[str, object], again: bool) -> int:
+def measure(configuration: Configuration, flags: Mapping[str, object], again: bool, incremental: bool) -> int:
     target = configuration.settings.target
     reached = connection(configuration.settings.cassandra, os.environ)
     if not again:
@@ -26,16 +26,18 @@ def measure(configuration: Configuration, flags: Mapping[str, object], again: bo
             session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}")
     command("migrate", flags)
     started = time.monotonic()
-    code = command("run", flags)
+    code = command("run", flags, *(["--incremental"] if incremental else []))
     seconds = time.monotonic() - started
     if code == 0 and (run := latest(reached, target)):
         show(run, seconds)
     return code
 
 
-def command(name: str, flags: Mapping[str, object]) -> int:
+def command(name: str, flags: Mapping[str, object], *arguments: str) -> int:
     settings = [f"--set={key}={json.dumps(value)}" for key, value in flags.items()]
-    return subprocess.run([sys.executable, "-m", "activity_aggregates.main", name, *settings], check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "activity_aggregates.main", name, *arguments, *settings], check=False
+    ).returncode
 
 
 def latest(reached: Connection, target: Target) -> RunRecord | None:
