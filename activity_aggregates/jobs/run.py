@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -38,17 +39,27 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds."""
+    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger."""
 
     scope: Scope
     as_of: datetime | None = None
     dry_run: bool = False
     resume: str | None = None
     wait: float = 0.0
+    command: str = "run"
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
     """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded."""
+    with executing(configuration, environ, request) as execution:
+        return carry_out(execution, request) if execution else 0
+
+
+@contextmanager
+def executing(
+    configuration: Configuration, environ: Mapping[str, str], request: RunRequest
+) -> Iterator[Execution | None]:
+    """The run while it holds its lease; None, with a line that says why, where there is nothing to do."""
     chosen = configuration.settings
     target = chosen.target
     link = connection(chosen.cassandra, environ)
@@ -59,7 +70,8 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
         record = _resumable(ledger, request.resume) if request.resume else _new_record(configuration, request)
         if record is None:
             print(_NOTHING_TO_RESUME)
-            return 0
+            yield None
+            return
         written = _written_scope(record.scope, chosen.sources)
         ticket = LeaseTicket(target.keyspace, target.tables["aggregate_leases"], record.run_id, chosen.lease.ttl)
         with held(session, ticket, written, wait=request.wait, on_wait=partial(_say_waiting, steps)) as lease:
@@ -68,11 +80,17 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
                     f"run {lease.run_id} ({lease.scope.describe()}) is under way, so this one did nothing: "
                     "try again later, or wait for it with --wait SECONDS"
                 )
-                return 0
+                yield None
+                return
             ledger.mark_lost(written, now_in_ms())
             execution = Execution(chosen, link, session, ledger, lease, written, steps, record)
             with execution.recorded(), translated_spark():
-                return _resume(execution) if request.resume else _run(execution, request)
+                yield execution
+
+
+def carry_out(execution: Execution, request: RunRequest) -> int:
+    """Do what is asked of a run that holds its lease."""
+    return _resume(execution) if request.resume else _run(execution, request)
 
 
 def _say_waiting(steps: Steps, holder: HeldBy) -> None:
@@ -83,10 +101,10 @@ def _run(execution: Execution, request: RunRequest) -> int:
     execution.choose_as_of(request.as_of)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    spark, staging = start_spark(execution)
     directory = staging.create(execution.record.run_id)
     execution.save(staging_dir=directory.path)
-    _stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
+    stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
         execution.end(DRY_RUN)
@@ -104,7 +122,7 @@ def _resume(execution: Execution) -> int:
     execution.steps.seconds.update(record.phases)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    spark, staging = start_spark(execution)
     if not staging.exists(record.staging_dir):
         raise BadRequest(
             f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
@@ -114,7 +132,8 @@ def _resume(execution: Execution) -> int:
     return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
 
 
-def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+def start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+    """The session, and the place for staged changes, without those of runs of long ago."""
     chosen = execution.settings
     with execution.steps("start Spark"):
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
@@ -125,8 +144,13 @@ def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
     return spark, staging
 
 
-def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
-    """Compute, compare and stage everything; raises CheckFailed where a limit is passed, before anything is written."""
+def stage(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool, share: float = 1.0
+) -> None:
+    """Compute, compare and stage everything, or the changes of a share of it.
+
+    Raises CheckFailed where a limit is passed, before anything is written.
+    """
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
     sources = Sources(spark, chosen.sources, options)
@@ -140,7 +164,7 @@ def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, k
     execution.lease.check()
     comparison = Comparison(
         Stored(spark, chosen.target, options), execution.record.scope, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, directory, counts, steps,
+        chosen.metrics.scores_in_course, directory, counts, steps, share,
     )  # fmt: skip
     tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
     if _has_groups(chosen.sources):
@@ -171,8 +195,8 @@ def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command="run", status=RUNNING, staged=False, as_of=started_at, sequence=0,
-        scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
+        run_id=new_run_id(started_at), command=request.command, status=RUNNING, staged=False, as_of=started_at,
+        sequence=0, scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
         settings_digest=configuration.digest, code_version=__version__, message="",
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.errors import PySparkException
@@ -65,18 +65,32 @@ GROUP_MEMBERS = SourceTable(
     "group_members", "group_id string, user_id string, status string", {"group_id": "groupid", "user_id": "userid"}
 )
 
+# The enrolments once more, for who asks when something happened to them.
+ENROLMENT_DATES = SourceTable(
+    "enrolments",
+    "user_id string, course_id string, batch_id string, completed_on timestamp, enrolled_on timestamp, "
+    "accessed_on timestamp",
+    {**ENROLMENTS.columns, "enrolled_on": "enrolled_date", "accessed_on": "lastcontentaccesstime"},
+)
+
 SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, BATCHES, GROUPS, GROUP_MEMBERS)
 
 
 class Sources:
     """The configured sources, opened and checked before anything is read."""
 
-    def __init__(self, spark: SparkSession, sources: settings.Sources, cassandra_options: Mapping[str, str]) -> None:
-        """Raises BadRequest with one message that lists every table and column that is missing."""
+    def __init__(
+        self,
+        spark: SparkSession,
+        sources: settings.Sources,
+        cassandra_options: Mapping[str, str],
+        tables: Sequence[SourceTable] = SOURCE_TABLES,
+    ) -> None:
+        """Raises BadRequest with one message that lists every table and column that is missing of `tables`."""
         problems: list[str] = []
         self._spark = spark
         self._frames: dict[str, DataFrame] = {}
-        for table in SOURCE_TABLES:
+        for table in tables:
             source: settings.Source | None = getattr(sources, table.name)
             if source is not None:
                 frame = _opened(spark, table, source, cassandra_options, problems)
