@@ -102,9 +102,9 @@ class _Reading:
 
     def _scope(self, value: Any) -> Scope:
         lists = self._mapping("scope", value, tuple(_SCOPE))
-        found = {name: frozenset(self._ids(name, values)) for name, values in lists.items() if values is not None}
-        if not any(lists.values()):
+        if isinstance(value, dict) and not any(lists.values()):
             self.mistakes.append(f"scope names nothing: {_wanted('scope')}")
+        found = {name: frozenset(self._ids(name, values)) for name, values in lists.items() if values is not None}
         return Scope(**found)
 
     def _ids(self, name: str, values: Any) -> Iterator[Any]:
