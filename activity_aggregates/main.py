@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from activity_aggregates import __version__, configuration
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, JobError
+
+if TYPE_CHECKING:
+    from activity_aggregates.tables.scope import Scope
 
 INTERRUPTED = 130
 
@@ -70,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as section.key=value"
     )
     _add_run(commands, common)
+    _add_backfill(commands, common)
+    _add_verify(commands, common)
     migrate = commands.add_parser("migrate", parents=[common], help="create or update the tables")
     migrate.add_argument("--check", action="store_true", help="change nothing, exit 1 where something is pending")
     migrate.set_defaults(call=_migrate)
@@ -98,7 +103,45 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run = commands.add_parser("run", parents=[common], help="compute the aggregates and write what changed")
-    scope = run.add_argument_group("scope (each may be repeated; counts are always of all learners)")
+    _add_scope(run)
+    run.add_argument(
+        "--as-of", metavar="INSTANT", help="the snapshot time, ISO-8601 with an offset or YYYY-MM-DD (now)"
+    )
+    run.add_argument(
+        "--incremental", action="store_true", help="read only what has changed since the last run and what it concerns"
+    )
+    run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
+    _add_wait(run)
+    run.set_defaults(call=_run)
+
+
+def _add_backfill(commands: Any, common: argparse.ArgumentParser) -> None:
+    backfill = commands.add_parser("backfill", parents=[common], help="carry out a reviewed record, unit by unit")
+    backfill.add_argument("file", type=Path, metavar="FILE", help="conf/backfills/<date>-<name>.yaml")
+    backfill.add_argument("--dry-run", action="store_true", help="show what each unit would change and write nothing")
+    backfill.add_argument("--again", action="store_true", help="do all of a finished one once more")
+    _add_wait(backfill)
+    backfill.set_defaults(call=_backfill)
+
+
+def _add_verify(commands: Any, common: argparse.ArgumentParser) -> None:
+    verify = commands.add_parser("verify", parents=[common], help="recompute and list how what is stored differs")
+    _add_scope(verify)
+    verify.add_argument(
+        "--sample", type=_share, default=1.0, metavar="SHARE", help="compare this share of the contexts and groups (1)"
+    )
+    verify.add_argument("--repair", action="store_true", help="write what was computed, and read it back")
+    verify.add_argument("--out", type=Path, metavar="FILE", help="every difference as a line of JSON")
+    verify.add_argument(
+        "--max-differences", type=_count, default=0, metavar="N", help="exit 1 where more rows differ (0)"
+    )
+    _add_wait(verify)
+    verify.set_defaults(call=_verify)
+
+
+def _add_scope(command: argparse.ArgumentParser) -> None:
+    scope = command.add_argument_group("scope (each may be repeated; counts are always of all learners)")
     scope.add_argument(
         "--activity",
         action="append",
@@ -110,18 +153,12 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     scope.add_argument("--group", action="append", default=[], metavar="ID", help="only the rows of this group")
     scope.add_argument("--user", action="append", default=[], metavar="ID", help="a learner")
     scope.add_argument("--users-file", type=Path, metavar="FILE", help="learners, one id per line")
-    run.add_argument(
-        "--as-of", metavar="INSTANT", help="the snapshot time, ISO-8601 with an offset or YYYY-MM-DD (now)"
-    )
-    run.add_argument(
-        "--incremental", action="store_true", help="read only what has changed since the last run and what it concerns"
-    )
-    run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
-    run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
-    run.add_argument(
+
+
+def _add_wait(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="wait so long for a run that is under way"
     )
-    run.set_defaults(call=_run)
 
 
 def _seconds(text: str) -> float:
@@ -136,6 +173,25 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _share(text: str) -> float:
+    """A share that leaves something, up to all.
+
+    >>> _share("0.1")
+    0.1
+    """
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share above 0 and up to 1")
+    return share
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return count
+
+
 # The commands are imported when they are called: reading the ledger does not wait for Spark to be imported.
 
 
@@ -143,10 +199,8 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     from activity_aggregates.jobs.prometheus import metrics_file_kept
     from activity_aggregates.jobs.run import RunRequest, run
     from activity_aggregates.tables.instants import parse_instant
-    from activity_aggregates.tables.scope import Scope, users_file
 
-    listed = users_file(arguments.users_file) if arguments.users_file else []
-    scope = Scope.parse(arguments.activity, arguments.context, arguments.group, [*arguments.user, *listed])
+    scope = _scope(arguments)
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
     if arguments.resume and (arguments.dry_run or as_of or arguments.incremental or not scope.is_full):
         raise BadRequest(
@@ -161,6 +215,33 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, arguments.incremental)
     with metrics_file_kept(settings, os.environ):
         return run(settings, os.environ, request)
+
+
+def _scope(arguments: argparse.Namespace) -> Scope:
+    from activity_aggregates.tables.scope import Scope, users_file
+
+    listed = users_file(arguments.users_file) if arguments.users_file else []
+    return Scope.parse(arguments.activity, arguments.context, arguments.group, [*arguments.user, *listed])
+
+
+def _backfill(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.backfill import BackfillRequest, backfill
+    from activity_aggregates.jobs.prometheus import metrics_file_kept
+
+    request = BackfillRequest(arguments.file, arguments.dry_run, arguments.again, arguments.wait)
+    with metrics_file_kept(settings, os.environ):
+        return backfill(settings, os.environ, request)
+
+
+def _verify(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.prometheus import metrics_file_kept
+    from activity_aggregates.jobs.verify import Verification, verify
+
+    asked = Verification(
+        _scope(arguments), arguments.sample, arguments.repair, arguments.out, arguments.max_differences, arguments.wait
+    )
+    with metrics_file_kept(settings, os.environ):
+        return verify(settings, os.environ, asked)
 
 
 def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:

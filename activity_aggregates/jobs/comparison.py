@@ -20,7 +20,12 @@ from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.metrics.enrolments import contexts_of_users
 from activity_aggregates.metrics.ownership import IsOwn, is_own
 from activity_aggregates.tables import changes
-from activity_aggregates.tables.row_scope import is_activity_row_open, is_group_row_open, is_learner_row_open
+from activity_aggregates.tables.row_scope import (
+    is_activity_row_open,
+    is_group_row_open,
+    is_learner_row_open,
+    is_sampled,
+)
 from activity_aggregates.tables.scope import Scope
 from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS, Sources
 from activity_aggregates.tables.staging import RunDirectory
@@ -40,7 +45,10 @@ _OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compares and stages one run's rows; `counts` takes what is observed on the way."""
+    """Compares and stages one run's rows; `counts` takes what is observed on the way.
+
+    Of a `share` below 1 only a sample of the scope's rows is staged.
+    """
 
     stored: Stored
     scope: Scope
@@ -49,6 +57,7 @@ class Comparison:
     directory: RunDirectory
     counts: Counts
     steps: Steps
+    share: float = 1.0
 
     def stage(
         self,
@@ -65,6 +74,7 @@ class Comparison:
         `stored` carries `is_unsettled`: such a row is not retracted. `totals` are counted along with the changes.
         """
         owns = owns or is_own(table.name, self.scores_in_course)
+        is_open &= is_sampled(table.key, self.share)
         rows = changes.compare(computed, stored, table.key, owns, self.as_of_ms, is_open, ~F.col("is_unsettled"))
         is_member = F.lit(False)
         if members is not None:
@@ -78,7 +88,7 @@ class Comparison:
         with self.steps(f"compare {table.name}") as step:
             seen = Observation()
             staged = rows.observe(seen, *changes.change_counts(), *totals).select(
-                *table.key, "to_set", "to_remove", "was",
+                *table.key, "to_set", "to_remove", "was", "kind",
                 F.when(is_member, F.col("agg_after")).alias("agg_after"), changes.is_changed().alias("is_changed"),
             )  # fmt: skip
             path = self.directory.changes(table.name)
@@ -198,7 +208,7 @@ class Comparison:
     def stage_catalog(
         self, computed: DataFrame, stored: DataFrame, unsettled_courses: DataFrame, is_open: Column
     ) -> None:
-        """Stage (key…, course_id) of the catalog's changed rows; course_id is null where the row goes."""
+        """Stage (key…, course_id, held_course_id) of the catalog's changed rows; a course_id is null without a row."""
         key = list(ACTIVITY_IN_CONTEXT)
         held = unsettled.with_unsettled(stored, unsettled_courses, stored).withColumnRenamed(
             "course_id", "held_course_id"
@@ -209,7 +219,9 @@ class Comparison:
         rows = wanted.join(held, key, how="full").withColumn(
             "course_id", F.coalesce("wanted_course_id", "held_course_id")
         )
-        changed = rows.filter(is_open & (is_gone | is_new)).select(*key, F.col("wanted_course_id").alias("course_id"))
+        changed = rows.filter(is_open & is_sampled(key, self.share) & (is_gone | is_new)).select(
+            *key, F.col("wanted_course_id").alias("course_id"), "held_course_id"
+        )
         with self.steps(f"compare {CATALOG}") as step:
             seen = Observation()
             path = self.directory.changes(CATALOG)

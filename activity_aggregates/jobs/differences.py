@@ -36,12 +36,13 @@ def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) 
 def describe(row: Row, key: Sequence[str]) -> str:
     """One changed row: its key, then each entry with the value it has and the one it would get."""
     was: dict[str, float | str] = row["was"]
-    changes = [f"{name} {_shown(was.get(name))} -> {_shown(value)}" for name, value in sorted(row["to_set"].items())]
-    changes += [f"{name} {_shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
+    changes = [f"{name} {shown(was.get(name))} -> {shown(value)}" for name, value in sorted(row["to_set"].items())]
+    changes += [f"{name} {shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
     return f"{' '.join(row[column] for column in key)}: {', '.join(changes)}"
 
 
-def _shown(value: float | str | None) -> str:
+def shown(value: float | str | None) -> str:
+    """A value of an entry as it is printed; `-` is an entry that is not there."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return "-" if value is None else f"{value:g}"

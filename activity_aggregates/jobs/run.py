@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,7 +19,7 @@ from activity_aggregates.jobs.computation import aggregate, check_refused_share,
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, has_groups, now_in_ms, written_scope
-from activity_aggregates.jobs.incremental import Quarantine, stage_changes
+from activity_aggregates.jobs.incremental import stage_changes
 from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.jobs.unfinished import Base, NoBase, complete_base
@@ -49,7 +50,7 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds."""
+    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger."""
 
     scope: Scope
     as_of: datetime | None = None
@@ -57,10 +58,20 @@ class RunRequest:
     resume: str | None = None
     wait: float = 0.0
     incremental: bool = False
+    command: str = RUN
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
     """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded."""
+    with executing(configuration, environ, request) as execution:
+        return carry_out(execution, request) if execution else 0
+
+
+@contextmanager
+def executing(
+    configuration: Configuration, environ: Mapping[str, str], request: RunRequest
+) -> Iterator[Execution | None]:
+    """The run while it holds its lease; None, with a line that says why, where there is nothing to do."""
     chosen = configuration.settings
     target = chosen.target
     link = connection(chosen.cassandra, environ)
@@ -71,7 +82,8 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
         record = _resumable(ledger, request.resume) if request.resume else _new_record(configuration, request)
         if record is None:
             print(_NOTHING_TO_RESUME)
-            return 0
+            yield None
+            return
         written = written_scope(record.scope, chosen.sources)
         ticket = LeaseTicket(target.keyspace, target.tables["aggregate_leases"], record.run_id, chosen.lease.ttl)
         with held(session, ticket, written, wait=request.wait, on_wait=partial(_say_waiting, steps)) as lease:
@@ -80,11 +92,17 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
                     f"run {lease.run_id} ({lease.scope.describe()}) is under way, so this one did nothing: "
                     "try again later, or wait for it with --wait SECONDS"
                 )
-                return 0
+                yield None
+                return
             ledger.mark_lost(written, now_in_ms())
             execution = Execution(chosen, link, session, ledger, lease, written, steps, record)
             with execution.recorded(), translated_spark():
-                return _resume(execution) if request.resume else _run(execution, request)
+                yield execution
+
+
+def carry_out(execution: Execution, request: RunRequest) -> int:
+    """Do what is asked of a run that holds its lease."""
+    return _resume(execution) if request.resume else _run(execution, request)
 
 
 def _say_waiting(steps: Steps, holder: HeldBy) -> None:
@@ -95,16 +113,15 @@ def _run(execution: Execution, request: RunRequest) -> int:
     execution.choose_as_of(request.as_of)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution, request.incremental)
+    spark, staging = start_spark(execution, request.incremental)
     base = _base(execution, spark, staging, may_write=not request.dry_run) if request.incremental else None
     directory = staging.create(execution.record.run_id)
     execution.save(staging_dir=directory.path)
-    quarantine = partial(_quarantine, execution, keeps=not request.dry_run)
     if base is None:
-        _stage(execution, spark, directory, quarantine)
+        stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
     else:
-        stage_changes(execution, spark, directory, base, quarantine)
-    spark.catalog.clearCache()
+        stage_changes(execution, spark, directory, base, partial(_quarantine, execution, keeps=not request.dry_run))
+        spark.catalog.clearCache()
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
         execution.end(DRY_RUN)
@@ -122,7 +139,7 @@ def _resume(execution: Execution) -> int:
     execution.steps.seconds.update(record.phases)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    spark, staging = start_spark(execution)
     if not staging.exists(record.staging_dir):
         raise BadRequest(
             f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
@@ -142,7 +159,8 @@ def _base(execution: Execution, spark: SparkSession, staging: Staging, may_write
         return None
 
 
-def _start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSession, Staging]:
+def start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSession, Staging]:
+    """The session, and the place for staged changes, without those of runs of long ago."""
     chosen = execution.settings
     with execution.steps("start Spark"):
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}", extended)
@@ -153,34 +171,40 @@ def _start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSes
     return spark, staging
 
 
-def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, quarantine: Quarantine) -> None:
-    """Compute, compare and stage everything; raises CheckFailed where a limit is passed, before anything is written."""
+def stage(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool, share: float = 1.0
+) -> None:
+    """Compute, compare and stage everything, or the changes of a share of it.
+
+    Raises CheckFailed where a limit is passed, before anything is written.
+    """
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
     sources = Sources(spark, chosen.sources, options)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(sources, counts, steps, described.fields)
-    quarantine(enrolled.refused)
+    _quarantine(execution, enrolled.refused, keeps_quarantine)
     check_refused_share(counts, chosen.limits.refused_share)
     execution.lease.check()
     computed = aggregate(sources, enrolled, chosen.metrics, directory, counts, steps)
-    quarantine(computed.refused)
+    _quarantine(execution, computed.refused, keeps_quarantine)
     execution.lease.check()
     comparison = Comparison(
         Stored(spark, chosen.target, options), execution.record.scope, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, directory, counts, steps,
+        chosen.metrics.scores_in_course, directory, counts, steps, share,
     )  # fmt: skip
     tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
     if has_groups(chosen.sources):
         tables = list(AGGREGATE_TABLES)
         group = read_groups(sources, counts, steps)
-        quarantine(group.refused)
+        _quarantine(execution, group.refused, keeps_quarantine)
         learners = comparison.stage_activities(enrolled, computed, group.members, described)
         comparison.stage_groups(enrolled, computed, group, learners)
     else:
         steps.say("no group part: sources.groups and sources.group_members are not configured")
         comparison.stage_activities(enrolled, computed, None, described)
     comparison.check_retracted_share(tables, chosen.limits)
+    spark.catalog.clearCache()
 
 
 def _quarantine(execution: Execution, refused: Mapping[str, DataFrame], keeps: bool) -> None:
@@ -198,7 +222,7 @@ def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command=INCREMENTAL if request.incremental else RUN, status=RUNNING,
+        run_id=new_run_id(started_at), command=INCREMENTAL if request.incremental else request.command, status=RUNNING,
         staged=False, as_of=started_at, sequence=0, scope=request.scope, started_at=started_at, finished_at=None,
         staging_dir="", counts={}, phases={}, settings_digest=configuration.digest, code_version=__version__,
         message="",

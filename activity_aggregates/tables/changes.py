@@ -28,8 +28,8 @@ def compare(
     longer) are over; null means no.
 
     Returns (key…, further columns…, to_set map, to_remove array, was map, agg_after map, stored_count, newer_count,
-    is_retracted); `was` are the stored values of what is set or removed. An entry that was stored by a run with a later
-    as_of is left alone and counted in `newer_count`.
+    is_retracted, kind); `was` are the stored values of what is set or removed, `kind` is one of `KINDS`. An entry that
+    was stored by a run with a later as_of is left alone and counted in `newer_count`.
     """
     ours, theirs = computed.withColumnRenamed("agg", "wanted"), stored.withColumnRenamed("agg", "held")
     joined = ours.join(theirs, list(key), how="full")
@@ -72,7 +72,17 @@ def _decided(rows: DataFrame, columns: list[str], nothing: Column) -> DataFrame:
     return decided.select(
         *columns, "to_set", "to_remove", was.alias("was"), F.map_concat(kept, "to_set").alias("agg_after"),
         "stored_count", "newer_count", is_retracted.alias("is_retracted"),
+        kind(F.col("is_computed"), F.col("stored_count") > 0).alias("kind"),
     )  # fmt: skip
+
+
+KINDS = ("missing", "extra", "different")
+
+
+def kind(is_computed: Column, is_stored: Column) -> Column:
+    """What a changed row is: computed and not stored, stored and not computed, or both and not the same."""
+    missing, extra, different = KINDS
+    return F.when(~is_computed, F.lit(extra)).when(~is_stored, F.lit(missing)).otherwise(F.lit(different))
 
 
 def _is_touched(name: Column) -> Column:

@@ -104,6 +104,10 @@ class Ledger:
         """The run of this id."""
         return next((run for run in self._runs() if run.run_id == run_id), None)
 
+    def of_command(self, command: str) -> list[RunRecord]:
+        """All runs of a command, oldest first."""
+        return [run for run in self._runs() if run.command == command][::-1]
+
     def until(self, run: RunRecord, limit: int) -> list[RunRecord]:
         """A run and those that started before it, newest first."""
         return list(islice((each for each in self._runs() if each.started_at <= run.started_at), limit))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 from pyspark.sql import Column
@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.metrics.names import COURSE
 from activity_aggregates.tables.scope import Scope
+
+_SAMPLED_BY = ("context_id", "group_id", "activity_id")
+_BUCKETS = 1_000_000
 
 
 def is_learner_row_open(scope: Scope, course_id: Column) -> Column:
@@ -29,6 +32,17 @@ def is_group_row_open(scope: Scope) -> Column:
     A learner's best context is chosen among all contexts, so a scope of contexts or users opens every group's rows.
     """
     return _is_in("group_id", scope.groups) & _of_activities(scope, F.lit(None).cast("string"))
+
+
+def is_sampled(key: Sequence[str], share: float) -> Column:
+    """Whether a row is of a share of all contexts, of all groups in tables without contexts, or of all activities.
+
+    The share is always the same one: it is chosen by a hash.
+    """
+    if share >= 1:
+        return F.lit(True)
+    column = next(name for name in _SAMPLED_BY if name in key)
+    return F.pmod(F.xxhash64(column), F.lit(_BUCKETS)) < F.lit(share * _BUCKETS)
 
 
 def _of_activities_and_contexts(scope: Scope, course_id: Column) -> Column:

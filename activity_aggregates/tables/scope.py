@@ -31,10 +31,10 @@ class Scope:
     ) -> Scope:
         """From the values of the flags; raises BadRequest for a value that names nothing."""
         return cls(
-            frozenset(_activity(value) for value in activities),
-            frozenset(_context(value) for value in contexts),
-            frozenset(_named("--group", value) for value in groups),
-            frozenset(_named("--user", value) for value in users),
+            frozenset(activity("--activity", value) for value in activities),
+            frozenset(context("--context", value) for value in contexts),
+            frozenset(named("--group", value) for value in groups),
+            frozenset(named("--user", value) for value in users),
         )
 
     @property
@@ -92,24 +92,27 @@ def users_file(path: Path) -> list[str]:
     return users
 
 
-def _activity(value: str) -> Activity:
+def activity(place: str, value: str) -> Activity:
+    """An activity as `place` names it, TYPE:ID or ID; raises BadRequest for anything else."""
     kind, colon, name = value.partition(":")
     if colon and kind in _TYPES:
-        return kind, _named(f"--activity {kind}:", name)
+        return kind, named(f"{place} {kind}:", name)
     if colon:
-        raise BadRequest(f"--activity {value!r} is of no known type: write {', '.join(_TYPES)} before the colon")
-    return None, _named("--activity", value)
+        raise BadRequest(f"{place} {value!r} is of no known type: write {', '.join(_TYPES)} before the colon")
+    return None, named(place, value)
 
 
-def _context(value: str) -> str:
+def context(place: str, value: str) -> str:
+    """A context as `place` names it; raises BadRequest for what is none."""
     if not value.startswith(_CONTEXT_PREFIX) or not value.removeprefix(_CONTEXT_PREFIX).strip():
-        raise BadRequest(f"--context {value!r} is no context: write cb:<batch id>")
+        raise BadRequest(f"{place} {value!r} is no context: write cb:<batch id>")
     return value
 
 
-def _named(flag: str, value: str) -> str:
+def named(place: str, value: str) -> str:
+    """An id as `place` names it; raises BadRequest for a blank one."""
     if not value.strip():
-        raise BadRequest(f"{flag} {value!r} names nothing: give an id")
+        raise BadRequest(f"{place} {value!r} names nothing: give an id")
     return value
 
 

@@ -46,11 +46,11 @@ ENROLMENTS = SourceTable(
     "user_id string, course_id string, batch_id string, active boolean, status int, completed_on timestamp",
     {
         "user_id": "userid", "course_id": "courseid", "batch_id": "batchid", "completed_on": "completedon",
-        "last_accessed_on": "lastcontentaccesstime",
+        "enrolled_on": "enrolled_date", "accessed_on": "lastcontentaccesstime",
     },
     refused_by=("status", "-1"),
-    written=("active", "status", "completed_on", "last_accessed_on"),
-    dated=("last_accessed_on",),
+    written=("active", "status", "completed_on", "enrolled_on", "accessed_on"),
+    dated=("accessed_on",),
 )  # fmt: skip
 PROGRESS = SourceTable(
     "progress",
@@ -90,20 +90,34 @@ GROUP_MEMBERS = SourceTable(
     written=("status",),
 )
 
+# The enrolments once more, for who asks when something happened to them.
+ENROLMENT_DATES = SourceTable(
+    "enrolments",
+    "user_id string, course_id string, batch_id string, completed_on timestamp, enrolled_on timestamp, "
+    "accessed_on timestamp",
+    ENROLMENTS.columns,
+)
+
 SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, BATCHES, GROUPS, GROUP_MEMBERS)
 
 
 class Sources:
     """The configured sources, opened and checked before anything is read."""
 
-    def __init__(self, spark: SparkSession, sources: settings.Sources, cassandra_options: Mapping[str, str]) -> None:
-        """Raises BadRequest with one message that lists every table and column that is missing."""
+    def __init__(
+        self,
+        spark: SparkSession,
+        sources: settings.Sources,
+        cassandra_options: Mapping[str, str],
+        tables: Sequence[SourceTable] = SOURCE_TABLES,
+    ) -> None:
+        """Raises BadRequest with one message that lists every table and column that is missing of `tables`."""
         problems: list[str] = []
         self._spark = spark
         self._options = cassandra_options
         self._sources: dict[str, settings.Source] = {}
         self._frames: dict[str, DataFrame] = {}
-        for table in SOURCE_TABLES:
+        for table in tables:
             source: settings.Source | None = getattr(sources, table.name)
             if source is not None:
                 self._sources[table.name] = source

@@ -1,0 +1,185 @@
+"""Backfills on a real Cassandra: their units, repetition, and what becomes of one that is killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+from pyspark.sql import SparkSession
+
+from activity_aggregates.main import main
+from activity_aggregates.tables.lease import LeaseTicket, held
+from activity_aggregates.tables.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
+from activity_aggregates.tables.scope import Scope
+from tests.harness.environment import Environment, environment
+
+LEARNERS = 1000
+PATIENCE_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with environment(cassandra, tmp_path_factory.mktemp("backfill")) as made:
+        yield made
+
+
+@pytest.fixture
+def world(made: Environment, tmp_path: Path) -> World:
+    """Two courses; three batches of the first have a learner each, and one of the second."""
+    made.empty()
+    made.store.load("content_hierarchy", {name: {"course": name, "children": ["A", "B"]} for name in ("c1", "c2")})
+    world = World(made, tmp_path)
+    for batch, course in (("b1", "c1"), ("b2", "c1"), ("b3", "c1"), ("b4", "c2")):
+        world.enrol(batch, course, f"u-{batch}")
+    return world
+
+
+class World:
+    """An environment and what the tests do in it."""
+
+    def __init__(self, made: Environment, folder: Path) -> None:
+        self.made = made
+        self.folder = folder
+        self.conf = made.configure({"lease": {"ttl": 3}}, folder)
+
+    def enrol(self, batch: str, course: str, *users: str) -> None:
+        table = f"{self.made.sources}.user_enrolments"
+        insert = self.made.session.prepare(
+            f"INSERT INTO {table} (userid, courseid, batchid, status, lastcontentaccesstime) VALUES (?, ?, ?, 1, 0)"
+        )
+        execute_concurrent_with_args(self.made.session, insert, [(user, course, batch) for user in users])
+
+    def record(self, scope: dict[str, list[str]], **keys: Any) -> Path:
+        file = self.folder / "2026-01-01-again.yaml"
+        given = {"reason": "a test", "owner": "tests", "status": "approved", "scope": scope, **keys}
+        file.write_text(yaml.safe_dump(given), "utf-8")
+        return file
+
+    def backfill(self, file: Path, *arguments: str) -> int:
+        return main(["backfill", str(file), *arguments, "--conf", str(self.conf)])
+
+    def contexts(self) -> list[str]:
+        rows = self.made.session.execute(f"SELECT context_id FROM {self.made.targets}.activity_user_agg")
+        return sorted(row.context_id for row in rows)
+
+    def runs(self) -> list[RunRecord]:
+        """Oldest first."""
+        return self.made.ledger.recent(100)[::-1]
+
+
+def test_the_contexts_named_are_done_one_by_one_and_then_refused_until_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = world.record({"contexts": ["cb:b2", "cb:b1"]})
+    assert world.backfill(file) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 4 rows written"
+    assert world.contexts() == ["cb:b1", "cb:b2"]
+    assert [(run.scope.describe(), run.status) for run in world.runs()] == [("cb:b1", SUCCEEDED), ("cb:b2", SUCCEEDED)]
+    assert {run.command.partition("@")[0] for run in world.runs()} == {"backfill 2026-01-01-again"}
+    assert world.backfill(file) == 2
+    assert f"is finished, its last run was {world.runs()[-1].run_id}: to do all of it once" in capsys.readouterr().err
+    assert world.backfill(file, "--again") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 0 rows written"
+    assert len(world.runs()) == 4
+    assert world.backfill(file) == 2
+    assert world.backfill(world.record({"contexts": ["cb:b1"]})) == 0  # other content is another backfill
+
+
+def test_only_an_approved_one_writes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    file = world.record({"contexts": ["cb:b1", "cb:b2"]}, status="proposed")
+    assert world.backfill(file) == 2
+    assert "is proposed, and only one that is approved writes" in capsys.readouterr().err
+    assert world.backfill(file, "--dry-run") == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "unit cb:b1: 4 rows would change",  # of a learner, the course, its metadata and the catalog
+        "unit cb:b2: 4 rows would change",
+        "backfill 2026-01-01-again: 2 units, nothing was written",
+    ]
+    assert world.contexts() == []
+    assert {run.status for run in world.runs()} == {DRY_RUN}
+
+
+def test_activities_and_a_window_find_their_contexts(world: World) -> None:
+    assert world.backfill(world.record({"activities": ["Course:c1"], "contexts": ["cb:b1", "cb:b4"]})) == 0
+    assert world.contexts() == ["cb:b1"]
+    in_time = {"courseid": "c1", "batchid": "b3", "userid": "u-b3", "completedon": "2026-01-05T00:00:00Z"}
+    world.made.store.load("user_enrolments", [in_time])
+    window = {"from": "2026-01-05", "to": "2026-01-06"}
+    assert world.backfill(world.record({"activities": ["c1", "Course:c2"]}, window=window)) == 0
+    assert world.contexts() == ["cb:b1", "cb:b3"]
+    assert world.backfill(world.record({"users": ["u-b4"]})) == 0
+    assert world.contexts() == ["cb:b1", "cb:b3", "cb:b4"]
+
+
+def test_what_nobody_is_enrolled_in_any_more_is_found_in_the_catalog(world: World) -> None:
+    assert main(["run", "--conf", str(world.conf)]) == 0
+    world.made.store.delete("user_enrolments", [{"userid": "u-b4", "courseid": "c2", "batchid": "b4"}])
+    assert world.backfill(world.record({"activities": ["Course:c2"]})) == 0
+    assert world.contexts() == ["cb:b1", "cb:b2", "cb:b3"]
+
+
+def test_groups_are_one_unit(world: World) -> None:
+    assert world.backfill(world.record({"groups": ["g1", "g2"]})) == 0
+    assert [run.scope for run in world.runs()] == [Scope(groups=frozenset({"g1", "g2"}))]
+
+
+def test_a_unit_that_another_run_holds_off_is_left_for_later(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    file = world.record({"contexts": ["cb:b1", "cb:b2"]})
+    ticket = LeaseTicket(world.made.targets, "aggregate_leases", "other", ttl=60)
+    with held(world.made.session, ticket, Scope(), wait=0, on_wait=print):
+        assert world.backfill(file) == 0
+    said = capsys.readouterr().out
+    assert "run other (full) is under way" in said
+    assert "backfill 2026-01-01-again is not finished: 2 units are left, start it again" in said
+    assert world.backfill(file) == 0
+    assert world.contexts() == ["cb:b1", "cb:b2"]
+
+
+def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.enrol("b2", "c1", *(f"u{n}" for n in range(LEARNERS)))
+    file = world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
+    command = [sys.executable, "-m", "activity_aggregates.main", "backfill", str(file), "--conf", str(world.conf)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while len(world.contexts()) < 2:
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < give_up, "nothing was written"
+            time.sleep(0.2)
+        process.send_signal(signal.SIGKILL)
+    killed = world.runs()
+    assert len(world.contexts()) < LEARNERS
+    world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100, status="done")
+    assert world.backfill(file) == 2
+    world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
+    assert world.backfill(file) == 0
+    said = capsys.readouterr().out
+    assert f"unit cb:b2: its run {killed[-1].run_id} stopped while it was writing, and goes on" in said
+    assert "backfill 2026-01-01-again: 2 of 3 units are done already" in said
+    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 3 units done, {LEARNERS + 6} rows written"
+    assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3"]
+    assert {run.status for run in world.runs()} == {SUCCEEDED}
+    assert len(world.contexts()) == LEARNERS + 3
+
+
+def test_a_unit_that_was_killed_while_it_computed_is_done_anew(world: World) -> None:
+    file = world.record({"contexts": ["cb:b1", "cb:b2"]})
+    assert world.backfill(file, "--dry-run") == 0
+    dead = world.runs()[0]
+    table = f"{world.made.targets}.aggregate_runs"
+    where = "WHERE year = %s AND started_at = %s AND run_id = %s"
+    key = [dead.started_at.year, dead.started_at, dead.run_id]
+    world.made.session.execute(f"UPDATE {table} SET status = 'running' {where}", key)
+    assert world.backfill(file) == 0
+    found = world.made.ledger.get(dead.run_id)
+    assert found is not None
+    assert found.status == LOST
+    assert world.contexts() == ["cb:b1", "cb:b2"]
