@@ -1,8 +1,9 @@
-"""The jobs in Airflow 3: a full run every night.
+"""The jobs in Airflow 3: an incremental run every hour, a full one every night, a verification every week.
 
-Its window is half-open and explicit: [01:30, 01:30) of two days. The run itself has the as_of of its start: with an
-older one, a retry would be superseded by whatever run succeeded meanwhile, and the night's run would be missing while
-all looks well.
+Their windows are half-open and explicit, [01:30, 01:30) of two days for the full run. The runs themselves have the as_of
+of their start: with an older one, a retry would be superseded by whatever run succeeded meanwhile, and the night's run
+would be missing while all looks well. An incremental run looks back to the last success, not to its window, so none that
+was missed has to be caught up.
 
 The lease keeps the runs apart, so the DAGs need no pool: one that meets another waits for it with --wait, then gives
 way and succeeds. ACTIVITY_AGGREGATES_DIST names the folder of one release, in which are: what scripts/package built,
@@ -62,6 +63,7 @@ def dag(name: str, cron: str, entry: str, *arguments: str) -> DAG:
             packages=CONNECTOR,
             deploy_mode="client",
             conf={
+                "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
                 "spark.executorEnv.PYTHONPATH": "env",
                 "spark.pyspark.python": "python3.11",
                 "spark.pyspark.driver.python": str(DIST / "driver" / "bin" / "python"),
@@ -70,4 +72,6 @@ def dag(name: str, cron: str, entry: str, *arguments: str) -> DAG:
     return made
 
 
+incremental = dag("incremental", "10 * * * *", "run", "--incremental")
 full = dag("full", "30 1 * * *", "run", "--wait", "3600")
+verification = dag("verify", "30 4 * * 0", "verify", "--wait", "3600")

@@ -71,6 +71,8 @@ def test_airflow_parses_the_dags_with_their_windows(found: Mapping[str, Any]) ->
     assert found["errors"] == {}
     assert found["windows"] == {
         "activity_aggregates_full": ["2026-01-30T01:30:00+00:00", "2026-01-31T01:30:00+00:00"],
+        "activity_aggregates_incremental": ["2026-01-31T11:10:00+00:00", "2026-01-31T12:10:00+00:00"],
+        "activity_aggregates_verify": ["2026-01-18T04:30:00+00:00", "2026-01-25T04:30:00+00:00"],
     }
 
 
@@ -103,11 +105,12 @@ def settings(dist: Path) -> Iterator[Session]:
         session.execute(f"DROP KEYSPACE {keyspace}")
 
 
-def test_the_command_of_the_nightly_task_runs(found: Mapping[str, Any], dist: Path, settings: Session) -> None:
-    command = found["commands"]["activity_aggregates_full"]
-    ended = submitted(command, dist)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert [row.status for row in settings.execute("SELECT status FROM aggregate_runs")] == ["succeeded"]
+def test_the_commands_of_the_tasks_run(found: Mapping[str, Any], dist: Path, settings: Session) -> None:
+    for name in ("full", "incremental", "verify"):
+        ended = submitted(found["commands"][f"activity_aggregates_{name}"], dist)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    ran = [(row.command, row.status) for row in settings.execute("SELECT command, status FROM aggregate_runs")]
+    assert ran == [("verify", "dry_run"), ("run --incremental", "succeeded"), ("run", "succeeded")]
 
 
 def submitted(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
