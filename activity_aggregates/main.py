@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as section.key=value"
     )
     _add_run(commands, common)
+    _add_erase(commands, common)
     migrate = commands.add_parser("migrate", parents=[common], help="create or update the tables")
     migrate.add_argument("--check", action="store_true", help="change nothing, exit 1 where something is pending")
     migrate.set_defaults(call=_migrate)
@@ -115,10 +116,22 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
-    run.add_argument(
+    _add_wait(run)
+    run.set_defaults(call=_run)
+
+
+def _add_erase(commands: Any, common: argparse.ArgumentParser) -> None:
+    erase = commands.add_parser("erase", parents=[common], help="remove learners from all tables, for good")
+    erase.add_argument("--users-file", type=Path, metavar="FILE", required=True, help="learners, one id per line")
+    erase.add_argument("--dry-run", action="store_true", help="count the rows and erase nothing")
+    _add_wait(erase)
+    erase.set_defaults(call=_erase)
+
+
+def _add_wait(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="wait so long for a run that is under way"
     )
-    run.set_defaults(call=_run)
 
 
 def _seconds(text: str) -> float:
@@ -152,6 +165,16 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait)
     with metrics_file_kept(settings, os.environ):
         return run(settings, os.environ, request)
+
+
+def _erase(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.erase import erase
+    from activity_aggregates.jobs.prometheus import metrics_file_kept
+    from activity_aggregates.tables.scope import users_file
+
+    user_ids = users_file(arguments.users_file)
+    with metrics_file_kept(settings, os.environ):
+        return erase(settings, os.environ, user_ids, arguments.dry_run, arguments.wait)
 
 
 def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:

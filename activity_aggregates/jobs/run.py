@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,16 +18,17 @@ from activity_aggregates.jobs.computation import aggregate, check_refused_share,
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, now_in_ms
+from activity_aggregates.jobs.opening import open_sources
 from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.erased import erased_table
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, LeaseTicket, held
 from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, RUNNING, Ledger, RunRecord, new_run_id
 from activity_aggregates.tables.migrations import check_applied
 from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
-from activity_aggregates.tables.sources import Sources
 from activity_aggregates.tables.staging import RunDirectory, Staging, check_reachable
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
@@ -45,10 +46,17 @@ class RunRequest:
     dry_run: bool = False
     resume: str | None = None
     wait: float = 0.0
+    command: str = "run"
 
 
-def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
-    """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded."""
+Work = Callable[["Execution", RunRequest], int]
+
+
+def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest, work: Work | None = None) -> int:
+    """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded.
+
+    `work` is what is done under the lease; without it, what a run does.
+    """
     chosen = configuration.settings
     target = chosen.target
     link = connection(chosen.cassandra, environ)
@@ -70,8 +78,12 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
                 )
                 return 0
             ledger.mark_lost(written, now_in_ms())
-            execution = Execution(chosen, link, session, ledger, lease, written, steps, record)
+            # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
+            erased = erased_table(target, chosen.erased, environ).read(session)
+            execution = Execution(chosen, link, session, ledger, lease, written, steps, record, erased)
             with execution.recorded(), translated_spark():
+                if work is not None:
+                    return work(execution, request)
                 return _resume(execution) if request.resume else _run(execution, request)
 
 
@@ -83,10 +95,10 @@ def _run(execution: Execution, request: RunRequest) -> int:
     execution.choose_as_of(request.as_of)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    spark, staging = start_spark(execution)
     directory = staging.create(execution.record.run_id)
     execution.save(staging_dir=directory.path)
-    _stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
+    stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
         execution.end(DRY_RUN)
@@ -104,7 +116,9 @@ def _resume(execution: Execution) -> int:
     execution.steps.seconds.update(record.phases)
     if execution.is_superseded():
         return 0
-    spark, staging = _start_spark(execution)
+    if execution.erased.newest is not None and execution.erased.newest > record.started_at:
+        raise BadRequest(f"run {record.run_id} began before learners were erased, whom it may name: start a new run")
+    spark, staging = start_spark(execution)
     if not staging.exists(record.staging_dir):
         raise BadRequest(
             f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
@@ -114,7 +128,8 @@ def _resume(execution: Execution) -> int:
     return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
 
 
-def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+def start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
+    """Spark, and the run directory without what is too old to be kept."""
     chosen = execution.settings
     with execution.steps("start Spark"):
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}")
@@ -125,11 +140,11 @@ def _start_spark(execution: Execution) -> tuple[SparkSession, Staging]:
     return spark, staging
 
 
-def _stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
+def stage(execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool) -> None:
     """Compute, compare and stage everything; raises CheckFailed where a limit is passed, before anything is written."""
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
-    sources = Sources(spark, chosen.sources, options)
+    sources = open_sources(execution, spark)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(sources, counts, steps, described.fields)
     _quarantine(execution, enrolled.refused, keeps_quarantine)
@@ -171,8 +186,8 @@ def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command="run", status=RUNNING, staged=False, as_of=started_at, sequence=0,
-        scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
+        run_id=new_run_id(started_at), command=request.command, status=RUNNING, staged=False, as_of=started_at,
+        sequence=0, scope=request.scope, started_at=started_at, finished_at=None, staging_dir="", counts={}, phases={},
         settings_digest=configuration.digest, code_version=__version__, message="",
     )  # fmt: skip
 

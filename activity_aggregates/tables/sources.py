@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,6 +13,8 @@ from pyspark.sql.types import ArrayType, StructField, StructType, _parse_datatyp
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.tables.erased import Erased
+from activity_aggregates.tables.erased_rows import USER_ID, erased_rows, without_users
 
 CASSANDRA_FORMAT = "org.apache.spark.sql.cassandra"
 
@@ -69,12 +72,15 @@ SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, BATCHES, GROUPS, G
 
 
 class Sources:
-    """The configured sources, opened and checked before anything is read."""
+    """The configured sources, opened and checked before anything is read; whoever was erased is in none of them."""
 
-    def __init__(self, spark: SparkSession, sources: settings.Sources, cassandra_options: Mapping[str, str]) -> None:
+    def __init__(
+        self, spark: SparkSession, sources: settings.Sources, cassandra_options: Mapping[str, str], erased: Erased
+    ) -> None:
         """Raises BadRequest with one message that lists every table and column that is missing."""
         problems: list[str] = []
         self._spark = spark
+        self._erased = erased
         self._frames: dict[str, DataFrame] = {}
         for table in SOURCE_TABLES:
             source: settings.Source | None = getattr(sources, table.name)
@@ -92,7 +98,22 @@ class Sources:
         """The rows of a source, of exactly its schema; no rows where it is not configured."""
         if table.name not in self._frames:
             return self._spark.createDataFrame([], table.schema)
-        return self._frames[table.name]
+        rows = self._frames[table.name]
+        if USER_ID not in rows.columns or self.erased_users is None:
+            return rows
+        return without_users(rows, self.erased_users)
+
+    @cached_property
+    def erased_users(self) -> DataFrame | None:
+        """(user_id) of the erased learners whom the sources still name, None where they name none.
+
+        Reads the ids of all sources of learners, once; where nobody was erased, nothing.
+        """
+        if not self._erased.hashes:
+            return None
+        ids = [rows.select(USER_ID) for rows in self._frames.values() if USER_ID in rows.columns]
+        users = erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased).localCheckpoint()
+        return None if users.isEmpty() else users
 
 
 def fields(table: SourceTable) -> list[StructField]:
