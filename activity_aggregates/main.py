@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands, common)
     _add_backfill(commands, common)
     _add_verify(commands, common)
+    _add_erase(commands, common)
     migrate = commands.add_parser("migrate", parents=[common], help="create or update the tables")
     migrate.add_argument("--check", action="store_true", help="change nothing, exit 1 where something is pending")
     migrate.set_defaults(call=_migrate)
@@ -153,6 +154,14 @@ def _add_scope(command: argparse.ArgumentParser) -> None:
     scope.add_argument("--group", action="append", default=[], metavar="ID", help="only the rows of this group")
     scope.add_argument("--user", action="append", default=[], metavar="ID", help="a learner")
     scope.add_argument("--users-file", type=Path, metavar="FILE", help="learners, one id per line")
+
+
+def _add_erase(commands: Any, common: argparse.ArgumentParser) -> None:
+    erase = commands.add_parser("erase", parents=[common], help="remove learners from all tables, for good")
+    erase.add_argument("--users-file", type=Path, metavar="FILE", required=True, help="learners, one id per line")
+    erase.add_argument("--dry-run", action="store_true", help="count the rows and erase nothing")
+    _add_wait(erase)
+    erase.set_defaults(call=_erase)
 
 
 def _add_wait(command: argparse.ArgumentParser) -> None:
@@ -242,6 +251,16 @@ def _verify(settings: Configuration, arguments: argparse.Namespace) -> int:
     )
     with metrics_file_kept(settings, os.environ):
         return verify(settings, os.environ, asked)
+
+
+def _erase(settings: Configuration, arguments: argparse.Namespace) -> int:
+    from activity_aggregates.jobs.erase import erase
+    from activity_aggregates.jobs.prometheus import metrics_file_kept
+    from activity_aggregates.tables.scope import users_file
+
+    user_ids = users_file(arguments.users_file)
+    with metrics_file_kept(settings, os.environ):
+        return erase(settings, os.environ, user_ids, arguments.dry_run, arguments.wait)
 
 
 def _migrate(settings: Configuration, arguments: argparse.Namespace) -> int:

@@ -170,6 +170,14 @@ class Staging:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Erased:
+    """The secret that ids of erased learners are hashed with: it is named, never given."""
+
+    secret_env: str
+    secret_file: str | None
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Spark:
     """Spark settings used when the command starts its own session; under spark-submit its own flags win."""
 
@@ -215,6 +223,7 @@ class Api:
     paging_secret_env: str
     paging_secret_file: str | None
     metadata_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    erased_seconds: Seconds
     read_timeout: Seconds
     access_log: bool
 
@@ -233,6 +242,7 @@ class Settings:
     writes: Writes
     lease: Lease
     staging: Staging
+    erased: Erased
     spark: Spark
     api: Api
     log: Log

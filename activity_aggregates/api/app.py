@@ -22,7 +22,13 @@ def create_app(deployment: Deployment) -> FastAPI:
     """The application of one worker process; it connects when it starts."""
     trust = deployment.trust
     serving = Serving(
-        store=Store(deployment.connection, deployment.statements, deployment.read_timeout),
+        store=Store(
+            deployment.connection,
+            deployment.statements,
+            deployment.read_timeout,
+            deployment.erased,
+            deployment.erased_seconds,
+        ),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
         metadata=Metadata(deployment.metadata_seconds),
         listing=deployment.listing,

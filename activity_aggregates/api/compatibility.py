@@ -26,7 +26,7 @@ def earlier_activity_aggregates(reads: Reads, listing: Listing, caller: Caller, 
     started = started_members(reads, query.groupId, None, listing.max_page_size)
     if key not in admission.activities():
         raise Refused(ACTIVITY_NOT_FOUND)
-    group = list(active(started))
+    group = list(active(started, reads.erased))
     rows = member_rows(reads, query.groupId, key, group)
     counted = [member for member in group if member.user_id in rows]
     shown = profiles(reads, listing.profile, counted)

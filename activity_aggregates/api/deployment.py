@@ -15,10 +15,11 @@ from activity_aggregates.api.reading import Listing
 from activity_aggregates.api.statements import Read, statements
 from activity_aggregates.api.tokens import Claims
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.secret import named_secret
 from activity_aggregates.tables.cassandra import Connection, connection
+from activity_aggregates.tables.erased import ErasedTable, erased_table
 
 SECRET_BYTES = 32
-SHORTEST_SECRET = 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Deployment:
     listing: Listing
     metadata_seconds: float
     max_body_bytes: int
+    erased: ErasedTable
+    erased_seconds: float
     trust: Trust | None
 
 
@@ -57,6 +60,8 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         listing=Listing(tuple(api.profile), api.page_size, api.max_page_size, Pages(paging_secret(api, environ))),
         metadata_seconds=api.metadata_seconds,
         max_body_bytes=api.max_body_bytes,
+        erased=erased_table(given.target, given.erased, environ),
+        erased_seconds=api.erased_seconds,
         trust=trust(api, insecure_local),
     )
 
@@ -100,19 +105,5 @@ def is_loopback(host: str) -> bool:
 
 def paging_secret(api: settings.Api, environ: Mapping[str, str]) -> bytes:
     """What page tokens are signed with; where none is given it is drawn, for all workers of this start."""
-    if api.paging_secret_file:
-        try:
-            secret = Path(api.paging_secret_file).read_bytes().strip()
-        except OSError as error:
-            raise BadRequest(
-                f"api.paging_secret_file {api.paging_secret_file} cannot be read ({error.strerror}): correct it"
-            ) from error
-        origin = f"the file {api.paging_secret_file}"
-    else:
-        secret = environ.get(api.paging_secret_env, "").encode()
-        origin = f"the variable {api.paging_secret_env}"
-        if not secret:
-            return secrets.token_bytes(SECRET_BYTES)
-    if len(secret) < SHORTEST_SECRET:
-        raise BadRequest(f"{origin} holds a secret of {len(secret)} bytes: use at least {SHORTEST_SECRET}")
-    return secret
+    given = named_secret("api.paging_secret", api.paging_secret_env, api.paging_secret_file, environ)
+    return given or secrets.token_bytes(SECRET_BYTES)

@@ -16,6 +16,7 @@ from activity_aggregates.api.shapes import AGG, MEMBERS, METADATA, Entry, Fields
 from activity_aggregates.api.statements import Read
 from activity_aggregates.api.store import Reads
 from activity_aggregates.api.tokens import Caller
+from activity_aggregates.tables.erased import Erased
 
 ACTIVE = "active"
 
@@ -46,6 +47,7 @@ class Admission:
     def __init__(self, reads: Reads, caller: Caller, group_id: str) -> None:
         self._reads = reads
         self._is_service = caller.is_service
+        self._is_erased = reads.erased.has(caller.user_id)
         self._group = reads.start(Read.GROUP, group_id)
         self._member = None if caller.is_service else reads.start(Read.MEMBER, group_id, caller.user_id)
 
@@ -53,7 +55,7 @@ class Admission:
         """The activities of the group, once the caller is known to be one who may see them."""
         group = self._reads.row(self._group)
         member = self._reads.row(self._member) if self._member is not None else None
-        if not self._is_service and (member is None or member[0] != ACTIVE):
+        if not self._is_service and (member is None or member[0] != ACTIVE or self._is_erased):
             raise Refused(FORBIDDEN)
         if group is None or group[0] != ACTIVE:
             raise Refused(GROUP_NOT_FOUND)
@@ -99,7 +101,7 @@ def activity_aggregates(
     if stored:
         activity[AGG] = entries(reads.row(stored), fields)
     if members:
-        page = list(islice(active(members), limit + 1))
+        page = list(islice(active(members, reads.erased), limit + 1))
         if len(page) > limit:
             activity["next"] = listing.pages.token(page[limit - 1].user_id, *bound_to)
         rows = member_rows(reads, query.groupId, key, page[:limit])
@@ -139,9 +141,16 @@ def started_members(reads: Reads, group_id: str, after: str | None, rows: int) -
     return reads.start(Read.MEMBERS_AFTER, group_id, after, rows=rows)
 
 
-def active(members: ResponseFuture) -> Iterable[Member]:
-    """The active members in the order of their ids; reads on where the rows of inactive ones use up a page."""
-    return (Member(user_id, role) for user_id, status, role in members.result() if status == ACTIVE and user_id.strip())
+def active(members: ResponseFuture, erased: Erased) -> Iterable[Member]:
+    """The active members in the order of their ids, without who was erased.
+
+    Reads on where the rows of others use up a page.
+    """
+    return (
+        Member(user_id, role)
+        for user_id, status, role in members.result()
+        if status == ACTIVE and user_id.strip() and not erased.has(user_id)
+    )
 
 
 def member_rows(reads: Reads, group_id: str, key: ActivityKey, page: list[Member]) -> dict[str, Maps]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,10 +15,11 @@ from uvicorn.supervisors import Multiprocess
 
 from activity_aggregates import settings
 from activity_aggregates.api.app import create_app
-from activity_aggregates.api.deployment import deployment
+from activity_aggregates.api.deployment import Deployment, deployment
 from activity_aggregates.api.failures import Seldom
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.errors import BadRequest
+from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.tables.cassandra import open_session
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop
@@ -26,7 +28,9 @@ GRACE_SECONDS = 10  # how long requests under way may take once it is told to st
 def serve(configuration: Configuration, environ: Mapping[str, str], insecure_local: bool) -> int:
     """Serves until SIGTERM, which is exit code 0, or Ctrl-C. It starts, and stays, also without the store."""
     given = configuration.settings
-    app = partial(create_app, deployment(given, environ, insecure_local))
+    deployed = deployment(given, environ, insecure_local)
+    check_erased(deployed)
+    app = partial(create_app, deployed)
     listening = bound(given.api)
     server = uvicorn.Config(
         app,
@@ -43,6 +47,15 @@ def serve(configuration: Configuration, environ: Mapping[str, str], insecure_loc
     print(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
     with listening:
         return run(server, listening)
+
+
+def check_erased(deployed: Deployment) -> None:
+    """Raises BadRequest where learners were erased and the secret that tells them is missing or another one.
+
+    Where the store cannot be asked now, the workers find out when they reach it.
+    """
+    with suppress(Unreachable), open_session(deployed.connection) as session:
+        deployed.erased.read(session)
 
 
 def bound(api: settings.Api) -> socket.socket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cassandra import ConsistencyLevel, InvalidRequest
@@ -16,6 +16,7 @@ from cassandra.query import PreparedStatement, tuple_factory
 from activity_aggregates.api.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
 from activity_aggregates.tables.cassandra import Connection, open_session, translated
+from activity_aggregates.tables.erased import Erased, ErasedTable
 
 RETRY_SECONDS = 2.0  # between attempts to open the session, and of the driver to reach a node that was down
 FIRST_ATTEMPT_SECONDS = 5.0  # how long a start waits for the session before it goes on without
@@ -25,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reads:
-    """Prepared reads at LOCAL_QUORUM."""
+    """Prepared reads at LOCAL_QUORUM, and who was erased."""
 
     session: Session
     profile: ExecutionProfile
     prepared: Mapping[Read, PreparedStatement]
+    erased: Erased
 
     def start(self, read: Read, *key: str, rows: int | None = None) -> ResponseFuture:
         """Sends a read; `.result()` of what comes back waits for its rows, which are tuples. `rows` of them a page."""
@@ -47,10 +49,19 @@ class Reads:
 class Store:
     """Holds the session of a process."""
 
-    def __init__(self, connection: Connection, statements: Mapping[Read, str], read_timeout: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        statements: Mapping[Read, str],
+        read_timeout: float,
+        erased: ErasedTable,
+        erased_seconds: float,
+    ) -> None:
         self._connection = connection
         self._statements = statements
         self._read_timeout = read_timeout
+        self._erased = erased
+        self._erased_seconds = erased_seconds
         self._reads: Reads | None = None
         self._tried = threading.Event()
         self._closing = threading.Event()
@@ -84,11 +95,13 @@ class Store:
                 with open_session(self._connection) as session:
                     # The driver's own delays grow to ten minutes: so long would a store that is back be missed.
                     session.cluster.reconnection_policy = ConstantReconnectionPolicy(RETRY_SECONDS, max_attempts=None)
-                    self._reads = self._prepared(session)
+                    self._reads = reads = self._prepared(session)
                     self._tried.set()
                     _log.info("Cassandra at %s is reached", self._connection.address)
-                    self._closing.wait()
+                    while not self._closing.wait(self._erased_seconds):
+                        self._reads = reads = self._with_erased(reads)
             except JobError as error:
+                self._reads = None
                 if str(error) != said:  # not again and again
                     said = str(error)
                     _log.error("%s; the API answers 503 until then", error)
@@ -111,4 +124,13 @@ class Store:
             ) from error
         for statement in prepared.values():
             statement.is_idempotent = True
-        return Reads(session, profile, prepared)
+        return Reads(session, profile, prepared, self._erased.read(session))
+
+    def _with_erased(self, reads: Reads) -> Reads:
+        """The reads with who was erased by now; raises BadRequest where that cannot be told with the secret given."""
+        try:
+            with translated():
+                return replace(reads, erased=self._erased.read(reads.session))
+        except Unreachable as error:
+            _log.warning("who was erased stays as it was read before: %s", error)
+            return reads

@@ -18,15 +18,8 @@ from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABL
 
 def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
     """Write every staged row, check that all were acknowledged, and end the run as succeeded."""
+    write_staged(execution, spark, directory)
     counts = execution.counts
-    counts["written"] = 0
-    for table in AGGREGATE_TABLES:
-        if f"changed.{table.name}" in counts:
-            counts[f"written.{table.name}"] = _apply_table(execution, spark, directory, table)
-            counts["written"] += counts[f"written.{table.name}"]
-    if f"changed.{ACTIVITY_METADATA.name}" in counts:
-        counts[f"written.{ACTIVITY_METADATA.name}"] = _apply_metadata(execution, spark, directory)
-    counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
     execution.end(SUCCEEDED)
     staging.delete(directory.work(""))
     retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
@@ -38,6 +31,19 @@ def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, di
     return 0
 
 
+def write_staged(execution: Execution, spark: SparkSession, directory: RunDirectory) -> None:
+    """Write every staged row; raises Unreachable where some were not acknowledged."""
+    counts = execution.counts
+    counts["written"] = 0
+    for table in AGGREGATE_TABLES:
+        if f"changed.{table.name}" in counts:
+            counts[f"written.{table.name}"] = _apply_table(execution, spark, directory, table)
+            counts["written"] += counts[f"written.{table.name}"]
+    if f"changed.{ACTIVITY_METADATA.name}" in counts:
+        counts[f"written.{ACTIVITY_METADATA.name}"] = _apply_metadata(execution, spark, directory)
+    counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
+
+
 def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable) -> int:
     if not execution.counts[f"changed.{table.name}"]:
         return 0
@@ -46,9 +52,9 @@ def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirect
         connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
         agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
         as_of_ms=epoch_milliseconds(record.as_of), write_time=record.write_time,
-        writes=_limits(execution), ticket=execution.lease.ticket,
+        writes=write_limits(execution), ticket=execution.lease.ticket,
     )  # fmt: skip
-    return _applied(execution, _changed(spark, directory, table), table.name, plan)
+    return _applied(execution, changed_rows(spark, directory, table), table.name, plan)
 
 
 def _apply_metadata(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
@@ -58,12 +64,13 @@ def _apply_metadata(execution: Execution, spark: SparkSession, directory: RunDir
     plan = MetadataPlan(
         connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
         column=METADATA_COLUMN, write_time=execution.record.write_time,
-        writes=_limits(execution), ticket=execution.lease.ticket,
+        writes=write_limits(execution), ticket=execution.lease.ticket,
     )  # fmt: skip
-    return _applied(execution, _changed(spark, directory, table), table.name, plan)
+    return _applied(execution, changed_rows(spark, directory, table), table.name, plan)
 
 
-def _changed(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+    """The rows of a table that the run changes."""
     return spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
 
 
@@ -73,24 +80,27 @@ def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDire
     target = execution.settings.target
     plan = CatalogPlan(
         connection=execution.connection, keyspace=target.keyspace, table=target.tables[CATALOG],
-        write_time=execution.record.write_time, writes=_limits(execution), ticket=execution.lease.ticket,
+        write_time=execution.record.write_time, writes=write_limits(execution), ticket=execution.lease.ticket,
     )  # fmt: skip
     return _applied(execution, spark.read.parquet(directory.changes(CATALOG)), CATALOG, plan)
 
 
 def _applied(execution: Execution, changes: DataFrame, table: str, plan: AnyPlan) -> int:
-    """Apply one table's changes; raises Unreachable where fewer rows were acknowledged than are staged."""
-    staged = execution.counts[f"changed.{table}"]
+    return send_rows(execution, changes, execution.counts[f"changed.{table}"], f"write {table}", plan)
+
+
+def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str, plan: AnyPlan) -> int:
+    """Send the rows of one table, `staged` in number; raises Unreachable where fewer were acknowledged."""
     execution.lease.check()
     tasks = max(-(-staged // execution.settings.writes.rows_per_task), _parallelism(changes, staged))
     done = changes.sparkSession.sparkContext.accumulator(0)
-    with execution.steps(f"write {table}") as step:
+    with execution.steps(phase) as step:
         step.of, step.rows_so_far = staged, lambda: int(done.value)
         applied = apply_changes(changes.repartition(tasks), plan, done, tasks)
         step.rows = applied.rows
     if applied.rows != staged:
         missing = staged - applied.rows
-        raise Unreachable(f"{missing} of {staged} rows of {table} were not acknowledged: finish it with --resume last")
+        raise Unreachable(f"{missing} of {staged} rows of {plan.table} were not acknowledged: run again")
     return applied.rows
 
 
@@ -103,7 +113,8 @@ def _parallelism(changes: DataFrame, staged: int) -> int:
 _ROWS_WORTH_A_TASK = 1000
 
 
-def _limits(execution: Execution) -> WriteLimits:
+def write_limits(execution: Execution) -> WriteLimits:
+    """The bounds of writing, as the settings say."""
     writes = execution.settings.writes
     return WriteLimits(
         batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,

@@ -16,6 +16,7 @@ from activity_aggregates.errors import CheckFailed, JobError
 from activity_aggregates.jobs.session import stop_spark, was_interrupted
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
+from activity_aggregates.tables.erased import Erased
 from activity_aggregates.tables.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.tables.lease import Lease
 from activity_aggregates.tables.ledger import FAILED, INTERRUPTED, STOPPED, SUPERSEDED, Ledger, RunRecord
@@ -42,6 +43,7 @@ class Execution:
     written: Scope
     steps: Steps
     record: RunRecord
+    erased: Erased
     counts: dict[str, int] = field(default_factory=dict)
 
     def save(self, **changes: Any) -> None:

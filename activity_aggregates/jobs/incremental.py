@@ -13,11 +13,12 @@ from activity_aggregates.jobs.computation import check_refused_share, read_enrol
 from activity_aggregates.jobs.concerned import DATED, find_concerned
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.execution import Execution
+from activity_aggregates.jobs.opening import open_sources
 from activity_aggregates.jobs.unfinished import Base
 from activity_aggregates.tables.cassandra import spark_options
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import RunRecord
-from activity_aggregates.tables.sources import Sources
+from activity_aggregates.tables.sources import PROGRESS
 from activity_aggregates.tables.staging import RunDirectory
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
@@ -31,7 +32,7 @@ def stage_changes(
     """Compute, compare and stage what has changed; raises CheckFailed where a limit is passed."""
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
-    sources = Sources(spark, chosen.sources, options)
+    sources = open_sources(execution, spark, not_looked_through=[PROGRESS])
     sources.check_dated(DATED)
     stored = Stored(spark, chosen.target, options)
     since = base.last.as_of - timedelta(seconds=chosen.incremental.lookback)

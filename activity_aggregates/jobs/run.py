@@ -20,10 +20,12 @@ from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, has_groups, now_in_ms, written_scope
 from activity_aggregates.jobs.incremental import stage_changes
+from activity_aggregates.jobs.opening import open_sources
 from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.jobs.unfinished import Base, NoBase, complete_base
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.erased import erased_table
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, LeaseTicket, held
 from activity_aggregates.tables.ledger import (
@@ -39,7 +41,6 @@ from activity_aggregates.tables.ledger import (
 from activity_aggregates.tables.migrations import check_applied
 from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
-from activity_aggregates.tables.sources import Sources
 from activity_aggregates.tables.staging import RunDirectory, Staging, check_reachable
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
@@ -95,7 +96,9 @@ def executing(
                 yield None
                 return
             ledger.mark_lost(written, now_in_ms())
-            execution = Execution(chosen, link, session, ledger, lease, written, steps, record)
+            # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
+            erased = erased_table(target, chosen.erased, environ).read(session)
+            execution = Execution(chosen, link, session, ledger, lease, written, steps, record, erased)
             with execution.recorded(), translated_spark():
                 yield execution
 
@@ -139,6 +142,8 @@ def _resume(execution: Execution) -> int:
     execution.steps.seconds.update(record.phases)
     if execution.is_superseded():
         return 0
+    if execution.erased.newest is not None and execution.erased.newest > record.started_at:
+        raise BadRequest(f"run {record.run_id} began before learners were erased, whom it may name: start a new run")
     spark, staging = start_spark(execution)
     if not staging.exists(record.staging_dir):
         raise BadRequest(
@@ -180,7 +185,7 @@ def stage(
     """
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
     options = spark_options(execution.connection)
-    sources = Sources(spark, chosen.sources, options)
+    sources = open_sources(execution, spark)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(sources, counts, steps, described.fields)
     _quarantine(execution, enrolled.refused, keeps_quarantine)

@@ -43,6 +43,12 @@ def complete_base(execution: Execution, spark: SparkSession, staging: Staging, m
     Without `may_write` everything unfinished is. Raises NoBase where no full run has succeeded, or where it is not
     known any more what a run that stopped half-way was to write.
     """
+    before = execution.ledger.last_whole()
+    if before is None:
+        raise NoBase("no full run has succeeded yet")
+    erased_at = execution.erased.newest
+    if erased_at and before.finished_at and erased_at > before.finished_at:
+        raise NoBase("learners are being erased, whom the last full run has counted")
     left: list[RunDirectory] = []
     for run in reversed(execution.ledger.incomplete()):
         directory = RunDirectory(run.staging_dir)
@@ -56,8 +62,8 @@ def complete_base(execution: Execution, spark: SparkSession, staging: Staging, m
         else:
             left.append(directory)
     last, whole = execution.ledger.last_success(), execution.ledger.last_whole()
-    if last is None or whole is None:
-        raise NoBase("no full run has succeeded yet")
+    assert last is not None
+    assert whole is not None
     touched = Touched(*(_touched(spark, staging, left, column) for column in ("context_id", "group_id")))
     return Base(last, whole, touched)
 

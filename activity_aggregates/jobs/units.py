@@ -13,6 +13,7 @@ from activity_aggregates.metrics.affected import affected_contexts, happened, of
 from activity_aggregates.metrics.names import COURSE
 from activity_aggregates.tables.backfills import Backfill, Window
 from activity_aggregates.tables.cassandra import connection, spark_options
+from activity_aggregates.tables.erased import NOBODY
 from activity_aggregates.tables.scope import Scope
 from activity_aggregates.tables.sources import ENROLMENT_DATES, ENROLMENTS, Sources
 from activity_aggregates.tables.stored import Stored
@@ -39,7 +40,8 @@ def _contexts(spark: SparkSession, chosen: settings.Settings, options: Mapping[s
     the catalog.
     """
     table = ENROLMENT_DATES if plan.window else ENROLMENTS
-    enrolments = Sources(spark, chosen.sources, options, [table]).frame(table)
+    # Contexts come of it and nothing else: the runs themselves leave out who was erased.
+    enrolments = Sources(spark, chosen.sources, options, NOBODY, [table]).frame(table)
     is_in_time = happened(*_ends(plan.window)) if plan.window else F.lit(True)
     if not plan.scope.activities:
         return affected_contexts(enrolments, None, plan.scope.users, is_in_time)

@@ -22,7 +22,13 @@ from activity_aggregates.errors import JobError
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.tables.batches import Batches, replica_sets
 from activity_aggregates.tables.cassandra import Connection, open_session, translated
-from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder, EntriesEncoder, MetadataEncoder
+from activity_aggregates.tables.encoding import (
+    AggregateEncoder,
+    CatalogEncoder,
+    DeleteEncoder,
+    EntriesEncoder,
+    MetadataEncoder,
+)
 from activity_aggregates.tables.lease import LeaseTicket
 from activity_aggregates.tables.sending import LeaseWatch, Pace, Sender, retried
 
@@ -54,7 +60,7 @@ class _Plan(ABC):
         return f"{self.keyspace}.{self.table}"
 
     @abstractmethod
-    def encoder(self) -> EntriesEncoder | CatalogEncoder: ...
+    def encoder(self) -> EntriesEncoder | CatalogEncoder | DeleteEncoder: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +95,17 @@ class CatalogPlan(_Plan):
         return CatalogEncoder(self.place, ACTIVITY_IN_CONTEXT, self.write_time)
 
 
-AnyPlan = ApplyPlan | MetadataPlan | CatalogPlan
+@dataclass(frozen=True, kw_only=True)
+class DeletePlan(_Plan):
+    """Whole rows that go, with the names of their key."""
+
+    key: tuple[str, ...]
+
+    def encoder(self) -> DeleteEncoder:
+        return DeleteEncoder(self.place, self.key, self.write_time)
+
+
+AnyPlan = ApplyPlan | MetadataPlan | CatalogPlan | DeletePlan
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,8 @@ def apply_changes(
     """Write the rows of one table, each partition by a task of its own.
 
     An `ApplyPlan` takes (key…, to_set map<string,double>, to_remove array<string>), a `MetadataPlan` the same with
-    texts, a `CatalogPlan` takes (context_id, activity_type, activity_id, course_id), where a null course_id deletes.
+    texts, a `CatalogPlan` takes (context_id, activity_type, activity_id, course_id), where a null course_id deletes,
+    a `DeletePlan` (key…).
     `on_rows` grows by the rows of every task that ends. `tasks`, the number of partitions, lets fewer tasks than there
     are cores use the whole rate. Raises Unreachable when the store or the lease is lost, BadRequest when the store
     refuses a write; what was written until then stays and is written again by a resumed run.
@@ -154,7 +171,9 @@ class WriteStopped(Exception):
     def as_job_error(self, table: str, rows_of_others: int) -> JobError:
         kind: type[JobError] = getattr(errors, self._kind)
         rows = self._rows + rows_of_others
-        return kind(f"writing {table} stopped after {rows} rows: {self._reason}; --resume last finishes this run")
+        return kind(
+            f"writing {table} stopped after {rows} rows: {self._reason}; run again, or finish it with --resume last"
+        )
 
 
 def _write(

@@ -159,6 +159,27 @@ class CatalogEncoder:
                 yield _row(self._inserts, [*key, course_id, self._write_time], 1, 0)
 
 
+class DeleteEncoder:
+    """Rows of (key…), which go as a whole, other writers' entries included."""
+
+    def __init__(self, table: str, key: Sequence[str], write_time: int) -> None:
+        self._key = key
+        self._deletes = f"DELETE FROM {table} USING TIMESTAMP ? WHERE {_is_row(key)}"
+        self._write_time = _bigint(write_time)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._key)
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        return (self._deletes,)
+
+    def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
+        for key in _keys(changes, self._key):
+            yield _row(self._deletes, [self._write_time, *key], 0, 1)
+
+
 def _update(table: str, assignments: Sequence[str], key: Sequence[str]) -> str:
     return f"UPDATE {table} USING TIMESTAMP ? SET {', '.join(assignments)} WHERE {_is_row(key)}"
 
@@ -173,7 +194,14 @@ def _row(statement: str, values: list[bytes], entries_set: int, entries_removed:
 
 
 def _keys(changes: pa.RecordBatch, key: Sequence[str]) -> Iterator[tuple[bytes, ...]]:
-    return zip(*(_texts(changes.column(column)) for column in key), strict=True)
+    return zip(*(_key_values(changes.column(column)) for column in key), strict=True)
+
+
+def _key_values(column: pa.Array) -> list[Any]:
+    """The values of a column of a key, which is text or int."""
+    if pa.types.is_int32(column.type):
+        return [value.to_bytes(4, "big", signed=True) for value in column.to_pylist()]
+    return _texts(column)
 
 
 def _texts(column: pa.Array) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from cassandra.cluster import Session
 
 from activity_aggregates.errors import CheckFailed
+from activity_aggregates.tables.erased import Erased
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.scope import Scope
 
@@ -146,6 +147,14 @@ class Ledger:
         for run in lost:
             self.save(run)
         return lost
+
+    def rename_users(self, erased: Erased) -> None:
+        """Put the hash of everybody who was erased in place of the id, where a run's scope named it."""
+        for run in self._runs():
+            named = frozenset(user for user in run.scope.users if erased.has(user))
+            if named:
+                users = run.scope.users - named | {erased.hash(user) for user in named}
+                self.save(replace(run, scope=replace(run.scope, users=users)))
 
     def last_as_of(self) -> datetime | None:
         """The greatest as_of of any run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -13,6 +14,8 @@ from pyspark.sql.types import ArrayType, StructField, StructType, _parse_datatyp
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.tables.erased import Erased
+from activity_aggregates.tables.erased_rows import USER_ID, erased_rows, without_users
 
 CASSANDRA = "cassandra"
 CASSANDRA_FORMAT = "org.apache.spark.sql.cassandra"
@@ -102,18 +105,25 @@ SOURCE_TABLES = (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS, BATCHES, GROUPS, G
 
 
 class Sources:
-    """The configured sources, opened and checked before anything is read."""
+    """The configured sources, opened and checked before anything is read; whoever was erased is in none of them."""
 
     def __init__(
         self,
         spark: SparkSession,
         sources: settings.Sources,
         cassandra_options: Mapping[str, str],
+        erased: Erased,
         tables: Sequence[SourceTable] = SOURCE_TABLES,
+        not_looked_through: Sequence[SourceTable] = (),
     ) -> None:
-        """Raises BadRequest with one message that lists every table and column that is missing of `tables`."""
+        """Raises BadRequest with one message that lists every table and column that is missing of `tables`.
+
+        The ids of erased learners are not looked for in tables that are read for the learners of others only.
+        """
         problems: list[str] = []
         self._spark = spark
+        self._erased = erased
+        self._not_looked_through = {table.name for table in not_looked_through}
         self._options = cassandra_options
         self._sources: dict[str, settings.Source] = {}
         self._frames: dict[str, DataFrame] = {}
@@ -133,7 +143,25 @@ class Sources:
         """The rows of a source, of exactly its schema; no rows where it is not configured."""
         if table.name not in self._frames:
             return self._spark.createDataFrame([], table.schema)
-        return self._frames[table.name]
+        return self._without_erased(self._frames[table.name])
+
+    def _without_erased(self, rows: DataFrame) -> DataFrame:
+        if USER_ID not in rows.columns or self.erased_users is None:
+            return rows
+        return without_users(rows, self.erased_users)
+
+    @cached_property
+    def erased_users(self) -> DataFrame | None:
+        """(user_id) of the erased learners whom the sources still name, None where they name none.
+
+        Reads the ids of all sources of learners, once; where nobody was erased, nothing.
+        """
+        if not self._erased.hashes:
+            return None
+        frames = [rows for name, rows in self._frames.items() if name not in self._not_looked_through]
+        ids = [rows.select(USER_ID) for rows in frames if USER_ID in rows.columns]
+        users = erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased).localCheckpoint()
+        return None if users.isEmpty() else users
 
     def narrowed(self, **frames: DataFrame) -> Sources:
         """The same sources with fewer rows of those that are named."""
@@ -152,7 +180,7 @@ class Sources:
         source = self._sources[table.name]
         raw = _raw(self._spark, source, self._options)
         rows = raw.select(*_renamed(table, source), _changed_at(table, source).alias(CHANGED_AT))
-        return _typed(rows, table, CHANGED_AT)
+        return self._without_erased(_typed(rows, table, CHANGED_AT))
 
     def check_dated(self, tables: Sequence[SourceTable]) -> None:
         """Raises BadRequest where a source cannot tell when its rows were changed."""

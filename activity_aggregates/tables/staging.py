@@ -73,15 +73,23 @@ class Staging:
 
     def prune(self, now: datetime, keep_days: int) -> list[str]:
         """Delete the directories of runs that started more than `keep_days` ago; returns their run ids."""
-        if not self._files.exists(self._base):
-            return []
-        names = [status.getPath().getName() for status in self._files.listStatus(self._base)]
-        old = [name for name in names if _is_older(name, now - timedelta(days=keep_days))]
+        bound = now - timedelta(days=keep_days)
+        old = [name for name, started_at in self._runs() if started_at < bound]
         for name in old:
             self._files.delete(self._hadoop.Path(self._base, name), True)
         return old
 
+    def clear(self) -> list[str]:
+        """Delete the directories of all runs; returns their run ids."""
+        runs = [name for name, _ in self._runs()]
+        for name in runs:
+            self._files.delete(self._hadoop.Path(self._base, name), True)
+        return runs
 
-def _is_older(name: str, bound: datetime) -> bool:
-    found = _RUN_ID.fullmatch(name)
-    return found is not None and datetime.strptime(found[1] + "+0000", "%Y%m%dT%H%M%SZ%z") < bound
+    def _runs(self) -> list[tuple[str, datetime]]:
+        """The run ids that have a directory, with the start of each."""
+        if not self._files.exists(self._base):
+            return []
+        names = [status.getPath().getName() for status in self._files.listStatus(self._base)]
+        found = filter(None, map(_RUN_ID.fullmatch, names))
+        return [(run[0], datetime.strptime(run[1] + "+0000", "%Y%m%dT%H%M%SZ%z")) for run in found]

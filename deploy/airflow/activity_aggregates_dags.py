@@ -1,9 +1,9 @@
 """The jobs in Airflow 3: an incremental run every hour, a full one every night, a verification every week.
 
-Their windows are half-open and explicit, [01:30, 01:30) of two days for the full run. The runs themselves have the as_of
-of their start: with an older one, a retry would be superseded by whatever run succeeded meanwhile, and the night's run
-would be missing while all looks well. An incremental run looks back to the last success, not to its window, so none that
-was missed has to be caught up.
+Their windows are half-open and explicit, [01:30, 01:30) of two days for the full run. The runs themselves have the
+as_of of their start: with an older one, a retry would be superseded by whatever run succeeded meanwhile, and the
+night's run would be missing while all looks well. An incremental run looks back to the last success, not to its window,
+so none that was missed has to be caught up.
 
 The lease keeps the runs apart, so the DAGs need no pool: one that meets another waits for it with --wait, then gives
 way and succeeds. ACTIVITY_AGGREGATES_DIST names the folder of one release, in which are: what scripts/package built,

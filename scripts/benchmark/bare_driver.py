@@ -83,7 +83,13 @@ def measured(deployment: Deployment, route: str, clients: int, workers: int, sec
 
 
 def work(deployment: Deployment, load: Load, answers: SimpleQueue[Measured]) -> None:
-    store = Store(deployment.connection, deployment.statements, deployment.read_timeout)
+    store = Store(
+        deployment.connection,
+        deployment.statements,
+        deployment.read_timeout,
+        deployment.erased,
+        deployment.erased_seconds,
+    )
     store.open()
     clients(store.reads(), load, seconds=2.0)  # connections and caches are warm
     before = time.process_time()

@@ -17,6 +17,7 @@ from activity_aggregates.jobs.computation import aggregate, read_enrolments
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import groups
 from activity_aggregates.metrics.learners import LEARNER_KEY
+from activity_aggregates.tables.erased import NOBODY
 from activity_aggregates.tables.sources import SOURCE_TABLES, Sources, deployed_name, fields
 from activity_aggregates.tables.staging import RunDirectory
 from activity_aggregates.tables.targets import AGGREGATE_TABLES
@@ -65,7 +66,7 @@ def drawn(number: int) -> list[Source]:
 
 def computed(spark: SparkSession, source: Source, choices: settings.Metrics, folder: Path) -> Expected:
     """What the job computes from the source, read from Parquet files."""
-    opened = Sources(spark, written(spark, source, folder), {})
+    opened = Sources(spark, written(spark, source, folder), {}, NOBODY)
     counts: dict[str, int] = {}
     steps = Steps("plain")
     enrolled = read_enrolments(opened, counts, steps)

@@ -15,6 +15,7 @@ from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.metrics.groups import assess_group_activities
 from activity_aggregates.metrics.quizzes import assess_attempts
+from activity_aggregates.tables.erased import NOBODY, Erased
 from activity_aggregates.tables.sources import (
     ATTEMPTS,
     ENROLMENTS,
@@ -68,11 +69,11 @@ def opens(spark: SparkSession, tmp_path: Path) -> Opens:
     empty = tmp_path / "empty.csv"
     empty.write_text("userid,courseid,batchid,active,status,completedon,contentid,identifier,hierarchy\n")
 
-    def opened(**given: settings.Source) -> Sources:
+    def opened(erased: Erased = NOBODY, **given: settings.Source) -> Sources:
         required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
         optional = dict.fromkeys(["users", *(table.name for table in SOURCE_TABLES)])
         configured: dict[str, Any] = optional | required | given
-        return Sources(spark, settings.Sources(**configured), {})
+        return Sources(spark, settings.Sources(**configured), {}, erased)
 
     return opened
 
@@ -175,3 +176,27 @@ def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Pa
     assert f"; progress ({progress} has no column courseid, status); " in message
     assert message.endswith(f"hierarchies ({hierarchies} has no column tree): correct `sources` in the configuration")
     assert "\n" not in message
+
+
+def test_nobody_who_was_erased_is_in_any_source_and_whoever_has_no_id_stays(opens: Opens, tmp_path: Path) -> None:
+    enrolments, progress = tmp_path / "enrolments.csv", tmp_path / "progress.csv"
+    enrolments.write_text("userid,courseid,batchid,active,status,completedon\nu1,c1,b1,,,\nu2,c1,b1,,,\n,c1,b1,,,\n")
+    progress.write_text("userid,courseid,batchid,contentid,status\nu1,c1,b1,A,2\nu2,c1,b1,A,2\nu3,c1,b1,A,2\n")
+    erased = Erased(b"a secret that is long enough").with_users(["u1", "u3", "who is in no source"])
+    opened = opens(erased, enrolments=source(enrolments), progress=source(progress))
+    assert {row.user_id for row in opened.frame(ENROLMENTS).collect()} == {"u2", None}
+    assert [row.user_id for row in opened.frame(PROGRESS).collect()] == ["u2"]
+    assert opened.frame(PROGRESS).columns == [field.name for field in fields(PROGRESS)]
+    users = opened.erased_users
+    assert users is not None
+    assert {row.user_id for row in users.collect()} == {"u1", "u3"}
+
+
+def test_no_plan_shows_the_secret_or_who_was_erased(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "enrolments.csv"
+    file.write_text("userid,courseid,batchid,active,status,completedon\nlearner-7,c1,b1,,,\nu2,c1,b1,,,\n")
+    erased = Erased(b"a secret that is long enough").with_users(["learner-7"])
+    frame = opens(erased, enrolments=source(file)).frame(ENROLMENTS)
+    plan = frame._jdf.queryExecution().toString()
+    assert "LeftAnti" in plan
+    assert not [word for word in ("learner-7", "a secret", *erased.hashes) if word in plan]

@@ -1,0 +1,344 @@
+"""Learners who are erased are gone from everything, and stay away, on a real Cassandra."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cassandra.cluster import Session
+from pyspark.sql import SparkSession
+
+from activity_aggregates.main import main
+from activity_aggregates.tables.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
+from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
+from tests.harness.environment import Environment, environment
+
+GONE, STAYS = "learner-who-goes", "learner-who-stays"
+SECRET, OTHER_SECRET = "Staples-for-the-battery-horse", "Another-horse-and-battery"
+LEARNER_TABLES = ("activity_user_agg", "group_activity_user_agg")
+PATIENCE_SECONDS = 600
+COURSE = {"activity_type": "Course", "activity_id": "c1"}
+FOREIGN = {"agg": {"timespent": 7}}
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with environment(cassandra, tmp_path_factory.mktemp("erase")) as made:
+        yield made
+
+
+@pytest.fixture
+def world(made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two learners of one course and group who have done the same; other writers' entries; nothing has run."""
+    made.empty()
+    load = made.store.load
+    load("content_hierarchy", {"c1": {"course": "c1", "children": ["A", {"unit": "unit1", "children": ["B"]}]}})
+    for user in (GONE, STAYS):
+        load("user_enrolments", [{"userid": user, "courseid": "c1", "batchid": "b1", "status": 1}])
+        row = {"userid": user, "courseid": "c1", "batchid": "b1"}
+        done = [{**row, "contentid": content, "status": status} for content, status in (("A", 2), ("B", 2), ("C", 7))]
+        load("user_content_consumption", done)
+        attempt = {"user_id": user, "course_id": "c1", "batch_id": "b1", "content_id": "Q", "attempt_id": "1"}
+        load("assessment_aggregator", [{**attempt, "total_score": 1, "total_max_score": 2}])
+        load("group_member", [{"groupid": "g1", "userid": user, "status": "active", "role": "member"}])
+    load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
+    merge = made.store.merge
+    merge(
+        "activity_user_agg", [{**COURSE, "user_id": user, "context_id": "cb:b1", **FOREIGN} for user in (GONE, STAYS)]
+    )
+    merge(
+        "activity_user_agg",
+        [{"activity_type": "Other", "activity_id": "o1", "user_id": GONE, "context_id": "x", **FOREIGN}],
+    )
+    merge(
+        "group_activity_user_agg", [{"group_id": "g1", **COURSE, "user_id": user, **FOREIGN} for user in (GONE, STAYS)]
+    )
+    monkeypatch.setenv("ERASED_SECRET", SECRET)
+    (tmp_path / "users.txt").write_text(f"{GONE}\n")
+    return World(made, made.configure({"lease": {"ttl": 6}, "erased": {"secret_env": "ERASED_SECRET"}}, tmp_path))
+
+
+class World:
+    """An environment and what the tests do in it."""
+
+    def __init__(self, made: Environment, conf: Path) -> None:
+        self.made = made
+        self.conf = conf
+
+    def run(self, *arguments: str) -> int:
+        return main(["run", *arguments, "--conf", str(self.conf)])
+
+    def erase(self, *arguments: str) -> int:
+        return main(["erase", *self.erase_arguments, *arguments])
+
+    @property
+    def erase_arguments(self) -> list[str]:
+        return ["--users-file", str(self.conf.parent / "users.txt"), "--conf", str(self.conf)]
+
+    def settings(self, **sections: Any) -> Path:
+        """The configuration file with further settings."""
+        conf = self.conf.parent / "more.yaml"
+        conf.write_text(yaml.safe_dump({**yaml.safe_load(self.conf.read_text()), **sections}))
+        return conf
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return self.made.store.stored(table)
+
+    def users(self, table: str) -> set[str]:
+        return {row["user_id"] for row in self.rows(table)}
+
+    def counts(self, table: str) -> dict[str, dict[str, float]]:
+        """The maps of a table by activity."""
+        return {row["activity_id"]: row["agg"] for row in self.rows(table)}
+
+    def latest(self) -> RunRecord:
+        record = self.made.ledger.latest()
+        assert record is not None
+        return record
+
+    def staged(self) -> list[Path]:
+        return list((self.conf.parent / "runs").iterdir())
+
+    def all_text(self) -> str:
+        """Every row of the tables that the software writes."""
+        names = (*LEARNER_TABLES, "activity_agg", "group_activity_agg", "activity_metadata", "activity_catalog")
+        kept = ("aggregate_runs", "aggregate_quarantine", "aggregate_erased", "aggregate_leases")
+        return repr([self.rows(table) for table in (*names, *kept)])
+
+    def assert_erased(self) -> None:
+        """Nothing is left of the one, and what is said of both together is of the other alone."""
+        assert GONE not in self.all_text()
+        assert [self.users(table) for table in LEARNER_TABLES] == [{STAYS}, {STAYS}]
+        learners = {(row["activity_type"], row["activity_id"]): row["agg"] for row in self.rows("activity_user_agg")}
+        assert learners["Course", "c1"]["timespent"] == 7
+        assert {activity: agg["enrolledCount"] for activity, agg in self.counts("activity_agg").items()} == {
+            "c1": 1,
+            "unit1": 1,
+            "Q": 1,
+        }
+        group = self.counts("group_activity_agg")["c1"]
+        assert (group["memberCount"], group["enrolledCount"], group["completedCount"]) == (1, 1, 1)
+        assert self.staged() == []
+
+
+def test_whole_rows_go_and_what_they_were_counted_in_is_computed_anew(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run() == 0
+    assert world.run("--user", GONE, "--dry-run") == 0
+    assert GONE in world.all_text()
+    assert world.counts("activity_agg")["c1"]["enrolledCount"] == 2
+    before = sum(row["user_id"] == GONE for table in LEARNER_TABLES for row in world.rows(table))
+    assert before == 5
+    capsys.readouterr()
+    assert world.erase() == 0
+    said = capsys.readouterr()
+    world.assert_erased()
+    record = world.latest()
+    assert (record.command, record.status, record.scope.is_full) == ("erase", SUCCEEDED, True)
+    assert said.out.splitlines()[-1] == f"{before} rows erased, {record.counts['written']} rows written"
+    assert "are read in full: no key begins with the learner" in said.err
+    assert GONE not in said.out + said.err
+    assert record.counts["erased.aggregate_quarantine"] == 1
+    quarantined = [row["row_key"] for row in world.rows("aggregate_quarantine")]
+    assert quarantined
+    assert all(STAYS in key for key in quarantined)
+
+
+def test_no_later_run_brings_them_back_although_the_sources_still_name_them(world: World) -> None:
+    assert world.erase() == 0  # before anything else has run
+    world.assert_erased()
+    assert world.run() == 0
+    counts = world.latest().counts
+    assert (counts["written"], counts["read.enrolments"], counts["counted.erased_learners"]) == (0, 1, 1)
+    world.made.store.load("user_enrolments", [{"userid": GONE, "courseid": "c1", "batchid": "b2", "status": 2}])
+    assert world.run("--user", STAYS) == 0
+    assert GONE not in world.all_text()
+
+
+def test_erasing_again_takes_what_has_come_since(world: World) -> None:
+    assert world.erase() == 0
+    world.made.store.merge("activity_user_agg", [{**COURSE, "user_id": GONE, "context_id": "cb:b9", **FOREIGN}])
+    assert world.erase() == 0
+    assert world.latest().counts["erased.activity_user_agg"] == 1
+    assert world.latest().counts["written"] == 0
+    world.assert_erased()
+
+
+def test_without_the_secret_nothing_runs_once_somebody_was_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.erase() == 0
+    runs = [run.run_id for run in world.made.ledger.recent(10)]
+    monkeypatch.delenv("ERASED_SECRET")
+    capsys.readouterr()
+    assert (world.run(), world.run("--dry-run"), world.erase()) == (2, 2, 2)
+    lacking = capsys.readouterr().err.splitlines()
+    assert all("set the variable ERASED_SECRET or name a file in erased.secret_file" in line for line in lacking)
+    monkeypatch.setenv("ERASED_SECRET", OTHER_SECRET)
+    assert (world.run(), world.run("--dry-run"), world.erase()) == (2, 2, 2)
+    wrong = capsys.readouterr().err.splitlines()
+    assert all("the variable ERASED_SECRET holds another secret than" in line for line in wrong)
+    assert (len(lacking), len(wrong)) == (3, 3)
+    assert [run.run_id for run in world.made.ledger.recent(10)] == runs
+    assert len(world.rows("aggregate_erased")) == 2
+    world.assert_erased()
+
+
+def test_without_a_secret_nobody_is_erased_and_runs_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ERASED_SECRET")
+    assert world.erase() == 2
+    assert world.rows("aggregate_erased") == []
+    assert world.run() == 0
+
+
+def test_the_secret_may_be_in_a_file(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    monkeypatch.delenv("ERASED_SECRET")
+    assert world.erase("--set", f"erased.secret_file={file}") == 0
+    world.assert_erased()
+
+
+def test_a_dry_run_counts_and_changes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run() == 0
+    before = {table: world.rows(table) for table in LEARNER_TABLES}
+    capsys.readouterr()
+    assert world.erase("--dry-run") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == [
+        "dry run: nothing was erased",
+        "activity_user_agg: 4 rows would be erased",
+        "group_activity_user_agg: 1 rows would be erased",
+        "aggregate_quarantine: 1 rows would be erased",
+    ]
+    assert {table: world.rows(table) for table in LEARNER_TABLES} == before
+    assert world.rows("aggregate_erased") == []
+    assert world.latest().status == DRY_RUN
+
+
+def test_a_limit_that_stops_it_can_be_lifted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run() == 0
+    assert world.erase("--set", "limits.retracted_share=0.1") == 1
+    assert "or allow it with --set limits.retracted_share=0.5" in capsys.readouterr().err
+    assert world.latest().status == STOPPED
+    assert world.erase() == 0
+    world.assert_erased()
+
+
+def test_what_was_staged_before_somebody_was_erased_is_not_resumed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after an erase that died before its own run has succeeded, which would supersede the other."""
+    assert world.run() == 0
+    run = world.latest()
+    table, where = f"{world.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
+    world.made.session.execute(
+        f"UPDATE {table} SET status = 'applying' {where}", [run.started_at.year, run.started_at, run.run_id]
+    )
+    assert world.erase("--set", "limits.retracted_share=0.1") == 1
+    assert world.run("--resume", run.run_id) == 2
+    assert f"run {run.run_id} began before learners were erased" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "find erased learners",
+        "write activity_agg",
+        "erase activity_user_agg",
+        "erase aggregate_quarantine",
+    ],
+)
+def test_one_that_was_killed_is_finished_by_the_same_command(world: World, line: str) -> None:
+    assert world.run() == 0
+    command = [sys.executable, "-m", "activity_aggregates.main", "erase", *world.erase_arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = []
+        for said_now in process.stderr:
+            said.append(said_now)
+            if said_now.startswith(f"{line}:"):
+                break
+        process.send_signal(signal.SIGKILL)
+    assert said[-1].startswith(f"{line}:"), "".join(said)
+    assert world.rows("aggregate_erased")
+    assert world.latest().status != SUCCEEDED
+    assert world.erase("--wait", "60") == 0
+    world.assert_erased()
+
+
+def test_neither_the_secret_nor_an_id_is_in_any_log(world: World, tmp_path: Path) -> None:
+    assert world.run() == 0
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    spark_conf = {"spark.log.level": "INFO", "spark.logConf": True, "spark.eventLog.enabled": True}
+    conf = world.settings(
+        spark={"conf": {**spark_conf, "spark.eventLog.dir": logs.as_uri(), "spark.ui.enabled": False}}
+    )
+    for arguments in (["erase", "--users-file", str(tmp_path / "users.txt")], ["run"]):
+        command = [sys.executable, "-m", "activity_aggregates.main", *arguments, "--conf", str(conf)]
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout
+        assert "Spark configuration:" in done.stdout
+        assert not [word for word in (SECRET, GONE) if word in done.stdout]
+    event_logs = [file.read_text() for file in logs.iterdir()]
+    assert len(event_logs) == 2
+    assert all("MapInArrow" in log for log in event_logs)
+    assert not [word for word in (SECRET, GONE) for log in event_logs if word in log]
+    assert not [word for word in (SECRET, GONE) if word in world.all_text()]
+
+
+def test_the_api_leaves_them_out_as_soon_as_it_knows(world: World, tmp_path: Path) -> None:
+    assert world.run() == 0
+    keys = key_pair()
+    conf = world.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
+    asked = {"groupId": "g1", "activityId": "c1", "activityType": "Course"}
+    with served(conf, keys) as api:
+        assert [member["id"] for member in api.activity(GONE, **asked)["members"]] == [GONE, STAYS]
+        assert world.erase() == 0
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while api.ask(GROUP, GONE, groupId="g1").status_code == 200:
+            assert time.monotonic() < give_up
+        for path, question in ((GROUP, {"groupId": "g1"}), (ACTIVITY, asked), (EARLIER, asked)):
+            assert refusal(api.ask(path, GONE, **question))[:3] == (403, "FORBIDDEN", "FORBIDDEN")
+        assert [member["id"] for member in api.activity(STAYS, **asked)["members"]] == [STAYS]
+        assert [member["userId"] for member in result(api.ask(EARLIER, STAYS, **asked))["members"]] == [STAYS]
+        page = api.activity(STAYS, **asked, limit=1)
+        assert ([member["id"] for member in page["members"]], "next" in page) == ([STAYS], False)
+
+
+@pytest.mark.parametrize(
+    ("secret", "sentence"),
+    [("", "set the variable ERASED_SECRET"), (OTHER_SECRET, "the variable ERASED_SECRET holds another secret")],
+)
+def test_the_api_does_not_start_without_the_secret(world: World, tmp_path: Path, secret: str, sentence: str) -> None:
+    assert world.erase() == 0
+    conf = world.settings(api=api_settings(tmp_path, key_pair()))
+    environ = {**os.environ, "ERASED_SECRET": secret}
+    done = subprocess.run(serve_command(conf), check=False, capture_output=True, text=True, env=environ)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert sentence in done.stderr
+
+
+def test_an_api_that_runs_without_the_secret_answers_no_more_once_somebody_is_erased(
+    world: World, tmp_path: Path
+) -> None:
+    assert world.run() == 0
+    keys = key_pair()
+    conf = world.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
+    with served(conf, keys, environ={"ERASED_SECRET": ""}) as api:
+        assert api.ask(GROUP, STAYS, groupId="g1").status_code == 200
+        assert world.erase() == 0
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while api.ask(GROUP, STAYS, groupId="g1").status_code != 503:
+            assert time.monotonic() < give_up
+        assert "set the variable ERASED_SECRET" in api.errors.read_text()
