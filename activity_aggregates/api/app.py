@@ -13,6 +13,7 @@ from activity_aggregates.api import failures, openapi
 from activity_aggregates.api.deployment import Deployment
 from activity_aggregates.api.keys import KeyFile
 from activity_aggregates.api.metadata import Metadata
+from activity_aggregates.api.protocol import leaving_maps
 from activity_aggregates.api.routes import Serving, router
 from activity_aggregates.api.store import Store
 from activity_aggregates.api.tokens import NobodyVerifier, TokenVerifier
@@ -22,7 +23,12 @@ def create_app(deployment: Deployment) -> FastAPI:
     """The application of one worker process; it connects when it starts."""
     trust = deployment.trust
     serving = Serving(
-        store=Store(deployment.connection, deployment.statements, deployment.read_timeout),
+        store=Store(
+            deployment.connection,
+            deployment.statements,
+            deployment.read_timeout,
+            leaving_maps(deployment.aggregate_tables),
+        ),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
         metadata=Metadata(deployment.metadata_seconds),
         listing=deployment.listing,

@@ -11,6 +11,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, ResponseFuture, Session
 from cassandra.policies import ConstantReconnectionPolicy
+from cassandra.protocol import ProtocolHandler
 from cassandra.query import PreparedStatement, tuple_factory
 
 from activity_aggregates.api.statements import Read
@@ -47,8 +48,15 @@ class Reads:
 class Store:
     """Holds the session of a process."""
 
-    def __init__(self, connection: Connection, statements: Mapping[Read, str], read_timeout: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        statements: Mapping[Read, str],
+        read_timeout: float,
+        protocol: type[ProtocolHandler] = ProtocolHandler,
+    ) -> None:
         self._connection = connection
+        self._protocol = protocol
         self._statements = statements
         self._read_timeout = read_timeout
         self._reads: Reads | None = None
@@ -96,6 +104,7 @@ class Store:
             self._closing.wait(RETRY_SECONDS)
 
     def _prepared(self, session: Session) -> Reads:
+        session.client_protocol_handler = self._protocol
         profile = session.execution_profile_clone_update(
             EXEC_PROFILE_DEFAULT,
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,
