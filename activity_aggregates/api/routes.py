@@ -139,7 +139,8 @@ async def live(request: Request) -> Response:
     "/health/ready", response_model=None, responses={200: {"model": answers.HealthAnswer}, **openapi.UNAVAILABLE}
 )
 def ready(request: Request, serving: ServingNow) -> Response:
-    """Whether the store answers a read like those that requests make."""
+    """Whether tokens can be checked, and the store answers a read like those that requests make."""
+    serving.verifier.check()
     serving.store.check()
     return success(request.scope["path"], {"healthy": True})
 

@@ -33,6 +33,9 @@ class Verifier(Protocol):
     def caller(self, headers: Mapping[str, str]) -> Caller:
         """Raises the refusal UNAUTHORIZED."""
 
+    def check(self) -> None:
+        """Raises Unreachable where nobody could be recognised."""
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -61,6 +64,9 @@ class TokenVerifier:
         except (PyJWTError, RecursionError, ValueError) as error:
             _log.debug("a token was refused: %s", error)
             raise Refused(UNAUTHORIZED) from error
+
+    def check(self) -> None:
+        self._keys.check()
 
     def _verified(self, token: str) -> Mapping[str, Any]:
         header = jwt.get_unverified_header(token)
@@ -100,6 +106,9 @@ class NobodyVerifier:
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
         return Caller("", is_service=True)
+
+    def check(self) -> None:
+        """Nothing is needed."""
 
 
 def token_of(headers: Mapping[str, str]) -> str | None:

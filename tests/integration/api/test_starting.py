@@ -15,7 +15,7 @@ import pytest
 from activity_aggregates.api.deployment import deployment
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import BadRequest
-from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
+from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, refusal, serve_command, served
 from tests.harness.environment import Environment
 from tests.integration.api.conftest import OTHER_PORT
 
@@ -157,3 +157,23 @@ def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path:
         while api.post(GROUP, body, newer.token()).status_code != 200:
             assert time.monotonic() < deadline
         assert api.ask(GROUP, groupId="g1").status_code == 401
+
+
+def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    settings = {**api_settings(tmp_path, keys), "workers": 2}
+    file, sentence = Path(settings["key_file"]), "this process answers 503 until then"
+    with served(world.configure({"api": settings}, tmp_path), keys) as api:
+        file.write_bytes(b"half of a file")
+        api.process.send_signal(signal.SIGHUP)  # starts every worker anew
+        deadline = time.monotonic() + 60
+        while api.errors.read_text().count(sentence) < 2:
+            assert time.monotonic() < deadline
+        assert api.client.get("/health/live").status_code == 200
+        assert api.client.get("/health/ready").status_code == 503
+        assert refusal(api.ask(GROUP, groupId="g1"))[0] == 503
+        file.write_bytes(keys.public)
+        while api.ask(GROUP, groupId="g1").status_code != 200:
+            assert time.monotonic() < deadline
+        assert (api.errors.read_text().count(sentence), "Traceback" in api.errors.read_text()) == (2, False)
