@@ -55,16 +55,16 @@ class KeyFile:
         except BadRequest as error:
             _log.error("%s; this process answers 503 until then", error)
 
-    def check(self) -> None:
-        """Raises Unreachable while no key has been read."""
+    def current(self) -> Sequence[Key]:
+        """All keys, the same object until the file changes; raises Unreachable while none has been read."""
         self._look()
         if not self._keys:
             raise Unreachable(f"api.key_file {self._path} has not been readable yet, so no token can be checked")
+        return self._keys
 
     def candidates(self, kid: str | None, algorithm: str) -> list[Key]:
         """The keys that may have signed a token; a key without a name may have signed any."""
-        self.check()
-        return [key for key in self._keys if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))]
+        return [key for key in self.current() if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))]
 
     def _look(self) -> None:
         if time.monotonic() - self._looked < LOOK_SECONDS:

@@ -19,20 +19,27 @@ def leaving_maps(tables: Collection[tuple[str, str]]) -> type[ProtocolHandler]:
     """
 
     class Rows(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+        def recv_results_metadata(self, f: Any, types: Any) -> None:
+            super().recv_results_metadata(f, types)
+            if self.column_metadata:  # some servers send the columns with every answer, others when it is prepared
+                self.column_metadata = _left(self.column_metadata)
+
         def recv_results_rows(self, f: Any, version: int, types: Any, columns: list[Column], policy: Any) -> None:
-            super().recv_results_rows(f, version, types, [_left(column) for column in columns], policy)
+            super().recv_results_rows(f, version, types, _left(columns), policy)
 
     class LeavingMaps(ProtocolHandler):  # type: ignore[misc]
         message_types_by_opcode = {**ProtocolHandler.message_types_by_opcode, Rows.opcode: Rows}  # noqa: RUF012
 
-    def _left(column: Column) -> Column:
-        keyspace, table, name, kind = column
-        return (
-            (keyspace, table, name, BytesType) if (keyspace, table) in tables and _is_map_of_numbers(kind) else column
-        )
+    def _left(columns: list[Column]) -> list[Column]:
+        return [
+            (keyspace, table, name, BytesType)
+            if (keyspace, table) in tables and _is_map_of_numbers(kind)
+            else (keyspace, table, name, kind)
+            for keyspace, table, name, kind in columns
+        ]
 
     return LeavingMaps
 
 
 def _is_map_of_numbers(kind: Any) -> bool:
-    return issubclass(kind, MapType) and kind.subtypes[1] in (DoubleType, DateType)
+    return issubclass(kind, MapType) and issubclass(kind.subtypes[1], DoubleType | DateType)
