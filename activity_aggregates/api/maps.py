@@ -57,7 +57,9 @@ class Reader(Generic[Number]):
 
 def layout_of(raw: bytes, code: str) -> Layout:
     """The layout of one map, entry by entry."""
-    keys, around, form, begin, at = [], [], ">", 0, LENGTH
+    keys: list[str] = []
+    around: list[bytes] = []
+    form, begin, at = ">", 0, LENGTH
     for _ in range(_length(raw, 0)):
         value = at + LENGTH + _length(raw, at) + LENGTH
         width = _length(raw, value - LENGTH)
