@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from cassandra.cluster import Cluster
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
@@ -13,9 +14,13 @@ from activity_aggregates.api import failures, openapi
 from activity_aggregates.api.deployment import Deployment
 from activity_aggregates.api.keys import KeyFile
 from activity_aggregates.api.metadata import Metadata
+from activity_aggregates.api.protocol import leaving_maps
 from activity_aggregates.api.routes import Serving, router
 from activity_aggregates.api.store import Store
 from activity_aggregates.api.tokens import NobodyVerifier, TokenVerifier
+
+# The driver's own is 4 KiB: for each piece of an answer its thread gives up the interpreter's lock, and waits for it.
+PIECE_BYTES = 1 << 18
 
 
 def create_app(deployment: Deployment) -> FastAPI:
@@ -28,6 +33,7 @@ def create_app(deployment: Deployment) -> FastAPI:
             deployment.read_timeout,
             deployment.erased,
             deployment.erased_seconds,
+            leaving_maps(deployment.aggregate_tables),
         ),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
         metadata=Metadata(deployment.metadata_seconds),
@@ -37,6 +43,7 @@ def create_app(deployment: Deployment) -> FastAPI:
 
     @asynccontextmanager
     async def connected(_: FastAPI) -> AsyncIterator[None]:
+        Cluster.connection_class.in_buffer_size = PIECE_BYTES
         await run_in_threadpool(serving.store.open)
         yield
         await run_in_threadpool(serving.store.close)

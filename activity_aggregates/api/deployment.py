@@ -12,7 +12,7 @@ from activity_aggregates import settings
 from activity_aggregates.api.keys import read_keys
 from activity_aggregates.api.paging import Pages
 from activity_aggregates.api.reading import Listing
-from activity_aggregates.api.statements import Read, statements
+from activity_aggregates.api.statements import Read, aggregate_tables, statements
 from activity_aggregates.api.tokens import Claims
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
@@ -37,6 +37,7 @@ class Deployment:
 
     connection: Connection
     statements: Mapping[Read, str]
+    aggregate_tables: frozenset[tuple[str, str]]
     read_timeout: float
     listing: Listing
     metadata_seconds: float
@@ -56,6 +57,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
     return Deployment(
         connection=connection(given.cassandra, environ),
         statements=statements(given.sources, given.target, api.profile),
+        aggregate_tables=aggregate_tables(given.target),
         read_timeout=api.read_timeout,
         listing=Listing(tuple(api.profile), api.page_size, api.max_page_size, Pages(paging_secret(api, environ))),
         metadata_seconds=api.metadata_seconds,

@@ -18,7 +18,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWKSet
 from jwt.exceptions import PyJWTError
 
-from activity_aggregates.errors import BadRequest
+from activity_aggregates.errors import BadRequest, Unreachable
 
 LOOK_SECONDS = 1.0  # how often the file is looked at
 SMALLEST_RSA_KEY = 2048  # bits
@@ -37,21 +37,34 @@ class Key:
 
 
 class KeyFile:
-    """The keys of a file. One that has become unreadable is said once, and the keys read before go on to count."""
+    """The keys of a file. One that is unreadable is said once, and the keys read before go on to count.
+
+    A process that is started while the file is unreadable has read none. It waits for a readable one, for it would be
+    started again, in vain, if it ended; keys of an earlier time may have been withdrawn since.
+    """
 
     def __init__(self, path: Path, algorithms: Sequence[str]) -> None:
-        """Raises BadRequest where the file holds no key for one of `algorithms`."""
         self._path = path
         self._algorithms = algorithms
         self._lock = threading.Lock()
         self._looked = time.monotonic()
         self._version = _version(path)
-        self._keys = read_keys(path, algorithms)
+        self._keys: list[Key] = []
+        try:
+            self._keys = read_keys(path, algorithms)
+        except BadRequest as error:
+            _log.error("%s; this process answers 503 until then", error)
+
+    def current(self) -> Sequence[Key]:
+        """All keys, the same object until the file changes; raises Unreachable while none has been read."""
+        self._look()
+        if not self._keys:
+            raise Unreachable(f"api.key_file {self._path} has not been readable yet, so no token can be checked")
+        return self._keys
 
     def candidates(self, kid: str | None, algorithm: str) -> list[Key]:
         """The keys that may have signed a token; a key without a name may have signed any."""
-        self._look()
-        return [key for key in self._keys if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))]
+        return [key for key in self.current() if key.algorithm == algorithm and (kid is None or key.kid in (None, kid))]
 
     def _look(self) -> None:
         if time.monotonic() - self._looked < LOOK_SECONDS:
@@ -65,7 +78,8 @@ class KeyFile:
             try:
                 self._keys = read_keys(self._path, self._algorithms)
             except BadRequest as error:
-                _log.error("%s; the keys read before stay in force", error)
+                kept = "the keys read before stay in force" if self._keys else "this process answers 503 until then"
+                _log.error("%s; %s", error, kept)
             else:
                 _log.warning("api.key_file %s has changed: it holds %d keys", self._path, len(self._keys))
 

@@ -1,10 +1,10 @@
-"""The routes: plain functions, over what their dependencies have checked, in the order of the checks."""
+"""The routes: plain functions, over what their dependency has checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -34,20 +34,37 @@ class Serving:
     max_body_bytes: int
 
 
-# The dependencies are coroutines, which cost no change of thread; the routes wait for the store in threads.
+@dataclass(frozen=True)
+class Asked(Generic[Body]):
+    """A request that passed its checks."""
+
+    path: str
+    serving: Serving
+    caller: Caller
+    body: Body
+
+    def answered(self, result: Callable[[Reads], Entry]) -> Response:
+        with translated():
+            return success(self.path, result(self.serving.store.reads()))
 
 
-async def serving(request: Request) -> Serving:
-    shared: Serving = request.app.state.serving
-    return shared
+def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[Body]]]:
+    """The checks of a request, in their order, as one dependency: FastAPI walks through nested ones again and again.
+
+    It is a coroutine, which costs no change of thread; the routes wait for the store in threads.
+    """
+
+    async def asked(request: Request) -> Asked[Body]:
+        serving: Serving = request.app.state.serving
+        raw = await limited(request, serving.max_body_bytes)
+        caller = serving.verifier.caller(request.headers)
+        return Asked(request.scope["path"], serving, caller, parsed(model, raw))
+
+    return asked
 
 
-ServingNow = Annotated[Serving, Depends(serving)]
-
-
-async def limited(request: Request, serving: ServingNow) -> bytes:
+async def limited(request: Request, limit: int) -> bytes:
     """The body, which is not read further than its limit."""
-    limit = serving.max_body_bytes
     if int(request.headers.get("content-length", 0)) > limit:
         raise Refused(refusals.too_large(limit))
     body = bytearray()
@@ -58,37 +75,17 @@ async def limited(request: Request, serving: ServingNow) -> bytes:
     return bytes(body)
 
 
-RawBody = Annotated[bytes, Depends(limited)]
-
-
-async def caller(request: Request, serving: ServingNow, _: RawBody) -> Caller:
-    return serving.verifier.caller(request.headers)
-
-
-KnownCaller = Annotated[Caller, Depends(caller)]
-
-
-def body_of(model: type[Body]) -> Callable[[KnownCaller, RawBody], Coroutine[Any, Any, Body]]:
-    async def body(_: KnownCaller, raw: RawBody) -> Body:
-        return parsed(model, raw)
-
-    return body
-
-
 @router.post(
     "/data/group/agg",
     response_model=None,
     responses={200: {"model": answers.GroupAnswer}, **openapi.REFUSALS},
     openapi_extra=openapi.secured(GroupBody),
 )
-def group_agg(
-    request: Request,
-    serving: ServingNow,
-    caller: KnownCaller,
-    body: Annotated[GroupBody, Depends(body_of(GroupBody))],
-) -> Response:
+def group_agg(asked: Annotated[Asked[GroupBody], Depends(checked(GroupBody))]) -> Response:
     """The activities of a group with the numbers of all its members together."""
-    return _answered(request, serving, lambda reads: group_aggregates(reads, serving.metadata, caller, body.request))
+    return asked.answered(
+        lambda reads: group_aggregates(reads, asked.serving.metadata, asked.caller, asked.body.request)
+    )
 
 
 @router.post(
@@ -97,17 +94,11 @@ def group_agg(
     responses={200: {"model": answers.ActivityAnswer}, **openapi.REFUSALS},
     openapi_extra=openapi.secured(ActivityBody),
 )
-def activity_agg(
-    request: Request,
-    serving: ServingNow,
-    caller: KnownCaller,
-    body: Annotated[ActivityBody, Depends(body_of(ActivityBody))],
-) -> Response:
+def activity_agg(asked: Annotated[Asked[ActivityBody], Depends(checked(ActivityBody))]) -> Response:
     """One activity of a group, with every active member."""
-    return _answered(
-        request,
-        serving,
-        lambda reads: activity_aggregates(reads, serving.metadata, serving.listing, caller, body.request),
+    serving = asked.serving
+    return asked.answered(
+        lambda reads: activity_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
     )
 
 
@@ -118,14 +109,11 @@ def activity_agg(
     openapi_extra=openapi.secured(EarlierActivityBody),
 )
 def earlier_activity_agg(
-    request: Request,
-    serving: ServingNow,
-    caller: KnownCaller,
-    body: Annotated[EarlierActivityBody, Depends(body_of(EarlierActivityBody))],
+    asked: Annotated[Asked[EarlierActivityBody], Depends(checked(EarlierActivityBody))],
 ) -> Response:
     """One activity of a group in the shape of the earlier service."""
-    return _answered(
-        request, serving, lambda reads: earlier_activity_aggregates(reads, serving.listing, caller, body.request)
+    return asked.answered(
+        lambda reads: earlier_activity_aggregates(reads, asked.serving.listing, asked.caller, asked.body.request)
     )
 
 
@@ -138,12 +126,9 @@ async def live(request: Request) -> Response:
 @router.get(
     "/health/ready", response_model=None, responses={200: {"model": answers.HealthAnswer}, **openapi.UNAVAILABLE}
 )
-def ready(request: Request, serving: ServingNow) -> Response:
-    """Whether the store answers a read like those that requests make."""
+def ready(request: Request) -> Response:
+    """Whether tokens can be checked, and the store answers a read like those that requests make."""
+    serving: Serving = request.app.state.serving
+    serving.verifier.check()
     serving.store.check()
     return success(request.scope["path"], {"healthy": True})
-
-
-def _answered(request: Request, serving: Serving, result: Callable[[Reads], Entry]) -> Response:
-    with translated():
-        return success(request.scope["path"], result(serving.store.reads()))

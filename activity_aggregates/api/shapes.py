@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
+
+from activity_aggregates.api.maps import Reader
 
 METADATA, AGG, MEMBERS = "metadata", "agg", "members"
 SECTIONS = frozenset({METADATA, AGG, MEMBERS})
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's timestamps are naive, in UTC
-MILLISECOND = timedelta(milliseconds=1)
 EXACT = 2.0**53  # beyond it a double holds no exact integer
 
 Entry = dict[str, Any]
-# The columns agg and agg_last_updated of a row; a map without entries is null.
-Maps = tuple[Mapping[str, float | None] | None, Mapping[str, datetime] | None]
+# The columns agg and agg_last_updated of a row, as bytes; a map without entries is null.
+Maps = tuple[bytes | None, bytes | None]
+
+VALUES: Reader[float] = Reader("d")
+DATES: Reader[int] = Reader("q")
 
 
 @dataclass(frozen=True)
@@ -49,24 +51,20 @@ def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
     """Every metric with a value, also another writer's: what JSON cannot say (an infinity) is left out.
 
     Whole numbers have no decimal point, and dates are milliseconds since the epoch.
-
-    >>> entries(({"timespent": 7.0, "x": None}, {"timespent": datetime(2026, 1, 1)}), EVERYTHING)
-    [{'metric': 'timespent', 'value': 7, 'lastUpdatedOn': 1767225600000}]
     """
     agg, dates = maps or (None, None)
     if not agg:
         return []
-    # Once per metric of every member: what is called for each would take most of the time of an answer. The dates are
-    # looked up in a plain dictionary, for the driver's maps serialize a key to find it.
-    dated, metrics = dict(dates.items()) if dates else {}, fields.metrics
+    # Once per metric of every member: what is called for each would take most of the time of an answer.
+    dated, metrics = dict(DATES.entries(dates)) if dates else {}, fields.metrics
     return [
         {
             "metric": metric,
             "value": int(value) if value.is_integer() and abs(value) < EXACT else value,
-            "lastUpdatedOn": (dated[metric] - EPOCH) // MILLISECOND if metric in dated else None,
+            "lastUpdatedOn": dated.get(metric),
         }
-        for metric, value in agg.items()
-        if value is not None and isfinite(value) and (not metrics or metric in metrics)
+        for metric, value in VALUES.entries(agg)
+        if isfinite(value) and (not metrics or metric in metrics)
     ]
 
 

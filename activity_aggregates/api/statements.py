@@ -60,6 +60,13 @@ def statements(sources: settings.Sources, target: settings.Target, profile: list
     return reads
 
 
+def aggregate_tables(target: settings.Target) -> frozenset[tuple[str, str]]:
+    """The tables that hold maps of metrics, by keyspace and name."""
+    return frozenset(
+        (target.keyspace, target.tables[table.name]) for table in (GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
+    )
+
+
 def _table(name: str, source: settings.Source | None) -> str:
     if source is None or source.format != "cassandra" or not source.keyspace or not source.table:
         raise BadRequest(

@@ -11,6 +11,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, ResponseFuture, Session
 from cassandra.policies import ConstantReconnectionPolicy
+from cassandra.protocol import ProtocolHandler
 from cassandra.query import PreparedStatement, tuple_factory
 
 from activity_aggregates.api.statements import Read
@@ -56,8 +57,10 @@ class Store:
         read_timeout: float,
         erased: ErasedTable,
         erased_seconds: float,
+        protocol: type[ProtocolHandler] = ProtocolHandler,
     ) -> None:
         self._connection = connection
+        self._protocol = protocol
         self._statements = statements
         self._read_timeout = read_timeout
         self._erased = erased
@@ -109,6 +112,7 @@ class Store:
             self._closing.wait(RETRY_SECONDS)
 
     def _prepared(self, session: Session) -> Reads:
+        session.client_protocol_handler = self._protocol
         profile = session.execution_profile_clone_update(
             EXEC_PROFILE_DEFAULT,
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,

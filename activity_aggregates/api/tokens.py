@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 import jwt
@@ -15,6 +17,7 @@ from activity_aggregates.api.refusals import UNAUTHORIZED, Refused
 
 SERVICE_SCOPE = "aggregates:read"
 MAX_TOKEN_LENGTH = 8192  # characters
+MOST_KNOWN = 10_000  # tokens
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +36,9 @@ class Verifier(Protocol):
     def caller(self, headers: Mapping[str, str]) -> Caller:
         """Raises the refusal UNAUTHORIZED."""
 
+    def check(self) -> None:
+        """Raises Unreachable where nobody could be recognised."""
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -45,10 +51,20 @@ class Claims:
     scope: str
 
 
+@dataclass(frozen=True)
+class Known:
+    """Whom a token names, by which keys, and until when (in seconds since the epoch) it is good."""
+
+    caller: Caller
+    keys: Sequence[Key]
+    until: float
+
+
 class TokenVerifier:
-    """Verifies signed tokens with the keys of a file."""
+    """Verifies signed tokens with the keys of a file; those that were good are known until they or the keys end."""
 
     def __init__(self, keys: KeyFile, claims: Claims) -> None:
+        self._known: dict[bytes, Known] = {}  # by digest: tokens themselves are not kept
         self._keys = keys
         self._claims = claims
 
@@ -56,11 +72,23 @@ class TokenVerifier:
         token = token_of(headers)
         if token is None or len(token) > MAX_TOKEN_LENGTH:
             raise Refused(UNAUTHORIZED)
+        keys, digest = self._keys.current(), sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known and known.keys is keys and time.time() < known.until:
+            return known.caller
         try:
-            return self._caller(self._verified(token))
+            claims = self._verified(token)
+            caller = self._caller(claims)
         except (PyJWTError, RecursionError, ValueError) as error:
             _log.debug("a token was refused: %s", error)
             raise Refused(UNAUTHORIZED) from error
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[digest] = Known(caller, keys, int(claims["exp"]) + self._claims.leeway)
+        return caller
+
+    def check(self) -> None:
+        self._keys.current()
 
     def _verified(self, token: str) -> Mapping[str, Any]:
         header = jwt.get_unverified_header(token)
@@ -100,6 +128,9 @@ class NobodyVerifier:
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
         return Caller("", is_service=True)
+
+    def check(self) -> None:
+        """Nothing is needed."""
 
 
 def token_of(headers: Mapping[str, str]) -> str | None:

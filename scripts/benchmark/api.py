@@ -20,8 +20,8 @@ from typing import Any
 
 import httpx
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from activity_aggregates import configuration
 from activity_aggregates.api.deployment import deployment
@@ -95,11 +95,12 @@ def measure(flags: Mapping[str, object], keyspace: str, workers: int, seconds: i
     return 0
 
 
-def key_pair(folder: Path) -> tuple[bytes, Path]:
+def key_pair(folder: Path) -> tuple[RSAPrivateKey, Path]:
+    """The key itself, which would be checked each time that it is read from PEM, and the file of the public one."""
     key = generate_private_key(65537, 2048)
     public = folder / "public.pem"
     public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), public
+    return key, public
 
 
 def api_flags(keyspace: str, public: Path, workers: int) -> dict[str, object]:
@@ -114,7 +115,7 @@ def api_flags(keyspace: str, public: Path, workers: int) -> dict[str, object]:
     }
 
 
-def request_lines(route: str, private: bytes) -> Iterator[str]:
+def request_lines(route: str, private: RSAPrivateKey) -> Iterator[str]:
     """A token and a body for each of the members that ask."""
     for turn in range(TOKENS):
         group = turn * 7 % groups.GROUPS

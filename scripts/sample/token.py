@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from activity_aggregates import configuration
+from activity_aggregates.errors import JobError
 from scripts.sample.ids import do_id, group_id, user_id
 
 FOLDER = Path(".activity-aggregates/demo")  # conf/demo.yaml names its public key
 ISSUER = "https://demo.example.org"
 AUDIENCE = "activity-aggregates"
 LIFETIME_SECONDS = 24 * 3600
-URL = "http://127.0.0.1:8080"
+CONF = Path("activity_aggregates/conf/demo.yaml")
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.sample.token", description=__doc__)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as the server is given it")
+    arguments, _ = parser.parse_known_args(argv)  # the others are the server's
+    try:
+        api = configuration.load(CONF, os.environ, configuration.flag_values(arguments.set)).settings.api
+    except JobError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    url = f"http://{api.host}:{api.port}"
     private, public = FOLDER / "private.pem", FOLDER / "public.pem"
     if not public.exists():
         make_keys(private, public)
     query = {"groupId": group_id("Evening class"), "activityId": do_id("First aid"), "activityType": "Course"}
-    print(f"The API listens on {URL}. As a member of the sample's evening class, from another terminal:\n")
+    print(f"The API listens on {url}. As a member of the sample's evening class, from another terminal:\n")
     print(
-        f"curl -s {URL}/data/group/activity/agg -H 'Content-Type: application/json' \\\n"
+        f"curl -s {url}/data/group/activity/agg -H 'Content-Type: application/json' \\\n"
         f"  -H 'Authorization: Bearer {token(private.read_bytes(), user_id(0))}' \\\n"
         f"  -d '{json.dumps({'request': query})}' | python3 -m json.tool\n"
     )
@@ -48,4 +62,4 @@ def token(private: bytes, user: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,7 @@ from tests.harness.environment import Environment, environment
 from tests.properties.histories import Platform, drawn
 
 _WORLDS = 12
-_STEPS = 4
+_STEPS = int(os.environ.get("HISTORY_STEPS", "2"))
 _SEEDS = [int(number) for number in os.environ.get("HISTORIES", "1").split(",")]
 _CHANGED = "changed."
 

@@ -93,7 +93,9 @@ class Platform:
                 self._write(dict(self._some(everything(world))))
 
     def _some(self, tables: dict[str, Rows]) -> Iterator[tuple[str, Rows]]:
-        for table in self._chance.sample(sorted(tables), k=2):
+        # A hierarchy concerns everybody in the course, so that little is left to find wrong.
+        often = [table for table in sorted(tables) if table != "content_hierarchy" or self._chance.random() < 0.15]
+        for table in self._chance.sample(often, k=2):
             rows = tables[table]
             yield table, self._chance.sample(rows, k=min(len(rows), self._chance.choice([1, 1, 2, 5])))
 

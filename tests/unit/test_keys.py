@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from activity_aggregates.api.keys import KeyFile, read_keys
-from activity_aggregates.errors import BadRequest
+from activity_aggregates.errors import BadRequest, Unreachable
 from tests.harness.api import KeyPair, key_pair
 
 BOTH = ["RS256", "ES256"]
@@ -64,3 +66,20 @@ def test_a_pem_file_may_hold_several_keys(tmp_path: Path) -> None:
     file = tmp_path / "keys.pem"
     file.write_bytes(b"of last year\n" + key_pair().public + b"of this year\n" + key_pair("RS256").public)
     assert [key.algorithm for key in read_keys(file, BOTH)] == ["ES256", "RS256"]
+
+
+def test_without_readable_keys_nothing_is_checked_until_there_are_some(tmp_path: Path) -> None:
+    """A process that starts while the file is broken neither ends nor refuses anybody's token."""
+    file = tmp_path / "keys.pem"
+    file.write_bytes(b"half of a file")
+    keys = KeyFile(file, BOTH)
+    with pytest.raises(Unreachable, match="has not been readable yet"):
+        keys.candidates(None, "ES256")
+    file.write_bytes(key_pair().public)
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(Unreachable):
+            keys.current()
+            break
+        assert time.monotonic() < deadline
+    assert len(keys.candidates(None, "ES256")) == 1

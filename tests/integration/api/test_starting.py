@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,28 @@ def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path:
         while api.post(GROUP, body, newer.token()).status_code != 200:
             assert time.monotonic() < deadline
         assert api.ask(GROUP, groupId="g1").status_code == 401
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+
+
+def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    settings = {**api_settings(tmp_path, keys), "workers": 2}
+    file, sentence = Path(settings["key_file"]), "this process answers 503 until then"
+    with served(world.configure({"api": settings}, tmp_path), keys) as api:
+        api.client.headers["connection"] = "close"  # so that no question goes to a worker that is just ending
+        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
+        file.write_bytes(b"half of a file")
+        api.process.send_signal(signal.SIGHUP)  # starts every worker anew, and ends the one before it
+        eventually(lambda: api.errors.read_text().count(sentence) >= 2)
+        eventually(lambda: api.client.get("/health/ready").status_code == 503)
+        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 503)
+        assert api.client.get("/health/live").status_code == 200
+        file.write_bytes(keys.public)
+        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
+        assert "Traceback" not in api.errors.read_text()
