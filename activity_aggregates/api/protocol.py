@@ -19,6 +19,8 @@ def leaving_maps(tables: Collection[tuple[str, str]]) -> type[ProtocolHandler]:
     """
 
     class Rows(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+        column_metadata: list[Column] | None
+
         def recv_results_metadata(self, f: Any, types: Any) -> None:
             super().recv_results_metadata(f, types)
             if self.column_metadata:  # some servers send the columns with every answer, others when it is prepared
