@@ -116,18 +116,24 @@ def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environ
         assert api.client.post(GROUP, json={"request": {"groupId": "g1"}}).status_code == 200
 
 
+def heeding_interrupts() -> None:
+    """In the background of a shell, tests and what they start are told to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
     world: Environment, tmp_path: Path, keys: KeyPair, workers: int
 ) -> None:
     conf = world.configure({"api": {**api_settings(tmp_path, keys), "workers": workers}}, tmp_path)
     with subprocess.Popen(
-        serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+        serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heeding_interrupts,
+    ) as process:  # fmt: skip
         assert process.stdout
         assert process.stdout.readline().startswith("serving on")
         os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate()
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr.endswith("activity-aggregates: interrupted\n")
     assert "Traceback" not in stderr
