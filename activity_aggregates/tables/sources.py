@@ -214,11 +214,13 @@ class Sources:
 
 
 def looked_up(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
-    """The rows that Cassandra has for each of the distinct keys, read at once.
+    """`lookup`, read at once: the connector's join does not find renamed columns in what is later asked of them."""
+    return lookup(keys, rows, key).localCheckpoint()
 
-    At once, because the connector's join by key does not find renamed columns again in what is later asked of them.
-    """
-    return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns).localCheckpoint()
+
+def lookup(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    """The rows that Cassandra has for each of the distinct keys, which it is asked for one by one."""
+    return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns)
 
 
 def _refuse(problems: Sequence[str], what: str = "") -> None:

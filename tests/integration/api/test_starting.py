@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,20 +116,23 @@ def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environ
         assert api.client.post(GROUP, json={"request": {"groupId": "g1"}}).status_code == 200
 
 
-def heeding_interrupts() -> None:
-    """In the background of a shell, tests and what they start are told to ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so does what that starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
     world: Environment, tmp_path: Path, keys: KeyPair, workers: int
 ) -> None:
     conf = world.configure({"api": {**api_settings(tmp_path, keys), "workers": workers}}, tmp_path)
     with subprocess.Popen(
-        serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=heeding_interrupts,
-    ) as process:  # fmt: skip
+        serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stdout
         assert process.stdout.readline().startswith("serving on")
         os.killpg(process.pid, signal.SIGINT)

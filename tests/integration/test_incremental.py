@@ -1,0 +1,81 @@
+"""What incremental runs read, need and refuse, on a real Cassandra."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+from pyspark.sql import SparkSession
+
+from activity_aggregates.configuration import load
+from activity_aggregates.main import main
+from activity_aggregates.tables.cassandra import connection, spark_options
+from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from tests.harness.environment import Environment, environment
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with environment(cassandra, tmp_path_factory.mktemp("incremental")) as created:
+        yield created
+
+
+@pytest.mark.parametrize(("way", "is_by_key"), [(LOOKED_UP, True), (SCANNED, False)])
+def test_progress_is_read_by_key_or_by_a_scan(
+    spark: SparkSession, made: Environment, way: Mapping[str, str], is_by_key: bool
+) -> None:
+    reached = connection(load(None, os.environ, {}).settings.cassandra, os.environ)
+    options = {**spark_options(reached), **way, "keyspace": made.sources, "table": "user_content_consumption"}
+    raw = spark.read.format(CASSANDRA_FORMAT).options(**options).load()
+    rows = raw.selectExpr("userid as user_id", "courseid as course_id", "batchid as batch_id", "contentid", "status")
+    key = ["user_id", "course_id", "batch_id"]
+    keys = spark.createDataFrame([("u1", "c1", "b1")], "user_id string, course_id string, batch_id string")
+    joined: Any = lookup(keys.localCheckpoint(), rows, key)._jdf
+    plan = joined.queryExecution().executedPlan().toString()
+    assert ("Cassandra Direct Join [userid = user_id" in plan) == is_by_key
+    assert ("Cassandra Scan" in plan) != is_by_key
+
+
+def test_a_scope_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--incremental", "--context", "cb:b1"]) == 2
+    assert "--incremental finds what has changed by itself, everywhere: leave out the scope (cb:b1)" in said(capsys)
+
+
+def test_files_say_themselves_when_they_were_changed(
+    spark: SparkSession, made: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.empty()
+    made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["A"]}})
+    made.store.load(
+        "user_content_consumption",
+        [{"userid": user, "courseid": "c1", "batchid": "b1", "contentid": "A", "status": 2} for user in ("u1", "u2")],
+    )
+    file = str(tmp_path / "enrolments")
+    source = {"format": "parquet", "path": file, "keyspace": None, "table": None}
+    write_enrolments(spark, file, {"u1": datetime.now(UTC) - timedelta(days=1)})
+    unnamed = made.configure({"sources": {"enrolments": source}}, tmp_path)
+    assert main(["run", "--conf", str(unnamed)]) == 0
+    assert main(["run", "--incremental", "--conf", str(unnamed)]) == 2
+    assert f"enrolments ({file} has no write times: name a column as changed_at)" in said(capsys)
+    named = made.configure({"sources": {"enrolments": {**source, "changed_at": "updated_on"}}}, tmp_path)
+    write_enrolments(spark, file, {"u1": datetime.now(UTC) - timedelta(days=1), "u2": datetime.now(UTC)})
+    assert main(["run", "--incremental", "--conf", str(named), "--set", "incremental.lookback=60"]) == 0
+    assert {row["user_id"] for row in made.store.stored("activity_user_agg")} == {"u1", "u2"}
+    record = made.ledger.latest()
+    assert record is not None
+    assert (record.counts["written.activity_user_agg"], record.counts["changed.activity_agg"]) == (1, 1)
+
+
+def write_enrolments(spark: SparkSession, path: str, changed: Mapping[str, datetime]) -> None:
+    rows = [(user, "c1", "b1", True, 1, None, when) for user, when in changed.items()]
+    schema = "userid string, courseid string, batchid string, active boolean, status int, completedon timestamp"
+    spark.createDataFrame(rows, f"{schema}, updated_on timestamp").write.mode("overwrite").parquet(path)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err
