@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -61,7 +60,7 @@ def find_concerned(
     sources: Sources,
     stored: Stored,
     catalog: DataFrame,
-    since: datetime,
+    since_ms: int,
     touched: Touched,
     counts: Counts,
     steps: Steps,
@@ -70,17 +69,21 @@ def find_concerned(
     with steps("find changes") as step:
         enrolments = kept(sources.dated(ENROLMENTS))
         counts["scanned.enrolments"] = step.rows = enrolments.count()
-        changed_rows = enrolments.filter(concerned.is_changed_since(since))
-        changed_courses = listed(_changed(sources, HIERARCHIES, since).filter(~courses.is_draft()).select("course_id"))
+        changed_rows = enrolments.filter(concerned.is_changed_since(since_ms))
+        changed_courses = listed(
+            _changed(sources, HIERARCHIES, since_ms).filter(~courses.is_draft()).select("course_id")
+        )
         changed = materialised(
-            concerned.distinct_ids(concerned.pairs(changed_rows), concerned.pairs(_changed(sources, ATTEMPTS, since)))
+            concerned.distinct_ids(
+                concerned.pairs(changed_rows), concerned.pairs(_changed(sources, ATTEMPTS, since_ms))
+            )
         )
         recounted = listed(
             concerned.distinct_ids(
                 concerned.contexts_of_courses(enrolments, catalog, changed_courses), touched.contexts
             )
         )
-        changed_batches = _changed(sources, BATCHES, since).select("course_id").distinct()
+        changed_batches = _changed(sources, BATCHES, since_ms).select("course_id").distinct()
         contexts = listed(
             concerned.distinct_ids(
                 changed.select("context_id"),
@@ -95,20 +98,20 @@ def find_concerned(
         of_groups = None
         if sources.has(GROUPS) and sources.has(GROUP_MEMBERS):
             users = concerned.in_contexts(enrolments, contexts).select("user_id").union(changed.select("user_id"))
-            of_groups, theirs = _concerned_groups(sources, stored, catalog, since, touched, changed_courses, users)
+            of_groups, theirs = _concerned_groups(sources, stored, catalog, since_ms, touched, changed_courses, users)
             course_ids.append(concerned.courses_of_activities(catalog, theirs))
         wanted = listed(concerned.distinct_ids(*course_ids))
-        narrowed = _narrowed(sources, enrolments, since, wanted)
+        narrowed = _narrowed(sources, enrolments, since_ms, wanted)
     return Concerned(sources, narrowed, enrolments, changed, contexts, recounted, of_groups)
 
 
-def _changed(sources: Sources, table: SourceTable, since: datetime) -> DataFrame:
-    return sources.dated(table).filter(concerned.is_changed_since(since))
+def _changed(sources: Sources, table: SourceTable, since_ms: int) -> DataFrame:
+    return sources.dated(table).filter(concerned.is_changed_since(since_ms))
 
 
-def _narrowed(sources: Sources, enrolments: DataFrame, since: datetime, course_ids: DataFrame) -> Sources:
+def _narrowed(sources: Sources, enrolments: DataFrame, since_ms: int, course_ids: DataFrame) -> Sources:
     """The rows of these courses; a changed enrolment that names no place stays, to be refused."""
-    is_nameless = refusals.any_blank("user_id", "course_id", "batch_id") & concerned.is_changed_since(since)
+    is_nameless = refusals.any_blank("user_id", "course_id", "batch_id") & concerned.is_changed_since(since_ms)
     flagged = enrolments.join(course_ids.withColumn("is_wanted", F.lit(True)), "course_id", how="left")
     wanted = flagged.filter(F.coalesce("is_wanted", F.lit(False)) | is_nameless)
     return sources.narrowed(
@@ -122,7 +125,7 @@ def _concerned_groups(
     sources: Sources,
     stored: Stored,
     catalog: DataFrame,
-    since: datetime,
+    since_ms: int,
     touched: Touched,
     changed_courses: DataFrame,
     users: DataFrame,
@@ -136,8 +139,8 @@ def _concerned_groups(
     recounted = listed(
         concerned.distinct_ids(
             concerned.differing_groups(wanted, members, held),
-            _changed(sources, GROUPS, since).select("group_id"),
-            _changed(sources, GROUP_MEMBERS, since).select("group_id"),
+            _changed(sources, GROUPS, since_ms).select("group_id"),
+            _changed(sources, GROUP_MEMBERS, since_ms).select("group_id"),
             activities.join(of_courses, list(concerned.ACTIVITY), how="left_semi").select("group_id"),
             touched.groups,
         )

@@ -41,7 +41,7 @@ def stage_changes(
         stored, execution.record.scope, epoch_milliseconds(execution.record.as_of),
         chosen.metrics.scores_in_course, directory, counts, steps,
     )  # fmt: skip
-    found = find_concerned(sources, stored, comparison.catalog, since, base.touched, counts, steps)
+    found = find_concerned(sources, stored, comparison.catalog, epoch_milliseconds(since), base.touched, counts, steps)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(found.sources, counts, steps, described.fields)
     quarantine(enrolled.refused)

@@ -5,7 +5,6 @@ A learner in a context is a pair (user_id, context_id): every row of activity_us
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -21,9 +20,9 @@ PAIR = ("user_id", "context_id")
 ACTIVITY = ("activity_type", "activity_id")
 
 
-def is_changed_since(since: datetime) -> Column:
+def is_changed_since(since_ms: int) -> Column:
     """Whether `changed_at` is at or after an instant; a row that does not say when it was changed may have been."""
-    return F.coalesce(F.col("changed_at") >= F.lit(since), F.lit(True))
+    return F.coalesce(F.unix_millis("changed_at") >= F.lit(since_ms), F.lit(True))
 
 
 def pairs(rows: DataFrame) -> DataFrame:

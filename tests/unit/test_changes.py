@@ -118,13 +118,17 @@ def test_a_row_after_the_run_has_its_own_metrics_only(compared: dict[str, Row]) 
 
 
 def test_rows_are_counted_by_what_happens_to_them(spark: SparkSession, compared: dict[str, Row]) -> None:
-    kept = "to_set map<string,double>, to_remove array<string>, stored_count int, newer_count int, is_retracted boolean"
+    kept = (
+        "to_set map<string,double>, to_remove array<string>, stored_count int, newer_count int, is_retracted boolean, "
+        "agg_after map<string,double>"
+    )
     rows: list[Any] = [
-        (row.to_set, row.to_remove, row.stored_count, row.newer_count, row.is_retracted) for row in compared.values()
+        (row.to_set, row.to_remove, row.stored_count, row.newer_count, row.is_retracted, row.agg_after)
+        for row in compared.values()
     ]
     found = spark.createDataFrame(rows, kept).agg(*change_counts()).first()
     assert found is not None
-    assert found.asDict() == {"stored": 12, "changed": 8, "retracted": 1, "newer": 3}
+    assert found.asDict() == {"stored": 12, "changed": 8, "retracted": 1, "newer": 3, "after": 14}
 
 
 def test_scores_of_quizzes_are_foreign_while_they_are_not_kept_and_in_rows_of_activities(spark: SparkSession) -> None:
