@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from activity_aggregates.api.deployment import deployment
@@ -134,9 +135,14 @@ def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
         serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout
-        assert process.stdout.readline().startswith("serving on")
+        line = process.stdout.readline()
+        assert line.startswith("serving on")
+        eventually(lambda: answers(line.removeprefix("serving on ").strip()))
         os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        try:
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert stderr.endswith("activity-aggregates: interrupted\n")
     assert "Traceback" not in stderr
@@ -167,6 +173,13 @@ def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path:
         while api.post(GROUP, body, newer.token()).status_code != 200:
             assert time.monotonic() < deadline
         assert api.ask(GROUP, groupId="g1").status_code == 401
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def eventually(holds: Callable[[], bool]) -> None:
