@@ -208,6 +208,7 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     from activity_aggregates.jobs.prometheus import metrics_file_kept
     from activity_aggregates.jobs.run import RunRequest, run
     from activity_aggregates.tables.instants import parse_instant
+    from activity_aggregates.tables.ledger import INCREMENTAL, RUN
 
     scope = _scope(arguments)
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
@@ -221,7 +222,8 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
             f"--incremental finds what has changed by itself, everywhere: leave out the scope ({scope.describe()}), "
             "or leave out --incremental"
         )
-    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, arguments.incremental)
+    command = INCREMENTAL if arguments.incremental else RUN
+    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command)
     with metrics_file_kept(settings, os.environ):
         return run(settings, os.environ, request)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -13,7 +15,7 @@ from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import SUCCEEDED
 from activity_aggregates.tables.staging import RunDirectory, Staging
 from activity_aggregates.tables.stored import METADATA_COLUMN
-from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
+from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES
 
 
 def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
@@ -33,60 +35,48 @@ def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, di
 
 def write_staged(execution: Execution, spark: SparkSession, directory: RunDirectory) -> None:
     """Write every staged row; raises Unreachable where some were not acknowledged."""
-    counts = execution.counts
+    counts, target, as_of_ms = execution.counts, execution.settings.target, epoch_milliseconds(execution.record.as_of)
     counts["written"] = 0
-    for table in AGGREGATE_TABLES:
-        if f"changed.{table.name}" in counts:
-            counts[f"written.{table.name}"] = _apply_table(execution, spark, directory, table)
-            counts["written"] += counts[f"written.{table.name}"]
+    for table in (table for table in AGGREGATE_TABLES if f"changed.{table.name}" in counts):
+        plan = ApplyPlan(
+            **place_of(execution, table.name), key=table.key, as_of_ms=as_of_ms,
+            agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
+        )  # fmt: skip
+        counts["written"] += _write(execution, spark, directory, table.name, plan)
     if f"changed.{ACTIVITY_METADATA.name}" in counts:
-        counts[f"written.{ACTIVITY_METADATA.name}"] = _apply_metadata(execution, spark, directory)
-    counts[f"written.{CATALOG}"] = _apply_catalog(execution, spark, directory)
+        name, key = ACTIVITY_METADATA.name, ACTIVITY_METADATA.key
+        plan_of_texts = MetadataPlan(**place_of(execution, name), key=key, column=METADATA_COLUMN)
+        _write(execution, spark, directory, name, plan_of_texts)
+    _write(execution, spark, directory, CATALOG, CatalogPlan(**place_of(execution, CATALOG)))
 
 
-def _apply_table(execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable) -> int:
-    if not execution.counts[f"changed.{table.name}"]:
-        return 0
-    target, record = execution.settings.target, execution.record
-    plan = ApplyPlan(
-        connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
-        agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
-        as_of_ms=epoch_milliseconds(record.as_of), write_time=record.write_time,
-        writes=write_limits(execution), ticket=execution.lease.ticket,
+def place_of(execution: Execution, table: str) -> dict[str, Any]:
+    """What every plan of writing a table says: where it is, when and how it is written."""
+    target, writes = execution.settings.target, execution.settings.writes
+    limits = WriteLimits(
+        batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,
+        rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
     )  # fmt: skip
-    return _applied(execution, changed_rows(spark, directory, table), table.name, plan)
+    return {
+        "connection": execution.connection, "keyspace": target.keyspace, "table": target.tables[table],
+        "write_time": execution.record.write_time, "writes": limits, "ticket": execution.lease.ticket,
+    }  # fmt: skip
 
 
-def _apply_metadata(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
-    target, table = execution.settings.target, ACTIVITY_METADATA
-    if not execution.counts[f"changed.{table.name}"]:
-        return 0
-    plan = MetadataPlan(
-        connection=execution.connection, keyspace=target.keyspace, table=target.tables[table.name], key=table.key,
-        column=METADATA_COLUMN, write_time=execution.record.write_time,
-        writes=write_limits(execution), ticket=execution.lease.ticket,
-    )  # fmt: skip
-    return _applied(execution, changed_rows(spark, directory, table), table.name, plan)
+def _write(execution: Execution, spark: SparkSession, directory: RunDirectory, table: str, plan: AnyPlan) -> int:
+    """Write what is staged of a table, if anything is, and count it."""
+    staged = execution.counts[f"changed.{table}"]
+    written = 0
+    if staged:
+        written = send_rows(execution, changed_rows(spark, directory, table), staged, f"write {table}", plan)
+    execution.counts[f"written.{table}"] = written
+    return written
 
 
-def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
-    """The rows of a table that the run changes."""
-    return spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
-
-
-def _apply_catalog(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
-    if not execution.counts[f"changed.{CATALOG}"]:
-        return 0
-    target = execution.settings.target
-    plan = CatalogPlan(
-        connection=execution.connection, keyspace=target.keyspace, table=target.tables[CATALOG],
-        write_time=execution.record.write_time, writes=write_limits(execution), ticket=execution.lease.ticket,
-    )  # fmt: skip
-    return _applied(execution, spark.read.parquet(directory.changes(CATALOG)), CATALOG, plan)
-
-
-def _applied(execution: Execution, changes: DataFrame, table: str, plan: AnyPlan) -> int:
-    return send_rows(execution, changes, execution.counts[f"changed.{table}"], f"write {table}", plan)
+def changed_rows(spark: SparkSession, directory: RunDirectory, table: str) -> DataFrame:
+    """The rows of a table that the run changes; of the catalog nothing else is staged."""
+    staged = spark.read.parquet(directory.changes(table))
+    return staged if table == CATALOG else staged.filter(F.col("is_changed"))
 
 
 def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str, plan: AnyPlan) -> int:
@@ -111,12 +101,3 @@ def _parallelism(changes: DataFrame, staged: int) -> int:
 
 
 _ROWS_WORTH_A_TASK = 1000
-
-
-def write_limits(execution: Execution) -> WriteLimits:
-    """The bounds of writing, as the settings say."""
-    writes = execution.settings.writes
-    return WriteLimits(
-        batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,
-        rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
-    )  # fmt: skip

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.jobs.comparison import Comparison, Groups, with_kept
+from activity_aggregates.jobs.comparison import Comparison, Groups, learners_after, with_kept
 from activity_aggregates.jobs.computation import (
     Counts,
     Enrolled,
@@ -58,13 +58,27 @@ class Changing:
 
     concerned: Concerned
     enrolled: Enrolled
-    scores: DataFrame
     owners: DataFrame
     catalog: DataFrame
     recounted: DataFrame
     pairs: DataFrame
     learners: DataFrame
     refused: Mapping[str, DataFrame]
+
+    @property
+    def catalog_here(self) -> DataFrame:
+        """The catalog, as last written, of the contexts that have a concerned learner."""
+        return self.catalog.join(self.concerned.contexts, "context_id", how="left_semi")
+
+    @property
+    def catalog_elsewhere(self) -> DataFrame:
+        """The catalog of all other contexts, which the run leaves as it is."""
+        return self.catalog.join(self.concerned.contexts, "context_id", how="left_anti")
+
+    def placed(self, elsewhere: DataFrame) -> DataFrame:
+        """(context_id, activity_type, activity_id, course_id) of the activities here, and of rows from elsewhere."""
+        columns = [*ACTIVITY_IN_CONTEXT, "course_id"]
+        return self.owners.select(*columns).union(elsewhere.select(*columns))
 
 
 def compute(
@@ -104,7 +118,7 @@ def compute(
     scores = attempted.scores.join(pairs, list(concerned.PAIR), how="left_semi")
     read = read_progress(progress, theirs, enrolled.outlines, scores, owners, choices, directory, counts, steps)
     refused = {"progress": read.refused, "attempts": attempted.refused}
-    return Changing(found, enrolled, attempted.scores, owners, catalog_before, recounted, pairs, read.learners, refused)
+    return Changing(found, enrolled, owners, catalog_before, recounted, pairs, read.learners, refused)
 
 
 def stage(
@@ -116,9 +130,7 @@ def stage(
     stored = _stored_learners(comparison, changing, members, lookups)
     staged = _stage_learners(comparison, changing, stored, members)
     _stage_activities(comparison, changing, stored, lookups)
-    here = changing.concerned.contexts
-    catalog_here = changing.catalog.join(here, "context_id", how="left_semi")
-    comparison.stage_catalog(changing.owners, catalog_here, changing.enrolled.unsettled, F.lit(True))
+    comparison.stage_catalog(changing.owners, changing.catalog_here, changing.enrolled.unsettled, F.lit(True))
     if described:
         comparison.stage_metadata(_described(changing, described), described.owns())
     if of_groups and group and members is not None:
@@ -163,9 +175,7 @@ def _stage_learners(
 
 def _stage_activities(comparison: Comparison, changing: Changing, stored_learners: DataFrame, lookups: Lookups) -> None:
     key = list(ACTIVITY_AGG.key)
-    here = changing.concerned.contexts
-    had = changing.catalog.join(here, "context_id", how="left_semi").select(*key)
-    keys = materialised(concerned.distinct_ids(had, changing.owners.select(*key)))
+    keys = materialised(concerned.distinct_ids(changing.catalog_here.select(*key), changing.owners.select(*key)))
     by_lookup = lookups.chosen(ACTIVITY_AGG.name, keys)
     stored = materialised(comparison.stored.matching(ACTIVITY_AGG, keys, key, by_lookup))
     replaced = stored_learners.filter("is_concerned")
@@ -182,17 +192,14 @@ def _stage_activities(comparison: Comparison, changing: Changing, stored_learner
 def _described(changing: Changing, described: Description) -> DataFrame:
     """The metadata of the activities here; one that other contexts have as well may be described by their course."""
     activity = list(concerned.ACTIVITY)
-    here = changing.concerned.contexts
-    elsewhere = changing.catalog.join(here, "context_id", how="left_anti").join(
-        changing.owners.select(*activity).distinct(), activity, how="left_semi"
-    )
+    here = changing.owners.select(*activity).distinct()
+    elsewhere = changing.catalog_elsewhere.join(here, activity, how="left_semi")
     sources = changing.concerned.everything
     known = changing.enrolled.outlines
     course_ids = elsewhere.select("course_id").distinct().join(known, "course_id", how="left_anti")
     trees = sources.frame(HIERARCHIES).join(course_ids, "course_id", how="left_semi")
     outlines = materialised(courses.settled(known.unionByName(courses.outlines(trees, described.fields))))
-    columns = [*ACTIVITY_IN_CONTEXT, "course_id"]
-    placed = changing.owners.select(*columns).union(elsewhere.select(*columns))
+    placed = changing.placed(elsewhere)
     return described.rows(placed.withColumn("is_in_scope", F.lit(True)), outlines)
 
 
@@ -205,16 +212,12 @@ def _stage_groups(
     staged: DataFrame,
 ) -> None:
     activity = list(concerned.ACTIVITY)
-    learners_after = staged.filter(F.size("agg_after") > 0).select(
-        *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
-    )
     untouched = listed(unsettled.unsettled_activities(changing.enrolled.unsettled, changing.catalog))
     present = group.activities.join(untouched, activity, how="left_anti")
     everyone = materialised(group.members.join(untouched, activity, how="left_anti"))
-    rows = materialised(groups.member_rows(members.join(untouched, activity, how="left_anti"), learners_after))
-    elsewhere = changing.catalog.join(changing.concerned.contexts, "context_id", how="left_anti")
-    columns = [*ACTIVITY_IN_CONTEXT, "course_id"]
-    places = changing.owners.select(*columns).union(elsewhere.select(*columns))
+    touched = members.join(untouched, activity, how="left_anti")
+    rows = materialised(groups.member_rows(touched, learners_after(staged)))
+    places = changing.placed(changing.catalog_elsewhere)
     enrolled_members = materialised(groups.enrolled_members(everyone, changing.enrolled.by_key, places))
     stored_rows = _stored_members(comparison, of_groups, members)
     held = with_kept(stored_rows, groups.MEMBER_KEY, group.members, untouched)

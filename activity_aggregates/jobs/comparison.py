@@ -125,16 +125,13 @@ class Comparison:
     def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
         """Stage the rows of the groups, from the learners' rows as they will stand after the run."""
         if not self.counts["computed.group_activities"] and not self._are_groups_stored():
-            self.pass_over_groups()
+            self.counts.update({f"{name}.{table.name}": 0 for table in _OF_GROUPS for name in changes.COUNTED})
             return
-        learners_after = learners.filter(F.size("agg_after") > 0).select(
-            *ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg")
-        )
         # Kept, because each is used by both tables: a plan that repeats them costs more than their rows do.
         untouched = kept(unsettled.unsettled_activities(enrolled.unsettled, self.catalog))
         activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
         members = materialised(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
-        rows = materialised(groups.member_rows(members, learners_after))
+        rows = materialised(groups.member_rows(members, learners_after(learners)))
         enrolled_members = materialised(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
         is_open = is_group_row_open(self._scope_of_groups(computed))
         stored = with_kept(self.stored.rows(GROUP_ACTIVITY_USER_AGG), groups.MEMBER_KEY, group.members, untouched)
@@ -146,10 +143,6 @@ class Comparison:
             stored,
             is_open,
         )
-
-    def pass_over_groups(self) -> None:
-        """Count that nothing of the groups is compared."""
-        self.counts.update({f"{name}.{table.name}": 0 for table in _OF_GROUPS for name in changes.COUNTED})
 
     def _are_groups_stored(self) -> bool:
         return any(not self.stored.rows(table).isEmpty() for table in _OF_GROUPS)
@@ -227,6 +220,12 @@ class Comparison:
             path = self.directory.changes(CATALOG)
             changed.observe(seen, F.count(F.lit(1)).alias("changed")).write.parquet(path)
             self.counts[f"changed.{CATALOG}"] = step.rows = seen.get["changed"]
+
+
+def learners_after(staged: DataFrame) -> DataFrame:
+    """(`LEARNER_KEY`, agg) of the learners' rows as they will stand, from what is staged of them."""
+    standing = staged.filter(F.size("agg_after") > 0)
+    return standing.select(*ACTIVITY_USER_AGG.key, F.col("agg_after").alias("agg"))
 
 
 def with_kept(stored: DataFrame, key: Sequence[str], present: DataFrame, untouched: DataFrame) -> DataFrame:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.jobs.applying import changed_rows, send_rows, write_limits, write_staged
+from activity_aggregates.jobs.applying import changed_rows, place_of, send_rows, write_staged
 from activity_aggregates.jobs.execution import Execution, now_in_ms
 from activity_aggregates.jobs.kept import materialised
 from activity_aggregates.jobs.run import RunRequest, executing, stage, start_spark
@@ -85,14 +85,11 @@ def _show(execution: Execution) -> int:
 
 def _erase_rows(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
     """Delete the rows of everybody who was erased; returns how many there were in the aggregate tables."""
-    target, counts = execution.settings.target, execution.counts
+    counts = execution.counts
     for name, rows in _find_rows(execution, spark, directory).items():
         if counts[f"erased.{name}"]:
-            plan = DeletePlan(
-                connection=execution.connection, keyspace=target.keyspace, table=target.tables[name],
-                key=_KEYS[name], write_time=_later_than_all(execution),
-                writes=write_limits(execution), ticket=execution.lease.ticket,
-            )  # fmt: skip
+            place = place_of(execution, name) | {"write_time": _later_than_all(execution)}
+            plan = DeletePlan(**place, key=_KEYS[name])
             send_rows(execution, rows, counts[f"erased.{name}"], f"erase {name}", plan)
     return sum(counts[f"erased.{table.name}"] for table in _OF_AGGREGATES)
 
@@ -108,7 +105,7 @@ def _find_rows(execution: Execution, spark: SparkSession, directory: RunDirector
     rows = {table.name: stored.rows(table).select(*table.key) for table in _OF_AGGREGATES}
     for table in _OF_AGGREGATES:
         if directory is not None and counts.get(f"changed.{table.name}"):
-            emptied = changed_rows(spark, directory, table).select(*table.key)
+            emptied = changed_rows(spark, directory, table.name).select(*table.key)
             rows[table.name] = rows[table.name].union(emptied)
     rows[QUARANTINE] = quarantined_users(spark, target, spark_options(execution.connection))
     found = {}

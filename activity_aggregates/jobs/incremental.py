@@ -2,62 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from activity_aggregates.jobs import changing
-from activity_aggregates.jobs.comparison import Comparison, read_groups
+from activity_aggregates.jobs.comparison import read_groups
 from activity_aggregates.jobs.computation import check_refused_share, read_enrolments
 from activity_aggregates.jobs.concerned import DATED, find_concerned
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.execution import Execution
-from activity_aggregates.jobs.opening import open_sources
+from activity_aggregates.jobs.opening import open_comparison, open_sources
+from activity_aggregates.jobs.refused import keep_refused
 from activity_aggregates.jobs.unfinished import Base
-from activity_aggregates.tables.cassandra import spark_options
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import RunRecord
 from activity_aggregates.tables.sources import PROGRESS
 from activity_aggregates.tables.staging import RunDirectory
-from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
-
-Quarantine = Callable[[Mapping[str, DataFrame]], None]
 
 
 def stage_changes(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, base: Base, quarantine: Quarantine
+    execution: Execution, spark: SparkSession, directory: RunDirectory, base: Base, keeps_quarantine: bool
 ) -> None:
     """Compute, compare and stage what has changed; raises CheckFailed where a limit is passed."""
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
-    options = spark_options(execution.connection)
     sources = open_sources(execution, spark, not_looked_through=[PROGRESS])
     sources.check_dated(DATED)
-    stored = Stored(spark, chosen.target, options)
     since = base.last.as_of - timedelta(seconds=chosen.incremental.lookback)
     steps.say(f"looking for changes since {since.isoformat()}: run {base.last.run_id} has seen those before")
-    comparison = Comparison(
-        stored, execution.record.scope, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, directory, counts, steps,
-    )  # fmt: skip
-    found = find_concerned(sources, stored, comparison.catalog, epoch_milliseconds(since), base.touched, counts, steps)
+    comparison = open_comparison(execution, spark, directory)
+    found = find_concerned(
+        sources, comparison.stored, comparison.catalog, epoch_milliseconds(since), base.touched, counts, steps
+    )
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(found.sources, counts, steps, described.fields)
-    quarantine(enrolled.refused)
+    keep_refused(execution, enrolled.refused, keeps_quarantine)
     check_refused_share(counts, chosen.limits.refused_share)
     execution.lease.check()
-    lookups = changing.Lookups(_sizes(base.whole), chosen.incremental.rows_per_lookup, steps)
+    sizes = _sizes(base.whole)
+    lookups = changing.Lookups(sizes, chosen.incremental.rows_per_lookup, steps)
     computed = changing.compute(found, enrolled, comparison.catalog, chosen.metrics, directory, lookups, counts)
-    quarantine(computed.refused)
+    keep_refused(execution, computed.refused, keeps_quarantine)
     execution.lease.check()
     group = None
     if found.groups is not None:
         group = read_groups(sources, counts, steps, found.groups.affected)
-        quarantine(group.refused)
+        keep_refused(execution, group.refused, keeps_quarantine)
     changing.stage(comparison, computed, group, described, lookups)
     tables = AGGREGATE_TABLES if group else (ACTIVITY_USER_AGG, ACTIVITY_AGG)
-    comparison.check_retracted_share(tables, chosen.limits, _sizes(base.whole))
+    comparison.check_retracted_share(tables, chosen.limits, sizes)
+    spark.catalog.clearCache()
 
 
 def _sizes(whole: RunRecord) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Opens the sources of a command: nobody who was erased is in them."""
+"""Opens what a command reads: sources, with nobody in them who was erased, and what is stored, to be compared."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
+from activity_aggregates.jobs.comparison import Comparison
 from activity_aggregates.jobs.execution import Execution
 from activity_aggregates.tables.cassandra import spark_options
+from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.sources import Sources, SourceTable
+from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.stored import Stored
 
 
 def open_sources(execution: Execution, spark: SparkSession, not_looked_through: Sequence[SourceTable] = ()) -> Sources:
@@ -23,3 +27,14 @@ def open_sources(execution: Execution, spark: SparkSession, not_looked_through: 
             step.rows = found.count() if found is not None else 0
         execution.counts["counted.erased_learners"] = step.rows
     return sources
+
+
+def open_comparison(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, share: float = 1.0
+) -> Comparison:
+    """The comparison of a run's rows, or of a share of them, with what is stored."""
+    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
+    return Comparison(
+        stored, execution.record.scope, epoch_milliseconds(execution.record.as_of),
+        execution.settings.metrics.scores_in_course, directory, execution.counts, execution.steps, share,
+    )  # fmt: skip

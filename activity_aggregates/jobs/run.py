@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from activity_aggregates import __version__
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.jobs.applying import apply_staged
-from activity_aggregates.jobs.comparison import Comparison, read_groups
-from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments, refused_rows
+from activity_aggregates.jobs.comparison import read_groups
+from activity_aggregates.jobs.computation import aggregate, check_refused_share, read_enrolments
 from activity_aggregates.jobs.description import description
 from activity_aggregates.jobs.differences import print_differences
 from activity_aggregates.jobs.execution import Execution, has_groups, now_in_ms, written_scope
 from activity_aggregates.jobs.incremental import stage_changes
-from activity_aggregates.jobs.opening import open_sources
+from activity_aggregates.jobs.opening import open_comparison, open_sources
+from activity_aggregates.jobs.refused import keep_refused
 from activity_aggregates.jobs.session import open_spark, translated_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.jobs.unfinished import Base, NoBase, complete_base
-from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.cassandra import connection, open_session
 from activity_aggregates.tables.erased import erased_table
-from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.lease import HeldBy, LeaseTicket, held
 from activity_aggregates.tables.ledger import (
     APPLYING,
@@ -39,10 +39,8 @@ from activity_aggregates.tables.ledger import (
     new_run_id,
 )
 from activity_aggregates.tables.migrations import check_applied
-from activity_aggregates.tables.quarantine import quarantine_rows, save_quarantine
 from activity_aggregates.tables.scope import Scope
 from activity_aggregates.tables.staging import RunDirectory, Staging, check_reachable
-from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
 
 LAST = "last"
@@ -58,7 +56,6 @@ class RunRequest:
     dry_run: bool = False
     resume: str | None = None
     wait: float = 0.0
-    incremental: bool = False
     command: str = RUN
 
 
@@ -116,15 +113,15 @@ def _run(execution: Execution, request: RunRequest) -> int:
     execution.choose_as_of(request.as_of)
     if execution.is_superseded():
         return 0
-    spark, staging = start_spark(execution, request.incremental)
-    base = _base(execution, spark, staging, may_write=not request.dry_run) if request.incremental else None
+    is_incremental = request.command == INCREMENTAL
+    spark, staging = start_spark(execution, extended=is_incremental)
+    base = _base(execution, spark, staging, may_write=not request.dry_run) if is_incremental else None
     directory = staging.create(execution.record.run_id)
     execution.save(staging_dir=directory.path)
     if base is None:
         stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
     else:
-        stage_changes(execution, spark, directory, base, partial(_quarantine, execution, keeps=not request.dry_run))
-        spark.catalog.clearCache()
+        stage_changes(execution, spark, directory, base, keeps_quarantine=not request.dry_run)
     if request.dry_run:
         print_differences(spark, directory, execution.counts)
         execution.end(DRY_RUN)
@@ -184,25 +181,21 @@ def stage(
     Raises CheckFailed where a limit is passed, before anything is written.
     """
     chosen, counts, steps = execution.settings, execution.counts, execution.steps
-    options = spark_options(execution.connection)
     sources = open_sources(execution, spark)
     described = description(sources, chosen.metadata)
     enrolled = read_enrolments(sources, counts, steps, described.fields)
-    _quarantine(execution, enrolled.refused, keeps_quarantine)
+    keep_refused(execution, enrolled.refused, keeps_quarantine)
     check_refused_share(counts, chosen.limits.refused_share)
     execution.lease.check()
     computed = aggregate(sources, enrolled, chosen.metrics, directory, counts, steps)
-    _quarantine(execution, computed.refused, keeps_quarantine)
+    keep_refused(execution, computed.refused, keeps_quarantine)
     execution.lease.check()
-    comparison = Comparison(
-        Stored(spark, chosen.target, options), execution.record.scope, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, directory, counts, steps, share,
-    )  # fmt: skip
+    comparison = open_comparison(execution, spark, directory, share)
     tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
     if has_groups(chosen.sources):
         tables = list(AGGREGATE_TABLES)
         group = read_groups(sources, counts, steps)
-        _quarantine(execution, group.refused, keeps_quarantine)
+        keep_refused(execution, group.refused, keeps_quarantine)
         learners = comparison.stage_activities(enrolled, computed, group.members, described)
         comparison.stage_groups(enrolled, computed, group, learners)
     else:
@@ -212,23 +205,12 @@ def stage(
     spark.catalog.clearCache()
 
 
-def _quarantine(execution: Execution, refused: Mapping[str, DataFrame], keeps: bool) -> None:
-    """Keep the refused rows of each source that has any; such a source is read once more for it."""
-    chosen, record = execution.settings, execution.record
-    for source, rows in refused.items():
-        if keeps and refused_rows(execution.counts, source):
-            with execution.steps("keep refused rows"):
-                kept = quarantine_rows(rows, record.run_id, source)
-                options = spark_options(execution.connection)
-                save_quarantine(kept, chosen.target, options, chosen.staging.quarantine_days)
-
-
 def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
     """The record of a run that starts now; its as_of is chosen when it holds the lease."""
     started_at = now_in_ms()
     return RunRecord(
-        run_id=new_run_id(started_at), command=INCREMENTAL if request.incremental else request.command, status=RUNNING,
-        staged=False, as_of=started_at, sequence=0, scope=request.scope, started_at=started_at, finished_at=None,
+        run_id=new_run_id(started_at), command=request.command, status=RUNNING, staged=False,
+        as_of=started_at, sequence=0, scope=request.scope, started_at=started_at, finished_at=None,
         staging_dir="", counts={}, phases={}, settings_digest=configuration.digest, code_version=__version__,
         message="",
     )  # fmt: skip

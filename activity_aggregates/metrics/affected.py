@@ -38,9 +38,10 @@ def happened(start: Column | None, end: Column | None) -> Column:
 
 def of_activities(activities: Iterable[tuple[str | None, str]]) -> Column:
     """Whether a row of the catalog is of one of these (type, id), a type of None being any."""
-    return reduce(lambda one, other: one | other, (_is(kind, name) for kind, name in activities), F.lit(False))
+    return reduce(lambda one, other: one | other, (is_activity(kind, name) for kind, name in activities), F.lit(False))
 
 
-def _is(kind: str | None, name: str) -> Column:
+def is_activity(kind: str | None, name: str) -> Column:
+    """Whether a row is of this activity, a type of None being any."""
     is_named = F.col("activity_id") == name
     return is_named if kind is None else is_named & (F.col("activity_type") == kind)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from cassandra.cluster import Session
@@ -60,6 +60,11 @@ class RunRecord:
     def is_resumable(self) -> bool:
         """Whether its changes are staged and were not all applied."""
         return self.staged and self.status in _UNFINISHED
+
+    @property
+    def is_full_success(self) -> bool:
+        """Whether it has brought all rows up to date."""
+        return self.status == SUCCEEDED and self.scope.is_full
 
     @property
     def is_under_way(self) -> bool:
@@ -118,24 +123,16 @@ class Ledger:
         return next((run for run in self._runs() if not run.is_under_way and run.status != DRY_RUN), None)
 
     def unfinished(self) -> list[RunRecord]:
-        """Runs that stopped while they applied their changes, newest first, up to the last one that succeeded."""
-        found = []
-        for run in self._runs():
-            if run.status == SUCCEEDED and run.scope.is_full:
-                break
-            if run.is_resumable:
-                found.append(run)
-        return found
+        """Runs that stopped while they applied their changes, newest first, up to the last full success."""
+        return [run for run in self.incomplete() if run.is_resumable]
 
     def incomplete(self) -> list[RunRecord]:
-        """Runs that may have written a part of their changes only, newest first, up to the last full success."""
-        found = []
-        for run in self._runs():
-            if run.status == SUCCEEDED and run.scope.is_full:
-                break
-            if run.staged and run.status in (*_UNFINISHED, SUPERSEDED):
-                found.append(run)
-        return found
+        """Runs that may have written a part of their changes only, newest first, up to the last full success.
+
+        One that was resumed, and found itself superseded, is of them and not unfinished.
+        """
+        since = takewhile(lambda run: not run.is_full_success, self._runs())
+        return [run for run in since if run.staged and run.status in (*_UNFINISHED, SUPERSEDED)]
 
     def mark_lost(self, scope: Scope, now: datetime) -> list[RunRecord]:
         """Mark runs that end no more: they were at work on what the caller now holds the lease of. Returns them."""
@@ -179,12 +176,11 @@ class Ledger:
 
     def last_success(self) -> RunRecord | None:
         """The newest run that succeeded in full scope."""
-        return next((run for run in self._runs() if run.status == SUCCEEDED and run.scope.is_full), None)
+        return next((run for run in self._runs() if run.is_full_success), None)
 
     def last_whole(self) -> RunRecord | None:
         """The newest run that succeeded in full scope and read everything."""
-        runs = (run for run in self._runs() if run.status == SUCCEEDED and run.scope.is_full)
-        return next((run for run in runs if run.command != INCREMENTAL), None)
+        return next((run for run in self._runs() if run.is_full_success and run.command != INCREMENTAL), None)
 
     def _runs(self) -> Iterator[RunRecord]:
         """All runs, newest start first."""

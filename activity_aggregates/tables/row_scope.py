@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from activity_aggregates.metrics.affected import is_activity
 from activity_aggregates.metrics.names import COURSE
 from activity_aggregates.tables.scope import Scope
 
@@ -64,9 +65,7 @@ def sorted_activities(scope: Scope) -> list[tuple[str | None, str]]:
 
 
 def _of(kind: str | None, name: str, course_id: Column) -> Column:
-    itself = F.col("activity_id") == name
-    if kind is not None:
-        itself &= F.col("activity_type") == kind
+    itself = is_activity(kind, name)
     return itself | F.coalesce(course_id == name, F.lit(False)) if kind in (None, COURSE) else itself
 
 

@@ -127,6 +127,7 @@ class Sources:
         self._options = cassandra_options
         self._sources: dict[str, settings.Source] = {}
         self._frames: dict[str, DataFrame] = {}
+        self._narrowed: dict[str, DataFrame] = {}
         for table in tables:
             source: settings.Source | None = getattr(sources, table.name)
             if source is not None:
@@ -141,6 +142,8 @@ class Sources:
 
     def frame(self, table: SourceTable) -> DataFrame:
         """The rows of a source, of exactly its schema; no rows where it is not configured."""
+        if table.name in self._narrowed:
+            return self._narrowed[table.name]
         if table.name not in self._frames:
             return self._spark.createDataFrame([], table.schema)
         return self._without_erased(self._frames[table.name])
@@ -166,7 +169,7 @@ class Sources:
     def narrowed(self, **frames: DataFrame) -> Sources:
         """The same sources with fewer rows of those that are named."""
         view = copy(self)
-        view._frames = {**self._frames, **frames}
+        view._narrowed = {**self._narrowed, **frames}
         return view
 
     def dated(self, table: SourceTable) -> DataFrame:
@@ -247,8 +250,7 @@ def _opened(
     except PySparkException as error:
         problems.append(f"{table.name} ({place}: {first_line(error)})")
         return None
-    names = {field.name: deployed_name(table, source, field.name) for field in fields(table)}
-    missing = [name for name in names.values() if name not in raw.columns]
+    missing = [name for name in _deployed_names(table, source).values() if name not in raw.columns]
     if missing:
         problems.append(f"{table.name} ({place} has no column {', '.join(missing)})")
         return None
@@ -257,8 +259,11 @@ def _opened(
 
 def _renamed(table: SourceTable, source: settings.Source) -> list[Column]:
     """The columns of the schema under their names in the schema."""
-    names = {field.name: deployed_name(table, source, field.name) for field in fields(table)}
-    return [F.col(f"`{name}`").alias(ours) for ours, name in names.items()]
+    return [F.col(f"`{name}`").alias(ours) for ours, name in _deployed_names(table, source).items()]
+
+
+def _deployed_names(table: SourceTable, source: settings.Source) -> dict[str, str]:
+    return {field.name: deployed_name(table, source, field.name) for field in fields(table)}
 
 
 def _changed_at(table: SourceTable, source: settings.Source) -> Column:

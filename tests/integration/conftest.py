@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from cassandra.cluster import Session
+from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.tables.cassandra import connection, open_session
+from tests.harness.environment import Environment, environment
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,10 @@ def cassandra() -> Iterator[Session]:
             pytest.fail(f"{variable} is not set: run the tests with scripts/test, which starts a Cassandra", False)
     with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
         yield session
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Keyspaces of the module's own; what it calls `main` for in this process runs on the session of all tests."""
+    with environment(cassandra, tmp_path_factory.mktemp("made")) as created:
+        yield created

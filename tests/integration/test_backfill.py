@@ -6,30 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
-from pyspark.sql import SparkSession
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.lease import LeaseTicket, held
 from activity_aggregates.tables.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
 from activity_aggregates.tables.scope import Scope
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 
 LEARNERS = 1000
 PATIENCE_SECONDS = 600
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("backfill")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,19 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cassandra.cluster import Session
-from pyspark.sql import SparkSession
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 
 GONE, STAYS = "learner-who-goes", "learner-who-stays"
 SECRET, OTHER_SECRET = "Staples-for-the-battery-horse", "Another-horse-and-battery"
@@ -27,12 +24,6 @@ LEARNER_TABLES = ("activity_user_agg", "group_activity_user_agg")
 PATIENCE_SECONDS = 600
 COURSE = {"activity_type": "Course", "activity_id": "c1"}
 FOREIGN = {"agg": {"timespent": 7}}
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("erase")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cassandra.cluster import Session
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.errors import Unreachable
@@ -19,19 +18,13 @@ from activity_aggregates.jobs import applying
 from activity_aggregates.main import main
 from activity_aggregates.tables.apply import apply_changes
 from activity_aggregates.tables.ledger import RunRecord
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 from tests.properties.histories import Platform, drawn
 
 _WORLDS = 12
 _STEPS = int(os.environ.get("HISTORY_STEPS", "2"))
 _SEEDS = [int(number) for number in os.environ.get("HISTORIES", "1").split(",")]
 _CHANGED = "changed."
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("histories")) as created:
-        yield created
 
 
 class Job:

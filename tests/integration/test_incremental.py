@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.main import main
 from activity_aggregates.tables.cassandra import connection, spark_options
 from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
-from tests.harness.environment import Environment, environment
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("incremental")) as created:
-        yield created
+from tests.harness.environment import Environment
 
 
 @pytest.mark.parametrize(("way", "is_by_key"), [(LOOKED_UP, True), (SCANNED, False)])

@@ -12,26 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
-from pyspark.sql import SparkSession
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.lease import LeaseTicket, held
 from activity_aggregates.tables.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
 from activity_aggregates.tables.scope import Scope
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 
 LEARNERS = 2000
 BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 SLOWLY = "writes.rows_per_second=150"
 PATIENCE_SECONDS = 600
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("runs")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cassandra.cluster import Session
-from pyspark.sql import SparkSession
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import DRY_RUN, SUCCEEDED, RunRecord
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 
 FAR_AHEAD = 4_102_444_800_000_000  # µs: in 2100
 COUNTS = {"completedCount": 0.0, "startedCount": 0.0, "leafNodesCount": 2.0}
 WANTED = {**COUNTS, "completionPercentage": 0.0, "completed": 0.0}  # of a learner who has done nothing yet
-
-
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("verify")) as made:
-        yield made
 
 
 @pytest.fixture
