@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -76,25 +77,60 @@ def bound(api: settings.Api) -> socket.socket:
 
 def run(server: uvicorn.Config, listening: socket.socket) -> int:
     """Serves in this process, or in several that are started anew when they die."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, stop)  # a server that is told to stop has done what it was asked to
+    serving: Alone | Workers
     if server.workers == 1:
-        uvicorn.Server(server).run([listening])
-        return 0
-    workers = Workers(server, [listening])
-    workers.run()
-    if workers.is_interrupted:
+        serving = Alone(server)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, serving.handle_exit)
+        serving.run([listening])
+    else:
+        resource_tracker.ensure_running()  # started by the first worker it would let through what is held back
+        serving = Workers(server, [listening])
+        serving.run()
+    if serving.is_interrupted:
         raise KeyboardInterrupt
-    return 0
+    return 0  # a server that is told to stop has done what it was asked to
+
+
+class Alone(uvicorn.Server):
+    """A server in this process, which remembers a Ctrl-C."""
+
+    is_interrupted = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.is_interrupted |= sig == signal.SIGINT
+        super().handle_exit(sig, frame)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block; in processes that are started within it, for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Workers(Multiprocess):
-    """The processes of a server, which remember a Ctrl-C."""
+    """The processes of a server, which remember a Ctrl-C.
+
+    A terminal sends it to the workers as well; they leave it to their parent, who tells them to stop.
+    """
 
     is_interrupted = False
+
+    def init_processes(self) -> None:
+        with held_back():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        with held_back():
+            super().keep_subprocess_alive()
+
+    def handle_signals(self) -> None:
+        with held_back():
+            super().handle_signals()
 
     def handle_int(self) -> None:
         self.is_interrupted = True

@@ -26,6 +26,10 @@ class Store:
         for keyspace in keyspaces:
             self._tables.update(session.cluster.metadata.keyspaces[keyspace].tables)
 
+    def places(self) -> list[tuple[str, str]]:
+        """Keyspace and name of every table."""
+        return [(table.keyspace_name, table.name) for table in self._tables.values()]
+
     def load(self, name: str, given: Any) -> None:
         """Upsert rows: only the columns that a row gives."""
         table = self._table(name)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
 from cassandra.cluster import Session
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.tables.cassandra import connection, open_session, spark_options
+from activity_aggregates.tables.sources import CASSANDRA_FORMAT
 from tests.harness.environment import Environment, environment
+
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
@@ -28,4 +33,20 @@ def cassandra() -> Iterator[Session]:
 def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Keyspaces of the module's own; what it calls `main` for in this process runs on the session of all tests."""
     with environment(cassandra, tmp_path_factory.mktemp("made")) as created:
+        wait_until_seen(spark, created)
         yield created
+
+
+def wait_until_seen(spark: SparkSession, created: Environment) -> None:
+    """The connector's session, which all tests share, hears of new tables a second or more after they were made."""
+    options = spark_options(connection(load(None, os.environ, {}).settings.cassandra, os.environ))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for keyspace, table in created.store.places():
+        place = {**options, "keyspace": keyspace, "table": table}
+        while True:
+            try:
+                spark.read.format(CASSANDRA_FORMAT).options(**place).load()
+                break
+            except AnalysisException:
+                assert time.monotonic() < deadline, f"{keyspace}.{table} is not seen"
+                time.sleep(0.1)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cassandra.cluster import Session
-from pyspark.sql import SparkSession
 
 from tests.harness.case import read_case
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 from tests.harness.errors import CaseError, Mismatch
 from tests.harness.execution import execute
 
@@ -25,17 +22,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("file", files, ids=[file.name for file in files])
 
 
-@pytest.fixture(scope="module")
-def keyspaces(
-    spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("cases")) as made:
-        yield made
-
-
-def test_case(file: Path, keyspaces: Environment, tmp_path: Path) -> None:
-    keyspaces.empty()
+def test_case(file: Path, made: Environment, tmp_path: Path) -> None:
+    made.empty()
     try:
-        execute(read_case(file), keyspaces, tmp_path)
+        execute(read_case(file), made, tmp_path)
     except (CaseError, Mismatch) as error:
         pytest.fail(f"{file.name}: {error}", pytrace=False)
