@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from activity_aggregates.configuration import load
 from activity_aggregates.jobs.session import EXTENSION
 
-SPREAD = ("test_cases.py", "test_runs.py")
+SPREAD = ("test_cases.py", "test_runs.py", "test_erase.py", "test_verify.py", "test_backfill.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,9 +45,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.extensions": EXTENSION,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
+        # Hundreds of small queries: what is generated for them is kept, and marking garbage beside them costs a core.
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",  # as in the environments of runs
         "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
         # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.
         "spark.sql.ui.retainedExecutions": "5",
@@ -61,6 +64,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     builder = SparkSession.builder.master("local[2]").appName("tests")
     session = builder.config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    # What tests start from now on lives for one run, which is over before the best code has been compiled.
+    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     yield session
     session.stop()
 

@@ -13,6 +13,7 @@ from tests.harness.hierarchy import hierarchy_text
 from tests.harness.values import Row, typed
 
 HIERARCHIES = "content_hierarchy"
+Snapshot = dict[str, list[Row]]
 
 
 class Store:
@@ -32,10 +33,8 @@ class Store:
 
     def load(self, name: str, given: Any) -> None:
         """Upsert rows: only the columns that a row gives."""
-        table = self._table(name)
         for row in self._given(name, given):
-            marks = ", ".join("?" for _ in row)
-            self._execute(f"INSERT INTO {_full(table)} ({', '.join(row)}) VALUES ({marks})", row, list(row))
+            self._insert(self._table(name), row)
 
     def delete(self, name: str, given: Any) -> None:
         """Delete rows by primary key."""
@@ -66,6 +65,17 @@ class Store:
         rows = self._session.execute(f"SELECT * FROM {_full(self._table(name))}")
         return [self._typed(name, row._asdict()) for row in rows]
 
+    def snapshot(self) -> Snapshot:
+        """Every row of every table as it is, to be put back by `restore`."""
+        found = {name: self._session.execute(f"SELECT * FROM {_full(table)}") for name, table in self._tables.items()}
+        return {name: [row._asdict() for row in rows] for name, rows in found.items()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Write the rows of a snapshot, as of now."""
+        for name, rows in snapshot.items():
+            for row in rows:
+                self._insert(self._table(name), {column: value for column, value in row.items() if value is not None})
+
     def empty(self, keep: Iterable[str]) -> None:
         """Remove all rows of all tables but those to keep."""
         emptied = [table for name, table in self._tables.items() if name not in {*keep}]
@@ -91,6 +101,10 @@ class Store:
             if column not in columns:
                 raise unknown(f"column of {name}", column, columns)
         return {column: typed(value, columns[column].cql_type) for column, value in row.items()}
+
+    def _insert(self, table: TableMetadata, row: Row) -> None:
+        marks = ", ".join("?" for _ in row)
+        self._execute(f"INSERT INTO {_full(table)} ({', '.join(row)}) VALUES ({marks})", row, list(row))
 
     def _execute(self, statement: str, row: Row, columns: Sequence[str]) -> None:
         prepared = self._session.prepare(statement)

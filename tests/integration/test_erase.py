@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
 from tests.harness.environment import Environment
+from tests.harness.store import Snapshot
 
 GONE, STAYS = "learner-who-goes", "learner-who-stays"
 SECRET, OTHER_SECRET = "Staples-for-the-battery-horse", "Another-horse-and-battery"
@@ -26,9 +28,47 @@ COURSE = {"activity_type": "Course", "activity_id": "c1"}
 FOREIGN = {"agg": {"timespent": 7}}
 
 
+@pytest.fixture(scope="module")
+def after_a_run(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """What is stored after a run over the `world`."""
+    return after(made, tmp_path_factory.mktemp("run"), World.run)
+
+
+@pytest.fixture(scope="module")
+def after_an_erase(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """What is stored after the one was erased from the `world`."""
+    return after(made, tmp_path_factory.mktemp("erase"), World.erase)
+
+
+def after(made: Environment, folder: Path, command: Callable[[World], int]) -> Snapshot:
+    fill(made)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ERASED_SECRET", SECRET)
+        assert command(World(made, folder)) == 0
+    return made.store.snapshot()
+
+
 @pytest.fixture
 def world(made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two learners of one course and group who have done the same; other writers' entries; nothing has run."""
+    fill(made)
+    monkeypatch.setenv("ERASED_SECRET", SECRET)
+    return World(made, tmp_path)
+
+
+@pytest.fixture
+def computed(after_a_run: Snapshot, world: World) -> World:
+    """The world after a run."""
+    return world.restored(after_a_run)
+
+
+@pytest.fixture
+def erased(after_an_erase: Snapshot, world: World) -> World:
+    """The world after the one was erased."""
+    return world.restored(after_an_erase)
+
+
+def fill(made: Environment) -> None:
     made.empty()
     load = made.store.load
     load("content_hierarchy", {"c1": {"course": "c1", "children": ["A", {"unit": "unit1", "children": ["B"]}]}})
@@ -52,17 +92,21 @@ def world(made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     merge(
         "group_activity_user_agg", [{"group_id": "g1", **COURSE, "user_id": user, **FOREIGN} for user in (GONE, STAYS)]
     )
-    monkeypatch.setenv("ERASED_SECRET", SECRET)
-    (tmp_path / "users.txt").write_text(f"{GONE}\n")
-    return World(made, made.configure({"lease": {"ttl": 6}, "erased": {"secret_env": "ERASED_SECRET"}}, tmp_path))
 
 
 class World:
     """An environment and what the tests do in it."""
 
-    def __init__(self, made: Environment, conf: Path) -> None:
+    def __init__(self, made: Environment, folder: Path) -> None:
         self.made = made
-        self.conf = conf
+        self.conf = made.configure({"lease": {"ttl": 6}, "erased": {"secret_env": "ERASED_SECRET"}}, folder)
+        (folder / "users.txt").write_text(f"{GONE}\n")
+
+    def restored(self, stored: Snapshot) -> World:
+        """The same with other rows in the tables."""
+        self.made.empty()
+        self.made.store.restore(stored)
+        return self
 
     def run(self, *arguments: str) -> int:
         return main(["run", *arguments, "--conf", str(self.conf)])
@@ -96,7 +140,7 @@ class World:
         return record
 
     def staged(self) -> list[Path]:
-        return list((self.conf.parent / "runs").iterdir())
+        return list(self.conf.parent.glob("runs/*"))
 
     def all_text(self) -> str:
         """Every row of the tables that the software writes."""
@@ -155,33 +199,31 @@ def test_no_later_run_brings_them_back_although_the_sources_still_name_them(worl
     assert GONE not in world.all_text()
 
 
-def test_erasing_again_takes_what_has_come_since(world: World) -> None:
-    assert world.erase() == 0
-    world.made.store.merge("activity_user_agg", [{**COURSE, "user_id": GONE, "context_id": "cb:b9", **FOREIGN}])
-    assert world.erase() == 0
-    assert world.latest().counts["erased.activity_user_agg"] == 1
-    assert world.latest().counts["written"] == 0
-    world.assert_erased()
+def test_erasing_again_takes_what_has_come_since(erased: World) -> None:
+    erased.made.store.merge("activity_user_agg", [{**COURSE, "user_id": GONE, "context_id": "cb:b9", **FOREIGN}])
+    assert erased.erase() == 0
+    assert erased.latest().counts["erased.activity_user_agg"] == 1
+    assert erased.latest().counts["written"] == 0
+    erased.assert_erased()
 
 
 def test_without_the_secret_nothing_runs_once_somebody_was_erased(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    erased: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert world.erase() == 0
-    runs = [run.run_id for run in world.made.ledger.recent(10)]
+    runs = [run.run_id for run in erased.made.ledger.recent(10)]
     monkeypatch.delenv("ERASED_SECRET")
     capsys.readouterr()
-    assert (world.run(), world.run("--dry-run"), world.erase()) == (2, 2, 2)
+    assert (erased.run(), erased.run("--dry-run"), erased.erase()) == (2, 2, 2)
     lacking = capsys.readouterr().err.splitlines()
     assert all("set the variable ERASED_SECRET or name a file in erased.secret_file" in line for line in lacking)
     monkeypatch.setenv("ERASED_SECRET", OTHER_SECRET)
-    assert (world.run(), world.run("--dry-run"), world.erase()) == (2, 2, 2)
+    assert (erased.run(), erased.run("--dry-run"), erased.erase()) == (2, 2, 2)
     wrong = capsys.readouterr().err.splitlines()
     assert all("the variable ERASED_SECRET holds another secret than" in line for line in wrong)
     assert (len(lacking), len(wrong)) == (3, 3)
-    assert [run.run_id for run in world.made.ledger.recent(10)] == runs
-    assert len(world.rows("aggregate_erased")) == 2
-    world.assert_erased()
+    assert [run.run_id for run in erased.made.ledger.recent(10)] == runs
+    assert len(erased.rows("aggregate_erased")) == 2
+    erased.assert_erased()
 
 
 def test_without_a_secret_nobody_is_erased_and_runs_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,11 +241,10 @@ def test_the_secret_may_be_in_a_file(world: World, monkeypatch: pytest.MonkeyPat
     world.assert_erased()
 
 
-def test_a_dry_run_counts_and_changes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert world.run() == 0
-    before = {table: world.rows(table) for table in LEARNER_TABLES}
+def test_a_dry_run_counts_and_changes_nothing(computed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {table: computed.rows(table) for table in LEARNER_TABLES}
     capsys.readouterr()
-    assert world.erase("--dry-run") == 0
+    assert computed.erase("--dry-run") == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown == [
         "dry run: nothing was erased",
@@ -211,32 +252,30 @@ def test_a_dry_run_counts_and_changes_nothing(world: World, capsys: pytest.Captu
         "group_activity_user_agg: 1 rows would be erased",
         "aggregate_quarantine: 1 rows would be erased",
     ]
-    assert {table: world.rows(table) for table in LEARNER_TABLES} == before
-    assert world.rows("aggregate_erased") == []
-    assert world.latest().status == DRY_RUN
+    assert {table: computed.rows(table) for table in LEARNER_TABLES} == before
+    assert computed.rows("aggregate_erased") == []
+    assert computed.latest().status == DRY_RUN
 
 
-def test_a_limit_that_stops_it_can_be_lifted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert world.run() == 0
-    assert world.erase("--set", "limits.retracted_share=0.1") == 1
+def test_a_limit_that_stops_it_can_be_lifted(computed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert computed.erase("--set", "limits.retracted_share=0.1") == 1
     assert "or allow it with --set limits.retracted_share=0.5" in capsys.readouterr().err
-    assert world.latest().status == STOPPED
-    assert world.erase() == 0
-    world.assert_erased()
+    assert computed.latest().status == STOPPED
+    assert computed.erase() == 0
+    computed.assert_erased()
 
 
 def test_what_was_staged_before_somebody_was_erased_is_not_resumed(
-    world: World, capsys: pytest.CaptureFixture[str]
+    computed: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As after an erase that died before its own run has succeeded, which would supersede the other."""
-    assert world.run() == 0
-    run = world.latest()
-    table, where = f"{world.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
-    world.made.session.execute(
+    run = computed.latest()
+    table, where = f"{computed.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
+    computed.made.session.execute(
         f"UPDATE {table} SET status = 'applying' {where}", [run.started_at.year, run.started_at, run.run_id]
     )
-    assert world.erase("--set", "limits.retracted_share=0.1") == 1
-    assert world.run("--resume", run.run_id) == 2
+    assert computed.erase("--set", "limits.retracted_share=0.1") == 1
+    assert computed.run("--resume", run.run_id) == 2
     assert f"run {run.run_id} began before learners were erased" in capsys.readouterr().err
 
 
@@ -249,9 +288,8 @@ def test_what_was_staged_before_somebody_was_erased_is_not_resumed(
         "erase aggregate_quarantine",
     ],
 )
-def test_one_that_was_killed_is_finished_by_the_same_command(world: World, line: str) -> None:
-    assert world.run() == 0
-    command = [sys.executable, "-m", "activity_aggregates.main", "erase", *world.erase_arguments]
+def test_one_that_was_killed_is_finished_by_the_same_command(computed: World, line: str) -> None:
+    command = [sys.executable, "-m", "activity_aggregates.main", "erase", *computed.erase_arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         said = []
@@ -261,18 +299,17 @@ def test_one_that_was_killed_is_finished_by_the_same_command(world: World, line:
                 break
         process.send_signal(signal.SIGKILL)
     assert said[-1].startswith(f"{line}:"), "".join(said)
-    assert world.rows("aggregate_erased")
-    assert world.latest().status != SUCCEEDED
-    assert world.erase("--wait", "60") == 0
-    world.assert_erased()
+    assert computed.rows("aggregate_erased")
+    assert computed.latest().status != SUCCEEDED
+    assert computed.erase("--wait", "60") == 0
+    computed.assert_erased()
 
 
-def test_neither_the_secret_nor_an_id_is_in_any_log(world: World, tmp_path: Path) -> None:
-    assert world.run() == 0
+def test_neither_the_secret_nor_an_id_is_in_any_log(computed: World, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     spark_conf = {"spark.log.level": "INFO", "spark.logConf": True, "spark.eventLog.enabled": True}
-    conf = world.settings(
+    conf = computed.settings(
         spark={"conf": {**spark_conf, "spark.eventLog.dir": logs.as_uri(), "spark.ui.enabled": False}}
     )
     for arguments in (["erase", "--users-file", str(tmp_path / "users.txt")], ["run"]):
@@ -285,17 +322,16 @@ def test_neither_the_secret_nor_an_id_is_in_any_log(world: World, tmp_path: Path
     assert len(event_logs) == 2
     assert all("MapInArrow" in log for log in event_logs)
     assert not [word for word in (SECRET, GONE) for log in event_logs if word in log]
-    assert not [word for word in (SECRET, GONE) if word in world.all_text()]
+    assert not [word for word in (SECRET, GONE) if word in computed.all_text()]
 
 
-def test_the_api_leaves_them_out_as_soon_as_it_knows(world: World, tmp_path: Path) -> None:
-    assert world.run() == 0
+def test_the_api_leaves_them_out_as_soon_as_it_knows(computed: World, tmp_path: Path) -> None:
     keys = key_pair()
-    conf = world.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
+    conf = computed.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
     asked = {"groupId": "g1", "activityId": "c1", "activityType": "Course"}
     with served(conf, keys) as api:
         assert [member["id"] for member in api.activity(GONE, **asked)["members"]] == [GONE, STAYS]
-        assert world.erase() == 0
+        assert computed.erase() == 0
         give_up = time.monotonic() + PATIENCE_SECONDS
         while api.ask(GROUP, GONE, groupId="g1").status_code == 200:
             assert time.monotonic() < give_up
@@ -311,9 +347,8 @@ def test_the_api_leaves_them_out_as_soon_as_it_knows(world: World, tmp_path: Pat
     ("secret", "sentence"),
     [("", "set the variable ERASED_SECRET"), (OTHER_SECRET, "the variable ERASED_SECRET holds another secret")],
 )
-def test_the_api_does_not_start_without_the_secret(world: World, tmp_path: Path, secret: str, sentence: str) -> None:
-    assert world.erase() == 0
-    conf = world.settings(api=api_settings(tmp_path, key_pair()))
+def test_the_api_does_not_start_without_the_secret(erased: World, tmp_path: Path, secret: str, sentence: str) -> None:
+    conf = erased.settings(api=api_settings(tmp_path, key_pair()))
     environ = {**os.environ, "ERASED_SECRET": secret}
     done = subprocess.run(serve_command(conf), check=False, capture_output=True, text=True, env=environ)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
@@ -321,14 +356,13 @@ def test_the_api_does_not_start_without_the_secret(world: World, tmp_path: Path,
 
 
 def test_an_api_that_runs_without_the_secret_answers_no_more_once_somebody_is_erased(
-    world: World, tmp_path: Path
+    computed: World, tmp_path: Path
 ) -> None:
-    assert world.run() == 0
     keys = key_pair()
-    conf = world.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
+    conf = computed.settings(api={**api_settings(tmp_path, keys), "erased_seconds": 0.2})
     with served(conf, keys, environ={"ERASED_SECRET": ""}) as api:
         assert api.ask(GROUP, STAYS, groupId="g1").status_code == 200
-        assert world.erase() == 0
+        assert computed.erase() == 0
         give_up = time.monotonic() + PATIENCE_SECONDS
         while api.ask(GROUP, STAYS, groupId="g1").status_code != 503:
             assert time.monotonic() < give_up

@@ -11,22 +11,29 @@ import pytest
 from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import DRY_RUN, SUCCEEDED, RunRecord
 from tests.harness.environment import Environment
+from tests.harness.store import Snapshot
 
 FAR_AHEAD = 4_102_444_800_000_000  # µs: in 2100
 COUNTS = {"completedCount": 0.0, "startedCount": 0.0, "leafNodesCount": 2.0}
 WANTED = {**COUNTS, "completionPercentage": 0.0, "completed": 0.0}  # of a learner who has done nothing yet
 
 
-@pytest.fixture
-def world(made: Environment, tmp_path: Path) -> World:
+@pytest.fixture(scope="module")
+def after_a_run(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """One course, a learner in each of eight batches, and a run over them."""
     made.empty()
     made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["A", "B"]}})
     enrolments = [{"userid": f"u{n}", "courseid": "c1", "batchid": f"b{n}", "status": 1} for n in range(8)]
     made.store.load("user_enrolments", enrolments)
-    world = World(made, made.configure({}, tmp_path))
-    assert main(["run", "--conf", str(world.conf)]) == 0
-    return world
+    assert main(["run", "--conf", str(made.configure({}, tmp_path_factory.mktemp("run")))]) == 0
+    return made.store.snapshot()
+
+
+@pytest.fixture
+def world(made: Environment, after_a_run: Snapshot, tmp_path: Path) -> World:
+    made.empty()
+    made.store.restore(after_a_run)
+    return World(made, made.configure({}, tmp_path))
 
 
 class World:
