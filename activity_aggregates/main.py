@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from activity_aggregates import __version__, configuration
+from activity_aggregates import __version__, configuration, interrupts
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, JobError
 
@@ -36,29 +34,28 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         arguments = _parser().parse_args(argv)
-        with_terminate_as_interrupt()
+        interrupts.heed()
         settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
         return int(arguments.call(settings, arguments))
     except JobError as error:
         print(f"activity-aggregates: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("activity-aggregates: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
+    except Exception:
+        if interrupts.was_interrupted():  # the call that was cut off failed in its own way
+            return _interrupted()
+        raise
+
+
+def _interrupted() -> int:
+    print("activity-aggregates: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def cli() -> None:
     """The console script."""
     sys.exit(main(sys.argv[1:]))
-
-
-def with_terminate_as_interrupt() -> None:
-    """Let a scheduler's SIGTERM end a command in the same orderly way as Ctrl-C."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,10 +19,10 @@ from activity_aggregates.jobs.computation import (
 )
 from activity_aggregates.jobs.concerned import Concerned, ConcernedGroups
 from activity_aggregates.jobs.description import Description
-from activity_aggregates.jobs.kept import listed, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import activities, concerned, courses, differences, groups, names, unsettled
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
+from activity_aggregates.tables.kept import listed, materialised
 from activity_aggregates.tables.sources import HIERARCHIES, PROGRESS
 from activity_aggregates.tables.staging import RunDirectory
 from activity_aggregates.tables.targets import (

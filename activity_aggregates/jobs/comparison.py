@@ -13,13 +13,13 @@ from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.jobs.computation import Aggregates, Counts, Enrolled
 from activity_aggregates.jobs.description import Description
-from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import groups, names, refusals, unsettled
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.metrics.enrolments import contexts_of_users
 from activity_aggregates.metrics.ownership import IsOwn, is_own
 from activity_aggregates.tables import changes
+from activity_aggregates.tables.kept import kept, materialised
 from activity_aggregates.tables.row_scope import (
     is_activity_row_open,
     is_group_row_open,

@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, Observation
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.jobs.kept import kept, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.metrics import catalog, courses, enrolments, learners, progress, quizzes, refusals
 from activity_aggregates.metrics.activities import activity_rows, learner_sums
+from activity_aggregates.tables.kept import kept, materialised
 from activity_aggregates.tables.sources import ATTEMPTS, ENROLMENTS, HIERARCHIES, PROGRESS, Sources
 from activity_aggregates.tables.staging import RunDirectory
 

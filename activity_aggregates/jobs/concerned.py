@@ -8,10 +8,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.jobs.computation import Counts
-from activity_aggregates.jobs.kept import kept, listed, materialised
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.jobs.unfinished import Touched
 from activity_aggregates.metrics import concerned, courses, groups, names, refusals
+from activity_aggregates.tables.kept import kept, listed, materialised
 from activity_aggregates.tables.sources import (
     ATTEMPTS,
     BATCHES,

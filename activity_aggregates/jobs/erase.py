@@ -14,13 +14,13 @@ from pyspark.sql import functions as F
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.jobs.applying import changed_rows, place_of, send_rows, write_staged
 from activity_aggregates.jobs.execution import Execution, now_in_ms
-from activity_aggregates.jobs.kept import materialised
 from activity_aggregates.jobs.run import RunRequest, executing, stage, start_spark
 from activity_aggregates.tables.apply import DeletePlan
 from activity_aggregates.tables.cassandra import spark_options
 from activity_aggregates.tables.erased import ErasedTable, erased_table
 from activity_aggregates.tables.erased_rows import erased_rows
 from activity_aggregates.tables.instants import epoch_milliseconds, store_clock
+from activity_aggregates.tables.kept import materialised
 from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, SUCCEEDED
 from activity_aggregates.tables.quarantine import QUARANTINE, QUARANTINE_KEY, quarantined_users
 from activity_aggregates.tables.scope import Scope

@@ -13,7 +13,8 @@ from cassandra.cluster import Session
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed, JobError
-from activity_aggregates.jobs.session import stop_spark, was_interrupted
+from activity_aggregates.interrupts import was_interrupted
+from activity_aggregates.jobs.session import stop_spark
 from activity_aggregates.jobs.steps import Steps
 from activity_aggregates.tables.cassandra import Connection, translated
 from activity_aggregates.tables.erased import Erased

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from activity_aggregates import settings
+from activity_aggregates import interrupts, settings
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.tables.staging import is_one_machine
 
@@ -29,7 +26,6 @@ EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
 _EXTENSIONS = "spark.sql.extensions"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
-_INTERRUPTED = threading.Event()
 # How the connector and its driver say that nobody answers.
 _LOST = re.compile(
     r".*(AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|DriverTimeoutException|"
@@ -91,31 +87,8 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
         raise BadRequest(
             f"an incremental run reads by key, which this Spark cannot: start it with --conf {_EXTENSIONS}={EXTENSION}"
         )
-    _keep_interrupts()
+    interrupts.heed()
     return session
-
-
-def _keep_interrupts() -> None:
-    """Undo pyspark's handler of Ctrl-C, which asks the JVM over the very connection that it interrupts.
-
-    What then comes back is an error of py4j in place of the KeyboardInterrupt.
-    """
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    _INTERRUPTED.set()
-    # py4j tells its own logger and the root, with tracebacks, about every connection that is cut from now on.
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    logging.getLogger().addFilter(lambda record: record.name != "root")
-    raise KeyboardInterrupt
-
-
-def was_interrupted() -> bool:
-    """Whether an error may only be what an interrupt made of the call that it cut off."""
-    return _INTERRUPTED.is_set()
 
 
 def stop_spark(session: SparkSession) -> None:

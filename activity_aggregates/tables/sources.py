@@ -16,6 +16,7 @@ from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.tables.erased import Erased
 from activity_aggregates.tables.erased_rows import USER_ID, erased_rows, without_users
+from activity_aggregates.tables.kept import materialised
 
 CASSANDRA = "cassandra"
 CASSANDRA_FORMAT = "org.apache.spark.sql.cassandra"
@@ -163,7 +164,7 @@ class Sources:
             return None
         frames = [rows for name, rows in self._frames.items() if name not in self._not_looked_through]
         ids = [rows.select(USER_ID) for rows in frames if USER_ID in rows.columns]
-        users = erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased).localCheckpoint()
+        users = materialised(erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased))
         return None if users.isEmpty() else users
 
     def narrowed(self, **frames: DataFrame) -> Sources:
@@ -218,7 +219,7 @@ class Sources:
 
 def looked_up(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
     """`lookup`, read at once: the connector's join does not find renamed columns in what is later asked of them."""
-    return lookup(keys, rows, key).localCheckpoint()
+    return materialised(lookup(keys, rows, key))
 
 
 def lookup(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:

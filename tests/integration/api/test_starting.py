@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,15 +117,6 @@ def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environ
         assert api.client.post(GROUP, json={"request": {"groupId": "g1"}}).status_code == 200
 
 
-@pytest.fixture
-def foreground() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so does what that starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize("is_early", [True, False], ids=["while it starts", "once it answers"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
