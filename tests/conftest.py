@@ -13,11 +13,17 @@ from pyspark.sql import SparkSession
 from activity_aggregates.configuration import load
 from activity_aggregates.jobs.session import EXTENSION
 
+# What tests start lives for one run, which is over before the best code has been compiled.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SPREAD = ("test_cases.py", "test_runs.py", "test_erase.py", "test_verify.py", "test_backfill.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
+
+
+def pytest_configure() -> None:
+    os.environ["SPARK_SUBMIT_OPTS"] = SHORT_LIVED
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -62,10 +68,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     builder = SparkSession.builder.master("local[2]").appName("tests")
+    del os.environ["SPARK_SUBMIT_OPTS"]
     session = builder.config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    # What tests start from now on lives for one run, which is over before the best code has been compiled.
-    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    os.environ["SPARK_SUBMIT_OPTS"] = SHORT_LIVED
     yield session
     session.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,14 +13,18 @@ from typing import Any
 import pytest
 import yaml
 from cassandra.concurrent import execute_concurrent_with_args
+from pyspark.sql import SparkSession
 
+from activity_aggregates.configuration import load
+from activity_aggregates.jobs.units import units_of
 from activity_aggregates.main import main
+from activity_aggregates.tables.backfills import read_backfill
 from activity_aggregates.tables.lease import LeaseTicket, held
 from activity_aggregates.tables.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
 from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
 
-LEARNERS = 1000
+LEARNERS = 400
 PATIENCE_SECONDS = 600
 
 
@@ -82,7 +87,6 @@ def test_the_contexts_named_are_done_one_by_one_and_then_refused_until_again(
     assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 0 rows written"
     assert len(world.runs()) == 4
     assert world.backfill(file) == 2
-    assert world.backfill(world.record({"contexts": ["cb:b1"]})) == 0  # other content is another backfill
 
 
 def test_only_an_approved_one_writes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,23 +103,30 @@ def test_only_an_approved_one_writes(world: World, capsys: pytest.CaptureFixture
     assert {run.status for run in world.runs()} == {DRY_RUN}
 
 
-def test_activities_and_a_window_find_their_contexts(world: World) -> None:
-    assert world.backfill(world.record({"activities": ["Course:c1"], "contexts": ["cb:b1", "cb:b4"]})) == 0
-    assert world.contexts() == ["cb:b1"]
+def test_activities_learners_and_a_window_find_their_contexts(world: World, spark: SparkSession) -> None:
     in_time = {"courseid": "c1", "batchid": "b3", "userid": "u-b3", "completedon": "2026-01-05T00:00:00Z"}
     world.made.store.load("user_enrolments", [in_time])
+    course = {"activity_type": "Course", "activity_id": "c2", "course_id": "c2"}
+    world.made.store.load("activity_catalog", [{**course, "context_id": "cb:b9"}])  # nobody is enrolled there any more
+
+    def found(scope: dict[str, list[str]], **keys: Any) -> list[str]:
+        units = units_of(
+            spark, load(world.conf, os.environ, {}).settings, os.environ, read_backfill(world.record(scope, **keys))
+        )
+        assert all(len(unit.contexts) == 1 for unit in units)
+        return [context for unit in units for context in unit.contexts]
+
+    assert found({"activities": ["Course:c1"]}) == ["cb:b1", "cb:b2", "cb:b3"]
+    assert found({"activities": ["Course:c1"], "contexts": ["cb:b1", "cb:b4"]}) == ["cb:b1"]
     window = {"from": "2026-01-05", "to": "2026-01-06"}
-    assert world.backfill(world.record({"activities": ["c1", "Course:c2"]}, window=window)) == 0
-    assert world.contexts() == ["cb:b1", "cb:b3"]
+    assert found({"activities": ["c1", "Course:c2"]}, window=window) == ["cb:b3"]
+    assert found({"activities": ["Course:c2"]}) == ["cb:b4", "cb:b9"]
+    assert found({"users": ["u-b4"]}) == ["cb:b4"]
+
+
+def test_the_contexts_that_were_found_are_done(world: World) -> None:
     assert world.backfill(world.record({"users": ["u-b4"]})) == 0
-    assert world.contexts() == ["cb:b1", "cb:b3", "cb:b4"]
-
-
-def test_what_nobody_is_enrolled_in_any_more_is_found_in_the_catalog(world: World) -> None:
-    assert main(["run", "--conf", str(world.conf)]) == 0
-    world.made.store.delete("user_enrolments", [{"userid": "u-b4", "courseid": "c2", "batchid": "b4"}])
-    assert world.backfill(world.record({"activities": ["Course:c2"]})) == 0
-    assert world.contexts() == ["cb:b1", "cb:b2", "cb:b3"]
+    assert world.contexts() == ["cb:b4"]
 
 
 def test_groups_are_one_unit(world: World) -> None:
@@ -162,7 +173,7 @@ def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest
 
 
 def test_a_unit_that_was_killed_while_it_computed_is_done_anew(world: World) -> None:
-    file = world.record({"contexts": ["cb:b1", "cb:b2"]})
+    file = world.record({"contexts": ["cb:b1"]})
     assert world.backfill(file, "--dry-run") == 0
     dead = world.runs()[0]
     table = f"{world.made.targets}.aggregate_runs"
@@ -173,4 +184,4 @@ def test_a_unit_that_was_killed_while_it_computed_is_done_anew(world: World) -> 
     found = world.made.ledger.get(dead.run_id)
     assert found is not None
     assert found.status == LOST
-    assert world.contexts() == ["cb:b1", "cb:b2"]
+    assert world.contexts() == ["cb:b1"]
