@@ -132,7 +132,7 @@ def stage(
     _stage_activities(comparison, changing, stored, lookups)
     comparison.stage_catalog(changing.owners, changing.catalog_here, changing.enrolled.unsettled, F.lit(True))
     if described:
-        comparison.stage_metadata(_described(changing, described), described.owns())
+        comparison.stage_metadata(_described(changing, described), described)
     if of_groups and group and members is not None:
         _stage_groups(comparison, changing, of_groups, group, members, staged)
 

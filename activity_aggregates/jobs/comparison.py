@@ -119,7 +119,7 @@ class Comparison:
         self.stage_catalog(computed.catalog, catalog, enrolled.unsettled, is_open)
         if described:
             placed = computed.catalog.withColumn("is_in_scope", is_open)
-            self.stage_metadata(described.rows(placed, enrolled.outlines), described.owns())
+            self.stage_metadata(described.rows(placed, enrolled.outlines), described)
         return staged
 
     def stage_groups(self, enrolled: Enrolled, computed: Aggregates, group: Groups, learners: DataFrame) -> None:
@@ -192,11 +192,12 @@ class Comparison:
         were = stored.filter(F.col("user_id").isin(users)).select("context_id")
         return [row[0] for row in contexts_of_users(enrolled.by_key, users).union(were).distinct().collect()]
 
-    def stage_metadata(self, rows: DataFrame, owns: IsOwn) -> None:
-        """Stage the metadata of the activities that are computed; what is stored of others stays as it is."""
+    def stage_metadata(self, rows: DataFrame, described: Description) -> None:
+        """Stage `described.rows`, of the activities that are computed; what is stored of others stays as it is."""
         served = self.stored.metadata().filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
         stored = served.withColumn("is_unsettled", F.lit(True))
-        self.stage(ACTIVITY_METADATA, rows, stored, F.col("is_in_scope"), owns=owns)
+        self.stage(ACTIVITY_METADATA, rows, stored, F.col("is_in_scope"), owns=described.owns())
+        self.counts.update(described.counts())
 
     def stage_catalog(
         self, computed: DataFrame, stored: DataFrame, unsettled_courses: DataFrame, is_open: Column

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.metrics import courses, metadata
@@ -20,6 +21,7 @@ class Description:
     fields: Mapping[str, str]
     dates: Mapping[str, str]
     batches: DataFrame
+    seen: Observation
 
     def __bool__(self) -> bool:
         """Whether anything is to be described."""
@@ -38,9 +40,14 @@ class Description:
             described = metadata.with_dates(described, metadata.course_dates(self.batches), self.dates)
         return described.select(*metadata.ACTIVITY, described.metadata.alias("agg"), "is_in_scope")
 
+    def counts(self) -> dict[str, int]:
+        """What was read for the `rows`, once they were computed."""
+        return {f"read.{BATCHES.name}": self.seen.get["read"]} if self.dates else {}
+
 
 def description(sources: Sources, choices: settings.Metadata) -> Description:
     """The entries that are not left to others; dates only where the batches are configured."""
     fields = {entry: attribute for entry, attribute in (choices.fields or {}).items() if attribute}
     dates = {entry: date for entry, date in (choices.batches or {}).items() if date and sources.has(BATCHES)}
-    return Description(fields, dates, sources.frame(BATCHES))
+    batches, seen = sources.frame(BATCHES), Observation()
+    return Description(fields, dates, batches.observe(seen, F.count(F.lit(1)).alias("read")), seen)

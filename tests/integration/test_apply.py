@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates.configuration import Configuration, load
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.jobs.migrate import migrate
-from activity_aggregates.tables.apply import Applied, ApplyPlan, CatalogPlan, WriteLimits, apply_changes
+from activity_aggregates.tables.apply import Applied, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
 from activity_aggregates.tables.cassandra import connection
 from activity_aggregates.tables.lease import LeaseTicket
 
@@ -27,6 +27,7 @@ CHANGES = (
     "activity_type string, activity_id string, context_id string, to_set map<string,double>, to_remove array<string>"
 )
 CATALOG = "context_id string, activity_type string, activity_id string, course_id string"
+METADATA = "activity_type string, activity_id string, to_set map<string,string>, to_remove array<string>"
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = WriteLimits(batch_rows=32, batch_bytes=32768, in_flight=16, rows_per_second=None, retry_seconds=10)
 EARLIER, LATER = -1, 1
@@ -70,6 +71,12 @@ class Target:
         plan = CatalogPlan(**self._place("activity_catalog", write_time))
         return apply_changes(self.spark.createDataFrame(keyed, CATALOG).coalesce(1), plan)
 
+    def metadata(self, *rows: tuple[str, dict[str, str], list[str]], write_time: int = 1) -> Applied:
+        keyed = [("Course", activity_id, to_set, to_remove) for activity_id, to_set, to_remove in rows]
+        place = self._place("activity_metadata", write_time)
+        plan = MetadataPlan(**place, key=("activity_type", "activity_id"), column="metadata")
+        return apply_changes(self.spark.createDataFrame(keyed, METADATA).coalesce(1), plan)
+
     def _place(self, table: str, write_time: int) -> dict[str, Any]:
         reached = connection(self.configuration.settings.cassandra, os.environ)
         return {
@@ -91,6 +98,10 @@ class Target:
             row.activity_id: row.course_id
             for row in self.session.execute(f"SELECT * FROM {self.keyspace}.activity_catalog")
         }
+
+    def stored_metadata(self) -> dict[str, dict[str, str]]:
+        rows = self.session.execute(f"SELECT activity_id, metadata FROM {self.keyspace}.activity_metadata")
+        return {row.activity_id: dict(row.metadata) for row in rows}
 
     def replicate(self, nodes: int) -> None:
         """More than there are: no write finds the replicas that it asks for."""
@@ -115,7 +126,7 @@ def migrated(spark: SparkSession, cassandra: Session) -> Iterator[Target]:
 
 @pytest.fixture
 def target(migrated: Target) -> Target:
-    for table in ("activity_agg", "activity_catalog", "aggregate_leases"):
+    for table in ("activity_agg", "activity_catalog", "activity_metadata", "aggregate_leases"):
         migrated.session.execute(f"TRUNCATE {migrated.keyspace}.{table}")
     return migrated
 
@@ -249,3 +260,13 @@ def test_an_earlier_run_changes_nothing_in_the_catalog(target: Target) -> None:
     target.catalog(("u1", "c1"), ("u2", None), write_time=2)
     target.catalog(("u1", None), ("u2", "c1"), write_time=1)
     assert target.stored_catalog() == {"u1": "c1"}
+
+
+def test_metadata_joins_that_of_others_and_an_earlier_run_changes_nothing_in_it(target: Target) -> None:
+    of_others = "SET metadata = metadata + {'colour': 'red'} WHERE activity_type = 'Course' AND activity_id = 'c1'"
+    target.session.execute(f"UPDATE {target.keyspace}.activity_metadata {of_others}")
+    both = {"name": "Algebra", "status": "Live"}
+    assert target.metadata(("c1", both, []), ("c2", {"name": "Botany"}, [])) == Applied(2, 3, 0, batches=1, retries=0)
+    assert target.metadata(("c1", {"name": "Algebra II"}, ["status"]), write_time=3).entries_removed == 1
+    target.metadata(("c1", both, []), ("c2", {}, ["name"]), write_time=2)
+    assert target.stored_metadata() == {"c1": {"colour": "red", "name": "Algebra II"}}
