@@ -71,7 +71,7 @@ def test_airflow_parses_the_dags_with_their_windows(found: Mapping[str, Any]) ->
     assert found["errors"] == {}
     assert found["windows"] == {
         "activity_aggregates_full": ["2026-01-30T01:30:00+00:00", "2026-01-31T01:30:00+00:00"],
-        "activity_aggregates_incremental": ["2026-01-31T11:10:00+00:00", "2026-01-31T12:10:00+00:00"],
+        "activity_aggregates_incremental": ["2026-01-31T22:10:00+00:00", "2026-01-31T23:10:00+00:00"],
         "activity_aggregates_verify": ["2026-01-18T04:30:00+00:00", "2026-01-25T04:30:00+00:00"],
     }
 
