@@ -15,7 +15,6 @@ from activity_aggregates.jobs.session import EXTENSION
 
 # What tests start lives for one run, which is over before the best code has been compiled.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-SPREAD = ("test_cases.py", "test_runs.py", "test_erase.py", "test_verify.py", "test_backfill.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,14 +31,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True
     is_other = collection_path.is_file() and collection_path.name != "test_cases.py"
     return True if config.getoption("--cases") and is_other else None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay together in one process, as they share what is dear to make; those of some are too many."""
-    for item in items:
-        if item.path.name not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")
