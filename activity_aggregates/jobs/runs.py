@@ -17,7 +17,7 @@ from activity_aggregates.tables.cassandra import connection, open_session
 from activity_aggregates.tables.ledger import Ledger, RunRecord
 from activity_aggregates.tables.migrations import check_applied
 
-_HEADER = ("run", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
+_HEADER = ("run", "command", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
 
 
 def show_runs(
@@ -94,7 +94,20 @@ def _cells(run: RunRecord) -> tuple[str, ...]:
     refused = sum(rows for name, rows in run.counts.items() if name.startswith("refused."))
     retracted = sum(rows for name, rows in run.counts.items() if name.startswith("retracted."))
     numbers = (str(read), str(refused), str(run.counts.get("written", "-")), str(retracted))
-    return (run.run_id, f"{run.as_of:%Y-%m-%dT%H:%M:%S}Z", run.scope.describe(), run.status, seconds, *numbers)
+    return (
+        run.run_id,
+        _command(run),
+        f"{run.as_of:%Y-%m-%dT%H:%M:%S}Z",
+        run.scope.describe(),
+        run.status,
+        seconds,
+        *numbers,
+    )
+
+
+def _command(run: RunRecord) -> str:
+    """What was called, a backfill without the digest of its record."""
+    return run.command.partition("@")[0]
 
 
 def _lag(success: RunRecord | None, now: datetime) -> str:

@@ -11,7 +11,7 @@ from activity_aggregates.report.contents import COMPLETED, ENROLLED, duration
 from activity_aggregates.tables.ledger import SUCCEEDED, RunRecord
 
 WIDTH, HEIGHT = 480, 240  # units of the drawing
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 12, 28  # margins, for the labels of the axes
+LEFT, RIGHT, TOP, BOTTOM = 96, 16, 12, 28  # margins, for the labels of the axes: a hundred million on the left
 _TICKS = 4
 
 

@@ -190,6 +190,25 @@ def test_a_keyspace_without_tables_asks_for_migrate(tmp_path: Path, capsys: pyte
     assert "run `activity-aggregates migrate`" in capsys.readouterr().err
 
 
+def test_the_table_of_runs_says_what_was_called(conf: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    later = START + timedelta(hours=1)
+    ledger.save(RUN)
+    unit = replace(
+        RUN, run_id="b", command="backfill 2026-01-31-again@1a2b", scope=Scope(contexts=frozenset({"cb:b1"}))
+    )
+    ledger.save(replace(unit, as_of=later, started_at=later, finished_at=None, status="applying", counts={}))
+    assert main(["runs", "--conf", str(conf)]) == 0
+    header, newest, oldest, lag = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert header[0] == "run"
+    assert [cell.strip() for cell in newest if cell.strip()] == [
+        "b", "backfill 2026-01-31-again", "2026-01-31T07:00:00Z", "b", "applying", "-", "0", "0", "-", "0",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in oldest if cell.strip()] == [
+        RUN.run_id, "run", "2026-01-31T06:00:00Z", "full", "succeeded", "90", "200", "5", "2", "1",
+    ]  # fmt: skip
+    assert lag[0].startswith(f"the last full success, {RUN.run_id}, is as of ")
+
+
 def test_metrics_tell_the_last_success_and_the_last_run_apart(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
     failed = replace(
         RUN, run_id="f", status="failed", as_of=START + timedelta(hours=1), started_at=START + timedelta(hours=1)
