@@ -201,7 +201,7 @@ def test_the_table_of_runs_says_what_was_called(conf: Path, ledger: Ledger, caps
     header, newest, oldest, lag = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     assert header[0] == "run"
     assert [cell.strip() for cell in newest if cell.strip()] == [
-        "b", "backfill 2026-01-31-again", "2026-01-31T07:00:00Z", "b", "applying", "-", "0", "0", "-", "0",
+        "b", "backfill 2026-01-31-again", "2026-01-31T07:00:00Z", "cb:b1", "applying", "-", "0", "0", "-", "0",
     ]  # fmt: skip
     assert [cell.strip() for cell in oldest if cell.strip()] == [
         RUN.run_id, "run", "2026-01-31T06:00:00Z", "full", "succeeded", "90", "200", "5", "2", "1",
