@@ -15,7 +15,6 @@ import pytest
 import yaml
 from cassandra.cluster import Cluster, Session
 
-from activity_aggregates.jobs.session import EXTENSION
 from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT
@@ -64,9 +63,6 @@ def test_the_packed_job_writes_from_executors_that_have_nothing_else(
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = cassandra.execute("SELECT activity_type, user_id, agg FROM activity_user_agg").all()
     assert [(row.activity_type, row.user_id, row.agg["completionPercentage"]) for row in rows] == [("Course", "u1", 50)]
-    refused = spark_submit(dist, tmp_path, "run", "--incremental", "--conf", str(settings))
-    assert refused.returncode == 2, refused.stdout + refused.stderr
-    assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stderr
 
 
 def test_the_exit_code_of_a_refused_job_reaches_the_one_who_submits(dist: Path, tmp_path: Path) -> None:
