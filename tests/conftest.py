@@ -59,10 +59,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     builder = SparkSession.builder.master("local[2]").appName("tests")
-    del os.environ["SPARK_SUBMIT_OPTS"]
-    session = builder.config(map=settings).getOrCreate()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("SPARK_SUBMIT_OPTS")
+        session = builder.config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    os.environ["SPARK_SUBMIT_OPTS"] = SHORT_LIVED
     yield session
     session.stop()
 
@@ -70,7 +70,18 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 @pytest.fixture(params=["false", "true"], ids=["ansi-off", "ansi-on"])
 def ansi(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[str]:
     """Spark's ANSI mode, off and on: what is computed does not depend on it."""
-    before = str(spark.conf.get("spark.sql.ansi.enabled"))
-    spark.conf.set("spark.sql.ansi.enabled", request.param)
-    yield request.param
-    spark.conf.set("spark.sql.ansi.enabled", before)
+    yield from switched(spark, "spark.sql.ansi.enabled", request.param)
+
+
+@pytest.fixture(params=["false", "true"], ids=["adaptive-off", "adaptive-on"])
+def adaptive(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Adaptive execution, off and on, for queries that are made and run in the test."""
+    yield from switched(spark, "spark.sql.adaptive.enabled", request.param)
+
+
+def switched(spark: SparkSession, key: str, value: str) -> Iterator[str]:
+    """A setting of the session for one test."""
+    before = str(spark.conf.get(key))
+    spark.conf.set(key, value)
+    yield value
+    spark.conf.set(key, before)

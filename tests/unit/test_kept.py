@@ -11,18 +11,13 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates.tables.kept import materialised
 
 
-@pytest.mark.parametrize("is_adaptive", ["false", "true"])
-def test_results_that_share_a_column_can_be_joined(spark: SparkSession, is_adaptive: str) -> None:
+@pytest.mark.usefixtures("adaptive")
+def test_results_that_share_a_column_can_be_joined(spark: SparkSession) -> None:
     """Of what a function makes of distinct rows, Spark believes that it is still distributed by their columns."""
-    before = str(spark.conf.get("spark.sql.adaptive.enabled"))
-    spark.conf.set("spark.sql.adaptive.enabled", is_adaptive)
-    try:
-        some = materialised(spark.range(3).distinct().mapInArrow(unchanged, "id long"))
-        everything = spark.range(5).selectExpr("id", "id * 2 as twice")
-        others = everything.join(some, "id", how="left_anti")
-        counted = joined(others, materialised(everything).groupBy("id").count())
-    finally:
-        spark.conf.set("spark.sql.adaptive.enabled", before)
+    some = materialised(spark.range(3).distinct().mapInArrow(unchanged, "id long"))
+    everything = spark.range(5).selectExpr("id", "id * 2 as twice")
+    others = everything.join(some, "id", how="left_anti")
+    counted = joined(others, materialised(everything).groupBy("id").count())
     assert counted == [(3, 6, 1), (4, 8, 1)]
 
 
