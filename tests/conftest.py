@@ -47,6 +47,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "1",  # a small table is read by three tasks, not by five
         "spark.sql.adaptive.enabled": "false",  # as in the environments of runs
         "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
         # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.

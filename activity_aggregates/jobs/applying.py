@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from activity_aggregates.errors import Unreachable
-from activity_aggregates.jobs.comparison import CATALOG
 from activity_aggregates.jobs.execution import Execution
 from activity_aggregates.tables.apply import AnyPlan, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import SUCCEEDED
-from activity_aggregates.tables.staging import RunDirectory, Staging
+from activity_aggregates.tables.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.tables.stored import METADATA_COLUMN
-from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES
+from activity_aggregates.tables.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 
 
 def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
@@ -42,12 +40,12 @@ def write_staged(execution: Execution, spark: SparkSession, directory: RunDirect
             **place_of(execution, table.name), key=table.key, as_of_ms=as_of_ms,
             agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
         )  # fmt: skip
-        counts["written"] += _write(execution, spark, directory, table.name, plan)
+        counts["written"] += _write(execution, spark, directory, table, plan)
     if f"changed.{ACTIVITY_METADATA.name}" in counts:
-        name, key = ACTIVITY_METADATA.name, ACTIVITY_METADATA.key
-        plan_of_texts = MetadataPlan(**place_of(execution, name), key=key, column=METADATA_COLUMN)
-        _write(execution, spark, directory, name, plan_of_texts)
-    _write(execution, spark, directory, CATALOG, CatalogPlan(**place_of(execution, CATALOG)))
+        place, key = place_of(execution, ACTIVITY_METADATA.name), ACTIVITY_METADATA.key
+        _write(execution, spark, directory, ACTIVITY_METADATA, MetadataPlan(**place, key=key, column=METADATA_COLUMN))
+    plan_of_catalog = CatalogPlan(**place_of(execution, ACTIVITY_CATALOG.name))
+    _write(execution, spark, directory, ACTIVITY_CATALOG, plan_of_catalog)
 
 
 def place_of(execution: Execution, table: str) -> dict[str, Any]:
@@ -63,20 +61,17 @@ def place_of(execution: Execution, table: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write(execution: Execution, spark: SparkSession, directory: RunDirectory, table: str, plan: AnyPlan) -> int:
+def _write(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable, plan: AnyPlan
+) -> int:
     """Write what is staged of a table, if anything is, and count it."""
-    staged = execution.counts[f"changed.{table}"]
+    staged = execution.counts[f"changed.{table.name}"]
     written = 0
     if staged:
-        written = send_rows(execution, changed_rows(spark, directory, table), staged, f"write {table}", plan)
-    execution.counts[f"written.{table}"] = written
+        changes = changed_rows(spark, directory, table)
+        written = send_rows(execution, changes, staged, f"write {table.name}", plan)
+    execution.counts[f"written.{table.name}"] = written
     return written
-
-
-def changed_rows(spark: SparkSession, directory: RunDirectory, table: str) -> DataFrame:
-    """The rows of a table that the run changes; of the catalog nothing else is staged."""
-    staged = spark.read.parquet(directory.changes(table))
-    return staged if table == CATALOG else staged.filter(F.col("is_changed"))
 
 
 def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str, plan: AnyPlan) -> int:
@@ -86,7 +81,8 @@ def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str,
     done = changes.sparkSession.sparkContext.accumulator(0)
     with execution.steps(phase) as step:
         step.of, step.rows_so_far = staged, lambda: int(done.value)
-        applied = apply_changes(changes.repartition(tasks), plan, done, tasks)
+        shared_out = changes.repartition(tasks) if tasks > 1 else changes.coalesce(1)
+        applied = apply_changes(shared_out, plan, done, tasks)
         step.rows = applied.rows
     if applied.rows != staged:
         missing = staged - applied.rows

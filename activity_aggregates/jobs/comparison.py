@@ -32,6 +32,7 @@ from activity_aggregates.tables.staging import RunDirectory
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import (
     ACTIVITY_AGG,
+    ACTIVITY_CATALOG,
     ACTIVITY_METADATA,
     ACTIVITY_USER_AGG,
     GROUP_ACTIVITY_AGG,
@@ -39,7 +40,6 @@ from activity_aggregates.tables.targets import (
     TargetTable,
 )
 
-CATALOG = "activity_catalog"
 _OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
 
 
@@ -216,11 +216,11 @@ class Comparison:
         changed = rows.filter(is_open & is_sampled(key, self.share) & (is_gone | is_new)).select(
             *key, F.col("wanted_course_id").alias("course_id"), "held_course_id"
         )
-        with self.steps(f"compare {CATALOG}") as step:
+        with self.steps(f"compare {ACTIVITY_CATALOG.name}") as step:
             seen = Observation()
-            path = self.directory.changes(CATALOG)
+            path = self.directory.changes(ACTIVITY_CATALOG.name)
             changed.observe(seen, F.count(F.lit(1)).alias("changed")).write.parquet(path)
-            self.counts[f"changed.{CATALOG}"] = step.rows = seen.get["changed"]
+            self.counts[f"changed.{ACTIVITY_CATALOG.name}"] = step.rows = seen.get["changed"]
 
 
 def learners_after(staged: DataFrame) -> DataFrame:

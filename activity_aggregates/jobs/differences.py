@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Row, SparkSession
-from pyspark.sql import functions as F
 
-from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.staging import RunDirectory, changed_rows
 from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 
 _EXAMPLES = 5
@@ -29,8 +28,7 @@ def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapp
 
 
 def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> list[Row]:
-    staged = spark.read.parquet(directory.changes(table.name)).filter(F.col("is_changed"))
-    return staged.orderBy(*table.key).limit(_EXAMPLES).collect()
+    return changed_rows(spark, directory, table).orderBy(*table.key).limit(_EXAMPLES).collect()
 
 
 def describe(row: Row, key: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.jobs.applying import changed_rows, place_of, send_rows, write_staged
+from activity_aggregates.jobs.applying import place_of, send_rows, write_staged
 from activity_aggregates.jobs.execution import Execution, now_in_ms
 from activity_aggregates.jobs.run import RunRequest, executing, stage, start_spark
 from activity_aggregates.tables.apply import DeletePlan
@@ -24,7 +24,7 @@ from activity_aggregates.tables.kept import materialised
 from activity_aggregates.tables.ledger import APPLYING, DRY_RUN, SUCCEEDED
 from activity_aggregates.tables.quarantine import QUARANTINE, QUARANTINE_KEY, quarantined_users
 from activity_aggregates.tables.scope import Scope
-from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.staging import RunDirectory, changed_rows
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import ACTIVITY_USER_AGG, GROUP_ACTIVITY_USER_AGG
 
@@ -105,7 +105,7 @@ def _find_rows(execution: Execution, spark: SparkSession, directory: RunDirector
     rows = {table.name: stored.rows(table).select(*table.key) for table in _OF_AGGREGATES}
     for table in _OF_AGGREGATES:
         if directory is not None and counts.get(f"changed.{table.name}"):
-            emptied = changed_rows(spark, directory, table.name).select(*table.key)
+            emptied = changed_rows(spark, directory, table).select(*table.key)
             rows[table.name] = rows[table.name].union(emptied)
     rows[QUARANTINE] = quarantined_users(spark, target, spark_options(execution.connection))
     found = {}

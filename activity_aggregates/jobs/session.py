@@ -59,6 +59,17 @@ _PREFERRED = {
     "spark.sql.maxPlanStringLength": "16384",
 }
 
+# What PySpark asks the JVM for by name at every column, lambda and query that is made; each time the JVM looks for it
+# in all jars of every package that is imported: a sixth of a small run.
+_ASKED_FOR = (
+    "functions", "Column", "SparkSession", "PythonUtils", "py4j.reflection.TypeUtil", "org.apache.spark.util.Utils",
+    "org.apache.spark.sql.types.StructType", "org.apache.spark.sql.Observation",
+    *(
+        f"org.apache.spark.sql.catalyst.expressions.{name}"
+        for name in ("UnresolvedNamedLambdaVariable", "LambdaFunction", "MapFilter", "ArrayFilter", "ArrayTransform")
+    ),
+)  # fmt: skip
+
 
 def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> SparkSession:
     """The session, with the connector that the sources and targets need checked.
@@ -79,6 +90,7 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
     for key, rule in _UNWANTED_RULES.items():
         excluded = str(session.conf.get(key, "") or "").split(",")
         session.conf.set(key, ",".join(sorted({rule, *excluded} - {""})))
+    _remember_names(session._jvm)
     context = session.sparkContext
     if is_one_machine(str(context.master)) and not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
@@ -145,6 +157,16 @@ def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
 
 def _log_configuration() -> str:
     return Path(str(files("activity_aggregates") / "conf" / "log4j2.properties")).as_uri()
+
+
+def _remember_names(jvm: Any) -> None:
+    """Have the JVM asked once for each of the names, and every package on the way to it."""
+    for path in _ASKED_FOR:
+        holder = jvm
+        for name in path.split("."):
+            found = getattr(holder, name)
+            setattr(holder, name, found)
+            holder = found
 
 
 def _text(value: str | int | float | bool) -> str:

@@ -12,7 +12,6 @@ from activity_aggregates import settings
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.jobs.applying import apply_staged
-from activity_aggregates.jobs.comparison import CATALOG
 from activity_aggregates.jobs.differences import describe, shown
 from activity_aggregates.jobs.execution import Execution
 from activity_aggregates.jobs.run import RunRequest, executing, stage, start_spark
@@ -21,14 +20,14 @@ from activity_aggregates.tables.cassandra import spark_options
 from activity_aggregates.tables.changes import KINDS
 from activity_aggregates.tables.ledger import APPLYING, DRY_RUN
 from activity_aggregates.tables.scope import Scope
-from activity_aggregates.tables.staging import RunDirectory
-from activity_aggregates.tables.stored import CATALOG_KEY, Stored
-from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES
+from activity_aggregates.tables.staging import RunDirectory, changed_rows
+from activity_aggregates.tables.stored import Stored
+from activity_aggregates.tables.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES
 
 _EXAMPLES = 5  # of each kind and table
 _ENTRIES_NAMED = 20
 _WEAK = ("ONE", "LOCAL_ONE")
-_KEYS = {table.name: table.key for table in (*AGGREGATE_TABLES, ACTIVITY_METADATA)} | {CATALOG: CATALOG_KEY}
+_TABLES = (*AGGREGATE_TABLES, ACTIVITY_METADATA, ACTIVITY_CATALOG)
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,10 @@ def _for_verifying(chosen: settings.Settings, repair: bool) -> settings.Settings
 def _differences(spark: SparkSession, directory: RunDirectory, counts: Mapping[str, int]) -> list[TableDifferences]:
     """What is staged of each table that was compared and has any."""
     found = []
-    for table, key in _KEYS.items():
-        if counts.get(f"changed.{table}"):
-            staged = spark.read.parquet(directory.changes(table))
-            rows = findings.differing_catalog(staged) if table == CATALOG else findings.differing(staged, key)
-            found.append(TableDifferences(table, key, rows))
+    for table in _TABLES:
+        if counts.get(f"changed.{table.name}"):
+            rows = findings.differing(changed_rows(spark, directory, table), table)
+            found.append(TableDifferences(table.name, table.key, rows))
     return found
 
 
@@ -121,7 +119,7 @@ def _print_findings(differences: list[TableDifferences], counts: dict[str, int],
         print(f"compared a sample of {sample:g} of all contexts and groups, always the same one")
     differing = {each.table: each for each in differences}
     total = 0
-    for table in _KEYS:
+    for table in (table.name for table in _TABLES):
         if f"changed.{table}" not in counts:
             continue
         counts.update({f"{kind}.{table}": 0 for kind in KINDS})
@@ -192,7 +190,7 @@ def _read_back(execution: Execution, spark: SparkSession, differences: list[Tabl
 
 
 def _stored_rows(stored: Stored, table: str) -> DataFrame:
-    if table == CATALOG:
+    if table == ACTIVITY_CATALOG.name:
         return findings.catalog_as_maps(stored.catalog())
     if table == ACTIVITY_METADATA.name:
         return stored.metadata()

@@ -9,23 +9,20 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StringType
 
 from activity_aggregates.tables.changes import kind
-from activity_aggregates.tables.stored import CATALOG_KEY
+from activity_aggregates.tables.targets import ACTIVITY_CATALOG, TargetTable
 
 COURSE_ID = "course_id"
 _ROW = ""  # among the names of metrics: the row itself
 
 
-def differing(staged: DataFrame, key: Sequence[str]) -> DataFrame:
-    """(key…, kind, to_set, to_remove, was) of the rows that differ, from the staged changes of a table of maps."""
-    return staged.filter("is_changed").select(*key, "kind", "to_set", "to_remove", "was")
-
-
-def differing_catalog(staged: DataFrame) -> DataFrame:
-    """The same of activity_catalog, whose rows have the one entry course_id."""
+def differing(changed: DataFrame, table: TargetTable) -> DataFrame:
+    """(key…, kind, to_set, to_remove, was) of `staging.changed_rows`; in activity_catalog course_id is the one entry."""
+    if table != ACTIVITY_CATALOG:
+        return changed.select(*table.key, "kind", "to_set", "to_remove", "was")
     nothing = F.create_map().cast("map<string,string>")
     is_computed, is_stored = F.col(COURSE_ID).isNotNull(), F.col("held_course_id").isNotNull()
-    return staged.select(
-        *CATALOG_KEY,
+    return changed.select(
+        *ACTIVITY_CATALOG.key,
         kind(is_computed, is_stored).alias("kind"),
         F.when(is_computed, F.create_map(F.lit(COURSE_ID), COURSE_ID)).otherwise(nothing).alias("to_set"),
         F.when(is_computed, F.array().cast("array<string>")).otherwise(F.array(F.lit(COURSE_ID))).alias("to_remove"),
@@ -90,7 +87,7 @@ def not_taken(differences: DataFrame, stored: DataFrame, key: Sequence[str]) -> 
 
 def catalog_as_maps(stored: DataFrame) -> DataFrame:
     """(key…, agg) of the rows of activity_catalog."""
-    return stored.select(*CATALOG_KEY, F.create_map(F.lit(COURSE_ID), COURSE_ID).alias("agg"))
+    return stored.select(*ACTIVITY_CATALOG.key, F.create_map(F.lit(COURSE_ID), COURSE_ID).alias("agg"))
 
 
 def _names() -> Column:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlparse
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.tables.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, TargetTable
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"
@@ -29,6 +30,22 @@ class RunDirectory:
     def changes(self, table: str) -> str:
         """The change set of one table."""
         return f"{self.path}/changes/{table}"
+
+
+def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+    """The staged rows of a table that the run changes, without a look into the files for what columns there are.
+
+    (key…, to_set map, to_remove array, was map, kind, agg_after map) of a table of maps, whose values are texts in
+    activity_metadata and doubles elsewhere; (key…, course_id, held_course_id) of activity_catalog.
+    """
+    key = ", ".join(f"{column} string" for column in table.key)
+    path = directory.changes(table.name)
+    if table == ACTIVITY_CATALOG:
+        return spark.read.schema(f"{key}, course_id string, held_course_id string").parquet(path)
+    entries = f"map<string, {'string' if table == ACTIVITY_METADATA else 'double'}>"
+    columns = f"to_set {entries}, to_remove array<string>, was {entries}, kind string, agg_after {entries}"
+    staged = spark.read.schema(f"{key}, {columns}, is_changed boolean").parquet(path)
+    return staged.filter("is_changed").drop("is_changed")
 
 
 def is_one_machine(master: str) -> bool:

@@ -9,10 +9,9 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, looked_up
-from activity_aggregates.tables.targets import ACTIVITY_METADATA, TargetTable
+from activity_aggregates.tables.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, TargetTable
 
 METADATA_COLUMN = "metadata"
-CATALOG_KEY = ("context_id", "activity_type", "activity_id")
 
 
 class Stored:
@@ -51,7 +50,7 @@ class Stored:
 
     def catalog(self) -> DataFrame:
         """(context_id, activity_type, activity_id, course_id) as last written."""
-        return self._table("activity_catalog").select(*CATALOG_KEY, "course_id")
+        return self._table(ACTIVITY_CATALOG.name).select(*ACTIVITY_CATALOG.key, "course_id")
 
     def _table(self, name: str, options: Mapping[str, str] = SCANNED) -> DataFrame:
         place = {"keyspace": self._target.keyspace, "table": self._target.tables[name]}

@@ -32,3 +32,6 @@ GROUP_ACTIVITY_USER_AGG = TargetTable(
 AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
 
 ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"))
+
+# Which course an activity belongs to in a context: the one table that has no maps.
+ACTIVITY_CATALOG = TargetTable("activity_catalog", ("context_id",), ("activity_type", "activity_id"))
