@@ -8,7 +8,15 @@ from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.jobs.execution import Execution
-from activity_aggregates.tables.apply import AnyPlan, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
+from activity_aggregates.tables.apply import (
+    AnyPlan,
+    ApplyPlan,
+    CatalogPlan,
+    MetadataPlan,
+    WriteLimits,
+    apply_changes,
+    cores,
+)
 from activity_aggregates.tables.instants import epoch_milliseconds
 from activity_aggregates.tables.ledger import SUCCEEDED
 from activity_aggregates.tables.staging import RunDirectory, Staging, changed_rows
@@ -92,8 +100,7 @@ def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str,
 
 def _parallelism(changes: DataFrame, staged: int) -> int:
     """As many tasks as there are cores, unless the rows are few: a task costs a connection."""
-    cores = changes.sparkSession.sparkContext.defaultParallelism
-    return min(cores, -(-staged // _ROWS_WORTH_A_TASK))
+    return min(cores(changes.sparkSession), -(-staged // _ROWS_WORTH_A_TASK))
 
 
 _ROWS_WORTH_A_TASK = 1000

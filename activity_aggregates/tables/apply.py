@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import BoundStatement, PreparedStatement
 from pyspark import Accumulator
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates import errors
 from activity_aggregates.errors import JobError
@@ -130,12 +131,11 @@ def apply_changes(
     An `ApplyPlan` takes (key…, to_set map<string,double>, to_remove array<string>), a `MetadataPlan` the same with
     texts, a `CatalogPlan` takes (context_id, activity_type, activity_id, course_id), where a null course_id deletes,
     a `DeletePlan` (key…).
-    `on_rows` grows by the rows of every task that ends. `tasks`, the number of partitions, lets fewer tasks than there
-    are cores use the whole rate. Raises Unreachable when the store or the lease is lost, BadRequest when the store
+    `on_rows` grows by the rows of every task that ends. `tasks`, the number of partitions, lets fewer tasks than could
+    run at once use the whole rate. Raises Unreachable when the store or the lease is lost, BadRequest when the store
     refuses a write; what was written until then stays and is written again by a resumed run.
     """
-    cores = changes.sparkSession.sparkContext.defaultParallelism
-    writer = partial(_write, _of_one_task(plan, min(tasks or cores, cores)), on_rows)
+    writer = partial(_write, _of_one_task(plan, _tasks_at_once(changes.sparkSession, tasks)), on_rows)
     try:
         results = changes.select(*plan.encoder().columns).mapInArrow(writer, _APPLIED_SCHEMA).collect()
     except PySparkException as error:
@@ -144,6 +144,19 @@ def apply_changes(
             raise
         raise stopped.as_job_error(plan.table, 0 if on_rows is None else on_rows.value) from error
     return Applied(*(sum(column) for column in zip(*results, strict=True)))
+
+
+def cores(spark: SparkSession) -> int:
+    """How many tasks run at the same time, as things are; `defaultParallelism` is whatever a setting says."""
+    context: Any = spark.sparkContext._jsc.sc()
+    return int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile()))
+
+
+def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
+    """At most so many of the tasks write at the same time; all of them where executors come while they do."""
+    if tasks and spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        return tasks
+    return min(tasks or cores(spark), cores(spark))
 
 
 def _of_one_task(plan: _Plan, tasks: int) -> _Plan:

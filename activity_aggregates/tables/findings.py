@@ -16,7 +16,7 @@ _ROW = ""  # among the names of metrics: the row itself
 
 
 def differing(changed: DataFrame, table: TargetTable) -> DataFrame:
-    """(key…, kind, to_set, to_remove, was) of `staging.changed_rows`; in activity_catalog course_id is the one entry."""
+    """(key…, kind, to_set, to_remove, was) of `staging.changed_rows`; activity_catalog has one entry, course_id."""
     if table != ACTIVITY_CATALOG:
         return changed.select(*table.key, "kind", "to_set", "to_remove", "was")
     nothing = F.create_map().cast("map<string,string>")

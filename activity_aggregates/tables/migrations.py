@@ -21,12 +21,16 @@ from cassandra.protocol import ConfigurationException
 
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
 from activity_aggregates.settings import Settings, Target
+from activity_aggregates.tables.cassandra import translated
+from activity_aggregates.tables.sending import retried
 
 # Comments and quoted text are tokens of their own, so that a semicolon inside them ends no statement.
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
 )
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
+# A table that another migrate has just created is listed a moment before it can be read.
+_OPENING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,13 @@ def current_schema(session: Session, target: Target) -> Schema:
     record = target.tables["aggregate_migrations"]
     if record not in tables:
         return Schema({}, tables)
-    rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
-    return Schema({row.number: Record(row.checksum, row.applied_at) for row in rows}, tables)
+
+    def read() -> dict[int, Record]:
+        with translated():
+            rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
+            return {row.number: Record(row.checksum, row.applied_at) for row in rows}
+
+    return Schema(retried(read, _OPENING_SECONDS), tables)
 
 
 def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:

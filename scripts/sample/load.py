@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
-from pathlib import Path
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, PreparedStatement
 
-from activity_aggregates import configuration
-from activity_aggregates.errors import JobError
-from activity_aggregates.tables.cassandra import connection, open_session
+from scripts.sample.command import on_cassandra
 from scripts.sample.data import Row, tables
 from scripts.sample.schema import KEYSPACES, create_source_tables
 
@@ -26,27 +21,18 @@ IN_BATCH = 20  # rows; the server warns of batches above 5 KiB
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.sample.load", description=__doc__)
-    parser.add_argument("--conf", type=Path, help="the settings that say where Cassandra is")
-    arguments = parser.parse_args(argv)
-    try:
-        settings = configuration.load(arguments.conf, os.environ, {}).settings
-        with open_session(connection(settings.cassandra, os.environ)) as session:
-            create_source_tables(session, KEYSPACES)
-            load(session)
-    except JobError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    return on_cassandra("load", __doc__, argv, lambda session, _: load(session))
 
 
-def load(session: Session) -> None:
+def load(session: Session) -> int:
+    create_source_tables(session, KEYSPACES)
     sample = tables()
     if is_loaded(session, sample):
         say("already there")
-        return
+        return 0
     for name, rows in sample.items():
         write(session, name, rows)
+    return 0
 
 
 def is_loaded(session: Session, sample: dict[str, list[Row]]) -> bool:

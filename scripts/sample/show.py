@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cassandra.cluster import Session
 
-from activity_aggregates import configuration
-from activity_aggregates.errors import JobError
-from activity_aggregates.settings import Target
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.settings import Settings, Target
 from activity_aggregates.tables.ledger import Ledger, RunRecord
 from activity_aggregates.tables.stored import METADATA_COLUMN
-from activity_aggregates.tables.targets import ACTIVITY_METADATA
+from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
+from scripts.sample.command import on_cassandra
 
 ROWS = 5
-TABLES = {
-    "activity_user_agg": ["activity_type", "activity_id", "user_id", "context_id"],
-    "activity_agg": ["activity_type", "activity_id", "context_id"],
-    "group_activity_agg": ["group_id", "activity_type", "activity_id"],
-    "group_activity_user_agg": ["group_id", "activity_type", "activity_id", "user_id"],
-}
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.sample.show", description=__doc__)
-    parser.add_argument("--conf", type=Path, help="the settings that say where Cassandra is")
-    arguments = parser.parse_args(argv)
-    try:
-        settings = configuration.load(arguments.conf, os.environ, {}).settings
-        with open_session(connection(settings.cassandra, os.environ)) as session:
-            for table, keys in TABLES.items():
-                show_table(session, settings.target, table, keys, settings.target.columns.agg)
-            show_table(session, settings.target, ACTIVITY_METADATA.name, [*ACTIVITY_METADATA.key], METADATA_COLUMN)
-            run = Ledger(session, settings.target.keyspace, settings.target.tables["aggregate_runs"]).latest()
-    except JobError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return on_cassandra("show", __doc__, argv, show)
+
+
+def show(session: Session, settings: Settings) -> int:
+    target = settings.target
+    for table in AGGREGATE_TABLES:
+        show_table(session, target, table, target.columns.agg)
+    show_table(session, target, ACTIVITY_METADATA, METADATA_COLUMN)
+    run = Ledger(session, target.keyspace, target.tables["aggregate_runs"]).latest()
     if run is None:
         print("no run yet: start one with scripts/run", file=sys.stderr)
         return 1
@@ -48,9 +33,9 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def show_table(session: Session, target: Target, table: str, keys: list[str], column: str) -> None:
+def show_table(session: Session, target: Target, table: TargetTable, column: str) -> None:
     """A few rows, in the order of the store, which mixes types of activities."""
-    name = f"{target.keyspace}.{target.tables[table]}"
+    name, keys = f"{target.keyspace}.{target.tables[table.name]}", table.key
     rows = session.execute(f"SELECT {', '.join(keys)}, {column} FROM {name} LIMIT {ROWS}")
     print(f"\n{name}")
     print_aligned([[*keys, column], *([*key, entries(found or {})] for *key, found in rows)])

@@ -15,7 +15,7 @@ from cassandra.cluster import Session
 from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import Ledger
 from scripts.sample.schema import KEYSPACES, create_source_tables
-from tests.harness.store import Store
+from tests.harness.store import Snapshot, Store
 
 MIGRATIONS = "aggregate_migrations"
 LEDGER = "aggregate_runs"
@@ -46,6 +46,11 @@ class Environment:
     def empty(self) -> None:
         """Remove what an earlier case left."""
         self.store.empty(keep=[MIGRATIONS])
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Have the tables hold what they held when the snapshot was taken."""
+        self.empty()
+        self.store.restore(snapshot)
 
     def configure(self, settings: Mapping[str, Any], folder: Path) -> Path:
         """The configuration file of a case; it does not say where Cassandra and the jars are, the environment does."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from activity_aggregates.tables.ledger import RunRecord
+from activity_aggregates.tables.ledger import RUN, RUNNING, RunRecord, new_run_id
 from activity_aggregates.tables.scope import Scope
 from tests.harness.values import instant, shown
 
@@ -49,3 +49,13 @@ def recorded(record: RunRecord, name: str) -> Any:
         if full_name in record.counts:
             return record.counts[full_name]
     return sum(count for below, count in record.counts.items() if below.startswith(f"{name}."))
+
+
+def left_by_a_killed_run(command: str = RUN, scope: Scope = Scope()) -> RunRecord:  # noqa: B008
+    """The record of one that was computing when it was killed."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    return RunRecord(
+        run_id=new_run_id(began), command=command, status=RUNNING, staged=False, as_of=began, sequence=0, scope=scope,
+        started_at=began, finished_at=None, staging_dir="", counts={}, phases={}, settings_digest="", code_version="",
+        message="",
+    )  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from cassandra.cluster import Session
@@ -15,8 +15,7 @@ from activity_aggregates.configuration import load
 from activity_aggregates.tables.cassandra import connection, open_session, spark_options
 from activity_aggregates.tables.sources import CASSANDRA_FORMAT
 from tests.harness.environment import Environment, environment
-
-PATIENCE_SECONDS = 60
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +39,13 @@ def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempP
 def wait_until_seen(spark: SparkSession, created: Environment) -> None:
     """The connector's session, which all tests share, hears of new tables a second or more after they were made."""
     options = spark_options(connection(load(None, os.environ, {}).settings.cassandra, os.environ))
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for keyspace, table in created.store.places():
-        place = {**options, "keyspace": keyspace, "table": table}
-        while True:
-            try:
-                spark.read.format(CASSANDRA_FORMAT).options(**place).load()
-                break
-            except AnalysisException:
-                assert time.monotonic() < deadline, f"{keyspace}.{table} is not seen"
-                time.sleep(0.1)
+
+    def is_seen(keyspace: str, table: str) -> bool:
+        try:
+            spark.read.format(CASSANDRA_FORMAT).options(**options, keyspace=keyspace, table=table).load()
+        except AnalysisException:
+            return False
+        return True
+
+    for place in created.store.places():
+        wait_until(partial(is_seen, *place), f"{'.'.join(place)} is not seen")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,22 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.lease import LeaseTicket, held
-from activity_aggregates.tables.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
+from activity_aggregates.tables.ledger import (
+    APPLYING,
+    INTERRUPTED,
+    LOST,
+    SUCCEEDED,
+    SUPERSEDED,
+    RunRecord,
+)
 from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
+from tests.harness.records import left_by_a_killed_run
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 LEARNERS = 2000
 BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 SLOWLY = "writes.rows_per_second=150"
-PATIENCE_SECONDS = 600
 
 
 @pytest.fixture
@@ -67,11 +74,11 @@ class World:
                 process.kill()
 
     def wait_until_it_writes(self, process: subprocess.Popen[str]) -> None:
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while not self.stored():
+        def writes() -> bool:
             assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < give_up, "nothing was written"
-            time.sleep(0.2)
+            return bool(self.stored())
+
+        wait_until(writes, "nothing was written")
 
     def stored(self) -> dict[str, dict[str, float]]:
         """What learners have, by their id."""
@@ -121,20 +128,6 @@ def test_an_interrupted_run_exits_with_130_and_can_be_resumed(world: World) -> N
     assert len(world.stored()) == LEARNERS
 
 
-def test_a_run_that_was_killed_while_it_computed_is_marked_as_lost(world: World) -> None:
-    world.enrol(1)
-    assert world.run("--dry-run") == 0
-    dead = world.latest()
-    table = f"{world.made.targets}.aggregate_runs"
-    where = "WHERE year = %s AND started_at = %s AND run_id = %s"
-    key = [dead.started_at.year, dead.started_at, dead.run_id]
-    world.made.session.execute(f"UPDATE {table} SET status = 'running' {where}", key)
-    assert world.run() == 0
-    found = world.made.ledger.get(dead.run_id)
-    assert found is not None
-    assert found.status == LOST
-
-
 def test_a_run_that_another_one_overtook_is_superseded(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.enrol(1)
     assert world.run("--as-of", AFTER, "--context", "cb:b1") == 0
@@ -153,13 +146,24 @@ def test_a_second_run_at_once_does_nothing_and_says_so(world: World, capsys: pyt
     assert world.stored() == {}
 
 
-def test_a_second_run_waits_where_it_is_told_to(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.enrol(1)
+def test_a_run_of_one_learner_waits_buries_a_dead_run_and_counts_all_learners(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.enrol(3)
+    dead = left_by_a_killed_run()
+    world.made.ledger.save(dead)
     of_other = "(name, run_id, scope) VALUES ('runs', 'other', '{}') USING TTL 5"
     world.made.session.execute(f"INSERT INTO {world.made.targets}.aggregate_leases {of_other}")
-    assert world.run("--wait", "60") == 0
+    assert world.run("--wait", "60", "--user", "u1") == 0
     assert "waiting for the lease of run other" in capsys.readouterr().err
-    assert world.stored() == {"u0": learner(0)}
+    found = world.made.ledger.get(dead.run_id)
+    assert found is not None
+    assert found.status == LOST
+    assert world.stored() == {"u1": learner(0)}
+    row = world.made.session.execute(f"SELECT agg FROM {world.made.targets}.activity_agg").one()
+    assert row.agg["enrolledCount"] == 3
+    directory = Path(world.latest().staging_dir.removeprefix("file:"))
+    assert directory.stat().st_mode & 0o777 == 0o700, "it is for its owner alone"
 
 
 def test_a_run_that_is_resumed_while_it_lives_is_left_alone(world: World) -> None:
@@ -185,14 +189,6 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(world: World, capsys:
     assert world.stored() == {}
 
 
-def test_counts_are_of_all_learners_whatever_the_scope(world: World) -> None:
-    world.enrol(3)
-    assert world.run("--user", "u1") == 0
-    assert world.stored() == {"u1": learner(0)}
-    row = world.made.session.execute(f"SELECT agg FROM {world.made.targets}.activity_agg").one()
-    assert row.agg["enrolledCount"] == 3
-
-
 @pytest.mark.parametrize(
     ("flags", "code", "sentence"),
     [
@@ -215,10 +211,3 @@ def test_nothing_to_resume_is_no_error(world: World, capsys: pytest.CaptureFixtu
     assert world.run("--resume", "last") == 0
     assert "nothing to resume" in capsys.readouterr().out
     assert world.run("--resume", "20260101T000000Z-000000") == 2
-
-
-def test_the_run_directory_is_for_its_owner_alone(world: World) -> None:
-    world.enrol(1)
-    assert world.run() == 0
-    directory = Path(world.latest().staging_dir.removeprefix("file:"))
-    assert directory.stat().st_mode & 0o777 == 0o700

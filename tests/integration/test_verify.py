@@ -31,8 +31,7 @@ def after_a_run(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def world(made: Environment, after_a_run: Snapshot, tmp_path: Path) -> World:
-    made.empty()
-    made.store.restore(after_a_run)
+    made.restore(after_a_run)
     return World(made, made.configure({}, tmp_path))
 
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from activity_aggregates.tables.cassandra import connection, open_session
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 from tests.harness.api import GROUP, Api, api_settings, key_pair, refusal, served
 from tests.harness.environment import environment
+from tests.harness.waiting import wait_until
 
 NAME = f"test-api-{os.getpid()}"
-PATIENCE_SECONDS = 120
 UNAVAILABLE = (
     503,
     "SERVICE_UNAVAILABLE",
@@ -70,15 +69,15 @@ def cassandra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
 
 def wait_for(session: Session) -> None:
     """The driver finds a node that has come back by itself, after a while."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
+
+    def answers() -> bool:
         try:
             session.execute("SELECT key FROM system.local")
         except NoHostAvailable:
-            assert time.monotonic() < give_up, "the driver does not find the node again"
-            time.sleep(0.5)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(answers, "the driver does not find the node again")
 
 
 @pytest.fixture
@@ -94,11 +93,16 @@ def api(cassandra: Session, tmp_path: Path) -> Iterator[Api]:
 
 
 def until(api: Api, status: int) -> httpx.Response:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (response := api.ask(GROUP, groupId="g1")).status_code != status:
-        assert time.monotonic() < deadline, response.text
-        assert response.status_code in (200, 503)
-    return response
+    """The first answer with this status; until then it is one of the two that come to pass here."""
+    answers = []
+
+    def has_come() -> bool:
+        answers.append(api.ask(GROUP, groupId="g1"))
+        assert answers[-1].status_code in (200, 503)
+        return answers[-1].status_code == status
+
+    wait_until(has_come)
+    return answers[-1]
 
 
 def test_the_server_outlives_the_store_and_recovers_by_itself(api: Api) -> None:

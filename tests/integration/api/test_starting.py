@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from activity_aggregates.configuration import load
 from activity_aggregates.errors import BadRequest
 from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
 from tests.harness.environment import Environment
+from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import OTHER_PORT
 
 
@@ -130,7 +129,7 @@ def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
         line = process.stdout.readline()
         assert line.startswith("serving on")
         if not is_early:
-            eventually(lambda: answers(line.removeprefix("serving on ").strip()))
+            wait_until(lambda: answers(line.removeprefix("serving on ").strip()))
         os.killpg(process.pid, signal.SIGINT)
         try:
             _, stderr = process.communicate(timeout=60)
@@ -163,9 +162,7 @@ def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path:
             assert api.ask(GROUP, groupId="g1").status_code == 200
         file.write_bytes(newer.public)
         body = {"request": {"groupId": "g1"}}
-        deadline = time.monotonic() + 60
-        while api.post(GROUP, body, newer.token()).status_code != 200:
-            assert time.monotonic() < deadline
+        wait_until(lambda: api.post(GROUP, body, newer.token()).status_code == 200)
         assert api.ask(GROUP, groupId="g1").status_code == 401
 
 
@@ -176,12 +173,6 @@ def answers(url: str) -> bool:
         return False
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-
-
 def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
     world: Environment, tmp_path: Path, keys: KeyPair
 ) -> None:
@@ -189,13 +180,13 @@ def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
     file, sentence = Path(settings["key_file"]), "this process answers 503 until then"
     with served(world.configure({"api": settings}, tmp_path), keys) as api:
         api.client.headers["connection"] = "close"  # so that no question goes to a worker that is just ending
-        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
+        wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
         file.write_bytes(b"half of a file")
         api.process.send_signal(signal.SIGHUP)  # starts every worker anew, and ends the one before it
-        eventually(lambda: api.errors.read_text().count(sentence) >= 2)
-        eventually(lambda: api.client.get("/health/ready").status_code == 503)
-        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 503)
+        wait_until(lambda: api.errors.read_text().count(sentence) >= 2)
+        wait_until(lambda: api.client.get("/health/ready").status_code == 503)
+        wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 503)
         assert api.client.get("/health/live").status_code == 200
         file.write_bytes(keys.public)
-        eventually(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
+        wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
         assert "Traceback" not in api.errors.read_text()
