@@ -142,7 +142,7 @@ def ran(conf: Path, *arguments: str, **secrets: str) -> Ran:
         process = subprocess.Popen(command, env=environ, cwd=conf.parent, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             seen |= command_lines()
-            time.sleep(0.1)
+            time.sleep(0.5)
         output.seek(0)
         return Ran(process.returncode, output.read(), "\n".join(seen))
 
