@@ -194,7 +194,7 @@ class Comparison:
 
     def stage_metadata(self, rows: DataFrame, described: Description) -> None:
         """Stage `described.rows`, of the activities that are computed; what is stored of others stays as it is."""
-        served = self.stored.metadata().filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
+        served = self.stored.metadata().filter(names.is_served_activity())
         stored = served.withColumn("is_unsettled", F.lit(True))
         self.stage(ACTIVITY_METADATA, rows, stored, F.col("is_in_scope"), owns=described.owns())
         self.counts.update(described.counts())
@@ -232,7 +232,7 @@ def learners_after(staged: DataFrame) -> DataFrame:
 def with_kept(stored: DataFrame, key: Sequence[str], present: DataFrame, untouched: DataFrame) -> DataFrame:
     """Stored group rows of served types; those of `untouched` activities stay while they belong to `present`."""
     stays = present.join(untouched, ["activity_type", "activity_id"], how="left_semi").select(*key).distinct()
-    served = stored.filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES))
+    served = stored.filter(names.is_served_activity())
     joined = served.join(stays.withColumn("is_kept", F.lit(True)), list(key), how="left")
     return joined.withColumn("is_unsettled", F.coalesce("is_kept", F.lit(False))).drop("is_kept")
 
@@ -253,7 +253,8 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps, affected: DataFr
         belonging = groups.assess_members(sources.frame(GROUP_MEMBERS))
         of_groups, of_members = Observation(), Observation()
         counted = refusals.refusal_counts(refusals.MISSING_KEY)
-        listed_activities = groups.group_activities(refusals.accepted(listed.observe(of_groups, *counted)))
+        observed = listed.observe(of_groups, *counted, groups.unserved_activities())
+        listed_activities = groups.group_activities(refusals.accepted(observed))
         if affected is not None:
             listed_activities = listed_activities.join(affected, "group_id", how="left_semi")
         activities = materialised(listed_activities)
@@ -264,6 +265,7 @@ def read_groups(sources: Sources, counts: Counts, steps: Steps, affected: DataFr
         for name, seen in (("groups", of_groups), ("group_members", of_members)):
             counts[f"read.{name}"] = seen.get["read"]
             counts[f"refused.{name}.{refusals.MISSING_KEY}"] = seen.get[refusals.MISSING_KEY]
+        counts["counted.unserved_group_activities"] = of_groups.get["unserved"]
     refused = {
         "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
         "group_members": refusals.refused(belonging, "group_id", "user_id"),

@@ -133,7 +133,7 @@ def _concerned_groups(
     """The groups, and (activity_type, activity_id) of their activities."""
     wanted = groups.group_activities(refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS))))
     members = groups.active_members(refusals.accepted(groups.assess_members(sources.frame(GROUP_MEMBERS))))
-    held = materialised(stored.rows(GROUP_ACTIVITY_AGG).filter(F.col("activity_type").isin(*names.ACTIVITY_TYPES)))
+    held = materialised(stored.rows(GROUP_ACTIVITY_AGG).filter(names.is_served_activity()))
     activities = materialised(wanted.union(held.select(*groups.GROUP_ACTIVITY_KEY)).distinct())
     of_courses = concerned.activities_of_courses(catalog, changed_courses).distinct()
     recounted = listed(

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from activity_aggregates.metrics.catalog import ACTIVITY_IN_CONTEXT
 from activity_aggregates.metrics.learners import best_context_rank
 from activity_aggregates.metrics.maps import metric_map
-from activity_aggregates.metrics.names import ACTIVITY_TYPES, context_id, is_quiz
+from activity_aggregates.metrics.names import context_id, is_quiz, is_served_activity
 from activity_aggregates.metrics.percentages import percentage
 from activity_aggregates.metrics.refusals import MISSING_KEY, any_blank, first_problem
 
@@ -29,7 +29,12 @@ def assess_group_activities(groups: DataFrame) -> DataFrame:
 
 def group_activities(accepted: DataFrame) -> DataFrame:
     """`GROUP_ACTIVITY_KEY` of the activities of the types that are served, a duplicate once."""
-    return accepted.filter(F.col("activity_type").isin(*ACTIVITY_TYPES)).select(*GROUP_ACTIVITY_KEY).distinct()
+    return accepted.filter(is_served_activity()).select(*GROUP_ACTIVITY_KEY).distinct()
+
+
+def unserved_activities() -> Column:
+    """Aggregate over `assess_group_activities`, to be observed: accepted activities of other types, passed over."""
+    return F.count_if(F.col("problem").isNull() & ~is_served_activity()).alias("unserved")
 
 
 def assess_members(group_members: DataFrame) -> DataFrame:

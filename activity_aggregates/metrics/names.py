@@ -23,9 +23,14 @@ def context_id() -> Column:
     return F.concat(F.lit(BATCH_CONTEXT), F.col("batch_id"))
 
 
+def is_served_activity() -> Column:
+    """Whether `activity_type` is one that this software keeps rows of."""
+    return F.col("activity_type").isin(*ACTIVITY_TYPES)
+
+
 def is_served_row() -> Column:
     """Whether a row of `activity_type` and `context_id` is of a kind that this software keeps."""
-    return F.col("activity_type").isin(*ACTIVITY_TYPES) & F.col("context_id").startswith(BATCH_CONTEXT)
+    return is_served_activity() & F.col("context_id").startswith(BATCH_CONTEXT)
 
 
 def is_course() -> Column:
