@@ -111,10 +111,11 @@ def compute(
         counts["concerned.contexts"] = found.contexts.count()
         counts["recounted.contexts"] = recounted.count()
         theirs = materialised(concerned.of_pairs(enrolled.by_key, pairs))
-    key = ["user_id", "course_id", "batch_id"]
-    keys = materialised(theirs.select(*key).distinct())
-    by_lookup = lookups.chosen(PROGRESS.name, keys)
-    progress = sources.narrowed(progress=sources.matching(PROGRESS, keys, key, by_lookup))
+    with steps(f"look up {PROGRESS.name}"):
+        key = ["user_id", "course_id", "batch_id"]
+        keys = materialised(theirs.select(*key).distinct())
+        by_lookup = lookups.chosen(PROGRESS.name, keys)
+        progress = sources.narrowed(progress=sources.matching(PROGRESS, keys, key, by_lookup))
     scores = attempted.scores.join(pairs, list(concerned.PAIR), how="left_semi")
     read = read_progress(progress, theirs, enrolled.outlines, scores, owners, choices, directory, counts, steps)
     refused = {"progress": read.refused, "attempts": attempted.refused}
@@ -126,13 +127,16 @@ def stage(
 ) -> None:
     """Compare with what is stored and stage what differs, table by table."""
     of_groups = changing.concerned.groups
-    members = _members(changing, of_groups, group) if of_groups and group else None
-    stored = _stored_learners(comparison, changing, members, lookups)
+    with lookups.steps(f"look up {ACTIVITY_USER_AGG.name}"):
+        members = _members(changing, of_groups, group) if of_groups and group else None
+        stored = _stored_learners(comparison, changing, members, lookups)
     staged = _stage_learners(comparison, changing, stored, members)
     _stage_activities(comparison, changing, stored, lookups)
     comparison.stage_catalog(changing.owners, changing.catalog_here, changing.enrolled.unsettled, F.lit(True))
     if described:
-        comparison.stage_metadata(_described(changing, described), described)
+        with lookups.steps("describe activities"):
+            rows = _described(changing, described)
+        comparison.stage_metadata(rows, described)
     if of_groups and group and members is not None:
         _stage_groups(comparison, changing, of_groups, group, members, staged)
 
@@ -174,10 +178,11 @@ def _stage_learners(
 
 
 def _stage_activities(comparison: Comparison, changing: Changing, stored_learners: DataFrame, lookups: Lookups) -> None:
-    key = list(ACTIVITY_AGG.key)
-    keys = materialised(concerned.distinct_ids(changing.catalog_here.select(*key), changing.owners.select(*key)))
-    by_lookup = lookups.chosen(ACTIVITY_AGG.name, keys)
-    stored = materialised(comparison.stored.matching(ACTIVITY_AGG, keys, key, by_lookup))
+    with lookups.steps(f"look up {ACTIVITY_AGG.name}"):
+        key = list(ACTIVITY_AGG.key)
+        keys = materialised(concerned.distinct_ids(changing.catalog_here.select(*key), changing.owners.select(*key)))
+        by_lookup = lookups.chosen(ACTIVITY_AGG.name, keys)
+        stored = materialised(comparison.stored.matching(ACTIVITY_AGG, keys, key, by_lookup))
     replaced = stored_learners.filter("is_concerned")
     sums = differences.activity_sums(
         changing.learners,
@@ -211,15 +216,16 @@ def _stage_groups(
     members: DataFrame,
     staged: DataFrame,
 ) -> None:
-    activity = list(concerned.ACTIVITY)
-    untouched = listed(unsettled.unsettled_activities(changing.enrolled.unsettled, changing.catalog))
-    present = group.activities.join(untouched, activity, how="left_anti")
-    everyone = materialised(group.members.join(untouched, activity, how="left_anti"))
-    touched = members.join(untouched, activity, how="left_anti")
-    rows = materialised(groups.member_rows(touched, learners_after(staged)))
-    places = changing.placed(changing.catalog_elsewhere)
-    enrolled_members = materialised(groups.enrolled_members(everyone, changing.enrolled.by_key, places))
-    stored_rows = _stored_members(comparison, of_groups, members)
+    with comparison.steps("compute groups"):
+        activity = list(concerned.ACTIVITY)
+        untouched = listed(unsettled.unsettled_activities(changing.enrolled.unsettled, changing.catalog))
+        present = group.activities.join(untouched, activity, how="left_anti")
+        everyone = materialised(group.members.join(untouched, activity, how="left_anti"))
+        touched = members.join(untouched, activity, how="left_anti")
+        rows = materialised(groups.member_rows(touched, learners_after(staged)))
+        places = changing.placed(changing.catalog_elsewhere)
+        enrolled_members = materialised(groups.enrolled_members(everyone, changing.enrolled.by_key, places))
+        stored_rows = _stored_members(comparison, of_groups, members)
     held = with_kept(stored_rows, groups.MEMBER_KEY, group.members, untouched)
     comparison.stage(GROUP_ACTIVITY_USER_AGG, rows, held, F.lit(True))
     stored_groups = of_groups.stored.join(of_groups.affected, "group_id", how="left_semi")

@@ -128,11 +128,12 @@ class Comparison:
             self.counts.update({f"{name}.{table.name}": 0 for table in _OF_GROUPS for name in changes.COUNTED})
             return
         # Kept, because each is used by both tables: a plan that repeats them costs more than their rows do.
-        untouched = kept(unsettled.unsettled_activities(enrolled.unsettled, self.catalog))
-        activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
-        members = materialised(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
-        rows = materialised(groups.member_rows(members, learners_after(learners)))
-        enrolled_members = materialised(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
+        with self.steps("compute groups"):
+            untouched = kept(unsettled.unsettled_activities(enrolled.unsettled, self.catalog))
+            activities = group.activities.join(untouched, ["activity_type", "activity_id"], how="left_anti")
+            members = materialised(group.members.join(untouched, ["activity_type", "activity_id"], how="left_anti"))
+            rows = materialised(groups.member_rows(members, learners_after(learners)))
+            enrolled_members = materialised(groups.enrolled_members(members, enrolled.by_key, computed.catalog))
         is_open = is_group_row_open(self._scope_of_groups(computed))
         stored = with_kept(self.stored.rows(GROUP_ACTIVITY_USER_AGG), groups.MEMBER_KEY, group.members, untouched)
         self.stage(GROUP_ACTIVITY_USER_AGG, rows, stored, is_open)

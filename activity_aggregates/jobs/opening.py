@@ -17,10 +17,11 @@ from activity_aggregates.tables.stored import Stored
 
 def open_sources(execution: Execution, spark: SparkSession, not_looked_through: Sequence[SourceTable] = ()) -> Sources:
     """The configured sources; where somebody was erased, their ids are looked through first, and counted."""
-    sources = Sources(
-        spark, execution.settings.sources, spark_options(execution.connection), execution.erased,
-        not_looked_through=not_looked_through,
-    )  # fmt: skip
+    with execution.steps("open sources"):
+        sources = Sources(
+            spark, execution.settings.sources, spark_options(execution.connection), execution.erased,
+            not_looked_through=not_looked_through,
+        )  # fmt: skip
     if execution.erased.hashes:
         with execution.steps("find erased learners") as step:
             found = sources.erased_users

@@ -73,7 +73,8 @@ class Steps:
             )
         else:
             line = message
-        print(line, file=self.out, flush=True)
+        start = _CLEAR_LINE if self._is_live else ""  # the live line of a phase under way may stand there
+        print(f"{start}{line}", file=self.out, flush=True)
 
     @property
     def _is_live(self) -> bool:

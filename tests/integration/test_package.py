@@ -15,6 +15,7 @@ import pytest
 import yaml
 from cassandra.cluster import Cluster, Session
 
+from activity_aggregates.jobs.session import EXTENSION
 from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT
@@ -54,7 +55,7 @@ def settings(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_packed_job_writes_from_executors_that_have_nothing_else(
+def test_the_packed_job_writes_from_executors_that_have_nothing_else_and_says_what_it_lacks(
     dist: Path, cassandra: Session, settings: Path, tmp_path: Path
 ) -> None:
     load_a_learner_who_is_half_way(cassandra)
@@ -63,11 +64,9 @@ def test_the_packed_job_writes_from_executors_that_have_nothing_else(
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = cassandra.execute("SELECT activity_type, user_id, agg FROM activity_user_agg").all()
     assert [(row.activity_type, row.user_id, row.agg["completionPercentage"]) for row in rows] == [("Course", "u1", 50)]
-
-
-def test_the_exit_code_of_a_refused_job_reaches_the_one_who_submits(dist: Path, tmp_path: Path) -> None:
-    refused = spark_submit(dist, tmp_path, "run", "--as-of", "2026-01-01T00:00")
+    refused = spark_submit(dist, tmp_path, "run", "--incremental", "--conf", str(settings))
     assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stderr
 
 
 def load_a_learner_who_is_half_way(cassandra: Session) -> None:
