@@ -12,9 +12,7 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.jobs.session import EXTENSION
-
-# What tests start lives for one run, which is over before the best code has been compiled.
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+from tests.harness.processes import SHORT_LIVED
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from tests.harness.processes import command_line
 
 ISSUER, AUDIENCE = "https://issuer.example.org", "aggregates"
 GROUP, ACTIVITY, EARLIER = "/data/group/agg", "/data/group/activity/agg", "/v1/group/activity/agg"
@@ -104,7 +105,7 @@ def api_settings(folder: Path, keys: KeyPair) -> dict[str, Any]:
 
 
 def serve_command(conf: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "activity_aggregates.main", "serve", "--conf", str(conf), *arguments]
+    return command_line("serve", "--conf", conf, *arguments)
 
 
 @contextmanager

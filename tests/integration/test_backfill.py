@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from activity_aggregates.tables.lease import LeaseTicket, held
 from activity_aggregates.tables.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
 from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
+from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
 from tests.harness.waiting import wait_until
 
@@ -146,7 +146,7 @@ def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
 def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.enrol("b2", "c1", *(f"u{n}" for n in range(LEARNERS)))
     file = world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
-    command = [sys.executable, "-m", "activity_aggregates.main", "backfill", str(file), "--conf", str(world.conf)]
+    command = command_line("backfill", file, "--conf", world.conf)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
 
         def is_in_the_second_unit() -> bool:

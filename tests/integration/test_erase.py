@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from activity_aggregates.main import main
 from activity_aggregates.tables.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
 from tests.harness.environment import Environment
+from tests.harness.processes import command_line
 from tests.harness.store import Snapshot
 from tests.harness.waiting import wait_until
 
@@ -122,7 +122,7 @@ class World:
 
     def erase_command(self, *arguments: str) -> list[str]:
         """`erase` in a process of its own; of an option that is given twice the last one counts."""
-        return [sys.executable, "-m", "activity_aggregates.main", "erase", *self.erase_arguments, *arguments]
+        return command_line("erase", *self.erase_arguments, *arguments)
 
     def settings(self, **sections: Any) -> Path:
         """The configuration file with further settings."""
@@ -276,7 +276,7 @@ def test_a_limit_that_stops_it_can_be_lifted_and_what_was_staged_before_is_not_r
 
 
 def test_one_that_is_killed_again_and_again_is_finished_by_the_same_command(computed: World) -> None:
-    for line in ("find erased learners", "write activity_agg", "erase activity_user_agg"):
+    for line in ("find erased learners", "erase activity_user_agg"):
         with subprocess.Popen(
             computed.erase_command("--wait", "60"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -292,24 +292,6 @@ def test_one_that_is_killed_again_and_again_is_finished_by_the_same_command(comp
         assert computed.latest().status != SUCCEEDED
     assert computed.erase("--wait", "60") == 0
     computed.assert_erased()
-
-
-def test_neither_the_secret_nor_an_id_is_in_any_log(computed: World, tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    spark_conf = {"spark.log.level": "INFO", "spark.logConf": True, "spark.eventLog.enabled": True}
-    conf = computed.settings(
-        spark={"conf": {**spark_conf, "spark.eventLog.dir": logs.as_uri(), "spark.ui.enabled": False}}
-    )
-    command = computed.erase_command("--conf", str(conf))
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout
-    assert "Spark configuration:" in done.stdout
-    assert not [word for word in (SECRET, GONE) if word in done.stdout]
-    (event_log,) = (file.read_text() for file in logs.iterdir())
-    assert "MapInArrow" in event_log
-    assert not [word for word in (SECRET, GONE) if word in event_log]
-    assert not [word for word in (SECRET, GONE) if word in computed.all_text()]
 
 
 def test_the_api_leaves_them_out_as_soon_as_it_knows_and_without_the_secret_answers_no_more(

@@ -20,6 +20,7 @@ from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT
 from scripts.sample.schema import KEYSPACES, create_source_tables
+from tests.harness.processes import SHORT_LIVED
 
 KEYSPACE = "package_test"
 SPARK_HOME = Path(pyspark.__file__).parent
@@ -66,7 +67,8 @@ def test_the_packed_job_writes_from_executors_that_have_nothing_else_and_says_wh
     assert [(row.activity_type, row.user_id, row.agg["completionPercentage"]) for row in rows] == [("Course", "u1", 50)]
     refused = spark_submit(dist, tmp_path, "run", "--incremental", "--conf", str(settings))
     assert refused.returncode == 2, refused.stdout + refused.stderr
-    assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stderr
+    # spark-submit passes on both streams of a Python driver as its standard output.
+    assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stdout
 
 
 def load_a_learner_who_is_half_way(cassandra: Session) -> None:
@@ -96,6 +98,8 @@ def spark_submit(dist: Path, scratch: Path, command: str, *arguments: str) -> su
         "spark.pyspark.python": str(executor_python),
         "spark.pyspark.driver.python": str(driver_python),
         "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
+        "spark.executor.extraJavaOptions": SHORT_LIVED,
         "spark.sql.shuffle.partitions": "2",
         "spark.ui.enabled": "false",
     }

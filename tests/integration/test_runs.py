@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from activity_aggregates.tables.ledger import (
 )
 from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
+from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
@@ -65,7 +65,7 @@ class World:
     @contextmanager
     def process(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A run in a process of its own, that is at work writing."""
-        command = [sys.executable, "-m", "activity_aggregates.main", "run", *arguments, "--conf", str(self.conf)]
+        command = command_line("run", *arguments, "--conf", self.conf)
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
                 self.wait_until_it_writes(process)

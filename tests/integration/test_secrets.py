@@ -1,4 +1,7 @@
-"""A run against a Cassandra that demands a login over TLS: it works, and its secrets are seen nowhere."""
+"""An erase on a Cassandra that demands a login over TLS: it works, and its secrets and whom it erases are seen nowhere.
+
+An erase, because it is a run and more.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,17 @@ from cryptography.x509 import load_pem_x509_certificate
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.tables.cassandra import Connection, connection, open_session
+from tests.harness.processes import command_line
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "Corr3ctHorse"
 STORE_PASSWORD = "Batt3ryStapl3"
-SECRETS = {"CASSANDRA_PASSWORD": PASSWORD, "CASSANDRA_TRUSTSTORE_PASSWORD": STORE_PASSWORD}
+SECRETS = {
+    "CASSANDRA_PASSWORD": PASSWORD,
+    "CASSANDRA_TRUSTSTORE_PASSWORD": STORE_PASSWORD,
+    "ERASED_SECRET": "Staples-for-the-battery-horse",
+}
+GONE = "learner-who-goes"
 HIERARCHY = (
     '{"identifier": "c1", "mimeType": "application/vnd.ekstep.content-collection", "children": [{"identifier": "l1"}]}'
 )
@@ -42,6 +51,7 @@ CREATE TABLE source.user_content_consumption (userid text, courseid text, batchi
     PRIMARY KEY (userid, courseid, batchid, contentid));
 CREATE TABLE source.content_hierarchy (identifier text PRIMARY KEY, hierarchy text);
 INSERT INTO source.user_enrolments (userid, courseid, batchid, active, status) VALUES ('u1', 'c1', 'b1', true, 1);
+INSERT INTO source.user_enrolments (userid, courseid, batchid, active, status) VALUES ('{GONE}', 'c1', 'b1', true, 1);
 INSERT INTO source.user_content_consumption (userid, courseid, batchid, contentid, status)
     VALUES ('u1', 'c1', 'b1', 'l1', 2);
 INSERT INTO source.content_hierarchy (identifier, hierarchy) VALUES ('c1', '{HIERARCHY}');
@@ -119,6 +129,7 @@ def guarded_settings(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
         "target": {"keyspace": "target"},
         "sources": {"enrolments": source, "progress": source, "hierarchies": source, "attempts": None},
         "staging": {"dir": str(folder / "runs")},
+        "erased": {"secret_env": "ERASED_SECRET"},
         "spark": {
             "master": "local[1]",
             "conf": {
@@ -133,13 +144,13 @@ def guarded_settings(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def ran(conf: Path, *arguments: str, **secrets: str) -> Ran:
+def ran(conf: Path, command: str, *arguments: str, **secrets: str) -> Ran:
     """Runs the command as a process and looks at the list of processes until it ends."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("CASSANDRA_")} | secrets
-    command = [sys.executable, "-m", "activity_aggregates.main", *arguments, "--conf", str(conf)]
+    called = command_line(command, *arguments, "--conf", conf)
     seen: set[str] = set()
     with (conf.parent / "output.txt").open("w+") as output:
-        process = subprocess.Popen(command, env=environ, cwd=conf.parent, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(called, env=environ, cwd=conf.parent, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             seen |= command_lines()
             time.sleep(0.5)
@@ -153,37 +164,46 @@ def command_lines() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def first_run(guarded: Guarded) -> Ran:
+def erased(guarded: Guarded) -> Ran:
     migrated = ran(guarded.conf, "migrate", **SECRETS)
     assert migrated.exit_code == 0, migrated.output
-    return ran(guarded.conf, "run", **SECRETS)
+    guarded.admin.execute(
+        "UPDATE target.activity_user_agg SET agg = agg + {'timespent': 7} WHERE activity_type = 'Course' "
+        "AND activity_id = 'c1' AND user_id = %s AND context_id = 'cb:b1'",
+        [GONE],
+    )
+    users = guarded.conf.parent / "users.txt"
+    users.write_text(f"{GONE}\n")
+    return ran(guarded.conf, "erase", "--users-file", str(users), **SECRETS)
 
 
-def test_the_driver_and_the_connector_reach_it(guarded: Guarded, first_run: Ran) -> None:
-    assert first_run.exit_code == 0, first_run.output
-    row = guarded.admin.execute("SELECT agg FROM target.activity_user_agg").one()
-    assert row.agg["completedCount"] == 1
+def test_the_driver_and_the_connector_reach_it(guarded: Guarded, erased: Ran) -> None:
+    assert erased.exit_code == 0, erased.output
+    (row,) = guarded.admin.execute("SELECT user_id, agg FROM target.activity_user_agg")
+    assert (row.user_id, row.agg["completedCount"]) == ("u1", 1)
+    assert "1 rows erased" in erased.output
 
 
-def test_no_secret_is_in_the_output_even_when_spark_logs_its_configuration(first_run: Ran) -> None:
-    assert "Spark configuration:" in first_run.output
-    assert not given_away(first_run.output)
+def test_no_secret_is_in_the_output_even_when_spark_logs_its_configuration(erased: Ran) -> None:
+    assert "Spark configuration:" in erased.output
+    assert not given_away(erased.output)
 
 
-def test_no_secret_is_in_the_list_of_processes(first_run: Ran) -> None:
-    assert "spark.logConf=true" in first_run.command_lines
-    assert not given_away(first_run.command_lines)
+def test_no_secret_is_in_the_list_of_processes(erased: Ran) -> None:
+    assert "spark.logConf=true" in erased.command_lines
+    assert not given_away(erased.command_lines)
 
 
-def test_no_secret_is_in_the_event_log_of_spark(guarded: Guarded, first_run: Ran) -> None:
+def test_no_secret_is_in_the_event_log_of_spark(guarded: Guarded, erased: Ran) -> None:
     (event_log,) = guarded.event_logs.glob("local-*")
     text = event_log.read_text()
     assert "user_enrolments" in text
+    assert "MapInArrow" in text
     assert not given_away(text)
 
 
 def given_away(text: str) -> list[str]:
-    return [name for name, secret in SECRETS.items() if secret in text]
+    return [name for name, secret in {**SECRETS, "the learner": GONE}.items() if secret in text]
 
 
 def test_the_password_may_be_in_a_file(guarded: Guarded, tmp_path: Path) -> None:
