@@ -81,9 +81,10 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
     try:
         session = SparkSession.builder.config(conf=_conf(spark, name, extended)).getOrCreate()
     except (PySparkRuntimeError, FileNotFoundError) as error:
+        connector = ", ".join(spark.jars or spark.packages)
         raise Unreachable(
-            "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17 and that "
-            f"{_connector_origin(spark)} can be had"
+            "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17"
+            + (f" and that {connector} can be had" if connector else "")
         ) from error
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
@@ -147,6 +148,7 @@ def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
     conf.setIfMissing("spark.driver.memory", spark.driver_memory)
     if is_one_machine(spark.master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # the name of a fresh machine often resolves to nothing
     if extended:
         conf.set(_EXTENSIONS, ",".join(filter(None, (conf.get(_EXTENSIONS, None), EXTENSION))))
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
@@ -171,10 +173,6 @@ def _remember_names(jvm: Any) -> None:
 
 def _text(value: str | int | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _connector_origin(spark: settings.Spark) -> str:
-    return ", ".join(spark.jars or spark.packages)
 
 
 def _check_versions(session: SparkSession) -> None:
