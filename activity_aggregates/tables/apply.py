@@ -147,9 +147,12 @@ def apply_changes(
 
 
 def cores(spark: SparkSession) -> int:
-    """How many tasks run at the same time, as things are; `defaultParallelism` is whatever a setting says."""
+    """How many tasks run at the same time, as things are; `defaultParallelism` is whatever a setting says.
+
+    At least 1, also while no executor has come yet.
+    """
     context: Any = spark.sparkContext._jsc.sc()
-    return int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile()))
+    return max(1, int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())))
 
 
 def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
