@@ -20,7 +20,7 @@ ACTIVITY_TYPES = {"Course", "CourseUnit", "Quiz"}
 
 
 def group_activities(groups: list[Group], counts: Counter[str]) -> set[GroupKey]:
-    """The distinct activities of the active groups; activities of other types are none of the job's."""
+    """The distinct activities of the active groups; those of other types are counted."""
     accepted = set()
     for group in groups:
         for activity in group.activities or [] if group.status == "active" else []:
@@ -29,6 +29,8 @@ def group_activities(groups: list[Group], counts: Counter[str]) -> set[GroupKey]
                 counts["refused.groups.missing_key"] += 1
             elif key.activity_type in ACTIVITY_TYPES:
                 accepted.add(key)
+            else:
+                counts["counted.unserved_group_activities"] += 1
     return accepted
 
 
