@@ -14,6 +14,13 @@ from activity_aggregates.configuration import load
 from activity_aggregates.jobs.session import EXTENSION
 from tests.harness.processes import SHORT_LIVED
 
+# A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
+# and so does compiling at its best what is not called all the time.
+OF_HUNDREDS_OF_RUNS = (
+    "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=20000 "
+    "-XX:Tier4MinInvocationThreshold=3000 -XX:Tier4CompileThreshold=40000 -XX:Tier4BackEdgeThreshold=120000"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
@@ -40,8 +47,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.extensions": EXTENSION,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
-        # Hundreds of small queries: what is generated for them is kept, and marking garbage beside them costs a core.
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m",
+        "spark.driver.extraJavaOptions": OF_HUNDREDS_OF_RUNS,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "2",
