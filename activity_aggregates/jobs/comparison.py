@@ -28,7 +28,7 @@ from activity_aggregates.tables.row_scope import (
 )
 from activity_aggregates.tables.scope import Scope
 from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS, Sources
-from activity_aggregates.tables.staging import RunDirectory
+from activity_aggregates.tables.staging import RunDirectory, staged_rows
 from activity_aggregates.tables.stored import Stored
 from activity_aggregates.tables.targets import (
     ACTIVITY_AGG,
@@ -95,7 +95,7 @@ class Comparison:
             staged.filter(F.col("is_changed") | F.col("agg_after").isNotNull()).write.parquet(path)
             self.counts.update({f"{name}.{table.name}": count for name, count in seen.get.items()})
             step.rows = self.counts[f"changed.{table.name}"]
-        return rows.sparkSession.read.schema(staged.schema).parquet(path)
+        return staged_rows(rows.sparkSession, self.directory, table)
 
     @cached_property
     def catalog(self) -> DataFrame:

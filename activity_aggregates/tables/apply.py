@@ -159,7 +159,8 @@ def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
     """At most so many of the tasks write at the same time; all of them where executors come while they do."""
     if tasks and spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
         return tasks
-    return min(tasks or cores(spark), cores(spark))
+    at_once = cores(spark)
+    return min(tasks, at_once) if tasks else at_once
 
 
 def _of_one_task(plan: _Plan, tasks: int) -> _Plan:

@@ -32,11 +32,11 @@ class RunDirectory:
         return f"{self.path}/changes/{table}"
 
 
-def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
-    """The staged rows of a table that the run changes, without a look into the files for what columns there are.
+def staged_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+    """What is staged of a table, without a look into the files for what columns there are.
 
-    (key…, to_set map, to_remove array, was map, kind, agg_after map) of a table of maps, whose values are texts in
-    activity_metadata and doubles elsewhere; (key…, course_id, held_course_id) of activity_catalog.
+    (key…, to_set map, to_remove array, was map, kind, agg_after map, is_changed) of a table of maps, whose values are
+    texts in activity_metadata and doubles elsewhere; (key…, course_id, held_course_id) of activity_catalog.
     """
     key = ", ".join(f"{column} string" for column in table.key)
     path = directory.changes(table.name)
@@ -44,8 +44,13 @@ def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTabl
         return spark.read.schema(f"{key}, course_id string, held_course_id string").parquet(path)
     entries = f"map<string, {'string' if table == ACTIVITY_METADATA else 'double'}>"
     columns = f"to_set {entries}, to_remove array<string>, was {entries}, kind string, agg_after {entries}"
-    staged = spark.read.schema(f"{key}, {columns}, is_changed boolean").parquet(path)
-    return staged.filter("is_changed").drop("is_changed")
+    return spark.read.schema(f"{key}, {columns}, is_changed boolean").parquet(path)
+
+
+def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
+    """The rows of `staged_rows` that the run changes; of the catalog nothing else is staged."""
+    staged = staged_rows(spark, directory, table)
+    return staged if table == ACTIVITY_CATALOG else staged.filter("is_changed").drop("is_changed")
 
 
 def is_one_machine(master: str) -> bool:

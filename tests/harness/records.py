@@ -11,6 +11,7 @@ from activity_aggregates.tables.ledger import RUN, RUNNING, RunRecord, new_run_i
 from activity_aggregates.tables.scope import Scope
 from tests.harness.values import instant, shown
 
+FULL = Scope()
 FIELDS = {field.name for field in fields(RunRecord)} - {"counts"}
 
 
@@ -51,7 +52,7 @@ def recorded(record: RunRecord, name: str) -> Any:
     return sum(count for below, count in record.counts.items() if below.startswith(f"{name}."))
 
 
-def left_by_a_killed_run(command: str = RUN, scope: Scope = Scope()) -> RunRecord:  # noqa: B008
+def left_by_a_killed_run(command: str = RUN, scope: Scope = FULL) -> RunRecord:
     """The record of one that was computing when it was killed."""
     began = datetime(2026, 1, 1, tzinfo=UTC)
     return RunRecord(

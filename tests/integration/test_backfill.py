@@ -23,7 +23,7 @@ from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import wait_at_work
 
 LEARNERS = 400
 
@@ -148,12 +148,7 @@ def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest
     file = world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
     command = command_line("backfill", file, "--conf", world.conf)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-
-        def is_in_the_second_unit() -> bool:
-            assert process.poll() is None, process.communicate()[0]
-            return len(world.contexts()) >= 2
-
-        wait_until(is_in_the_second_unit, "nothing was written")
+        wait_at_work(process, lambda: len(world.contexts()) >= 2, "nothing was written")
         process.send_signal(signal.SIGKILL)
     killed = world.runs()
     assert len(world.contexts()) < LEARNERS

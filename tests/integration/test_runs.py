@@ -14,19 +14,12 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.main import main
 from activity_aggregates.tables.lease import LeaseTicket, held
-from activity_aggregates.tables.ledger import (
-    APPLYING,
-    INTERRUPTED,
-    LOST,
-    SUCCEEDED,
-    SUPERSEDED,
-    RunRecord,
-)
+from activity_aggregates.tables.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
 from activity_aggregates.tables.scope import Scope
 from tests.harness.environment import Environment
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
-from tests.harness.waiting import PATIENCE_SECONDS, wait_until
+from tests.harness.waiting import PATIENCE_SECONDS, wait_at_work
 
 LEARNERS = 2000
 BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -68,17 +61,10 @@ class World:
         command = command_line("run", *arguments, "--conf", self.conf)
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
-                self.wait_until_it_writes(process)
+                wait_at_work(process, self.stored, "nothing was written")
                 yield process
             finally:
                 process.kill()
-
-    def wait_until_it_writes(self, process: subprocess.Popen[str]) -> None:
-        def writes() -> bool:
-            assert process.poll() is None, process.communicate()[0]
-            return bool(self.stored())
-
-        wait_until(writes, "nothing was written")
 
     def stored(self) -> dict[str, dict[str, float]]:
         """What learners have, by their id."""
