@@ -71,7 +71,7 @@ def within(keys: Keys, section: Keys) -> bool:
 
 def default_layer() -> Leaves:
     """The defaults, which name every setting."""
-    text = (files("activity_aggregates") / "conf" / "default.yaml").read_text("utf-8")
+    text = (files("conf") / "default.yaml").read_text("utf-8")
     return _layer(parsed(text, "default.yaml"), DEFAULT)
 
 

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.jobs.session import EXTENSION
+from activity_aggregates.spark.session import EXTENSION
 from tests.harness.processes import SHORT_LIVED
 
 # A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,

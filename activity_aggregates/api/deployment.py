@@ -16,8 +16,8 @@ from activity_aggregates.api.statements import Read, aggregate_tables, statement
 from activity_aggregates.api.tokens import Claims
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
-from activity_aggregates.tables.cassandra import Connection, connection
-from activity_aggregates.tables.erased import ErasedTable, erased_table
+from activity_aggregates.store.connection import Connection, connection
+from activity_aggregates.store.erased import ErasedTable, erased_table
 
 SECRET_BYTES = 32
 

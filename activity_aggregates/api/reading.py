@@ -16,7 +16,7 @@ from activity_aggregates.api.shapes import AGG, MEMBERS, METADATA, Entry, Fields
 from activity_aggregates.api.statements import Read
 from activity_aggregates.api.store import Reads
 from activity_aggregates.api.tokens import Caller
-from activity_aggregates.tables.erased import Erased
+from activity_aggregates.store.erased import Erased
 
 ACTIVE = "active"
 

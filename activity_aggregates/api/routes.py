@@ -18,7 +18,7 @@ from activity_aggregates.api.refusals import Refused
 from activity_aggregates.api.shapes import Entry
 from activity_aggregates.api.store import Reads, Store
 from activity_aggregates.api.tokens import Caller, Verifier
-from activity_aggregates.tables.cassandra import translated
+from activity_aggregates.store.connection import translated
 
 router = APIRouter()
 

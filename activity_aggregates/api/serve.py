@@ -20,7 +20,7 @@ from activity_aggregates.api.deployment import Deployment, deployment
 from activity_aggregates.api.failures import Seldom
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, Unreachable
-from activity_aggregates.tables.cassandra import open_session
+from activity_aggregates.store.connection import open_session
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop

@@ -9,7 +9,7 @@ from cassandra.metadata import protect_name
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.tables.targets import GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG
+from activity_aggregates.store.targets import GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG
 
 # Our names of columns where the platform's differ, as the job has them; this process does without Spark.
 GROUP_COLUMNS = {"group_id": "id"}

@@ -16,8 +16,8 @@ from cassandra.query import PreparedStatement, tuple_factory
 
 from activity_aggregates.api.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
-from activity_aggregates.tables.cassandra import Connection, open_session, translated
-from activity_aggregates.tables.erased import Erased, ErasedTable
+from activity_aggregates.store.connection import Connection, open_session, translated
+from activity_aggregates.store.erased import Erased, ErasedTable
 
 RETRY_SECONDS = 2.0  # between attempts to open the session, and of the driver to reach a node that was down
 FIRST_ATTEMPT_SECONDS = 5.0  # how long a start waits for the session before it goes on without

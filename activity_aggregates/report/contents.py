@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from activity_aggregates.tables.completion import Completion
-from activity_aggregates.tables.ledger import RunRecord
-from activity_aggregates.tables.staged import ChangedRow
-from activity_aggregates.tables.targets import TargetTable
+from activity_aggregates.changes.staged import ChangedRow
+from activity_aggregates.report.completion import Completion
+from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.targets import TargetTable
 
 ENROLLED, COMPLETED = "enrolled.activity_agg", "completed.activity_agg"
 _ENROLMENTS = "enrolments"  # the source whose refusals are counted without its name

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import floor, log10
 
 from activity_aggregates.report.contents import COMPLETED, ENROLLED, duration
-from activity_aggregates.tables.ledger import SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import SUCCEEDED, RunRecord
 
 WIDTH, HEIGHT = 480, 240  # units of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 96, 16, 12, 28  # margins, for the labels of the axes: a hundred million on the left

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.contents import all_refusals, duration, rows_by_table
-from activity_aggregates.tables.ledger import STATUSES, RunRecord
+from activity_aggregates.store.ledger import STATUSES, RunRecord
 
 PREFIX = "activity_aggregates"
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from activity_aggregates import configuration
 from activity_aggregates.api.deployment import deployment
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.store.connection import connection, open_session
 from scripts.benchmark import bare_driver, groups
 from scripts.benchmark.measure import command
 
@@ -131,7 +131,7 @@ def request_lines(route: str, private: RSAPrivateKey) -> Iterator[str]:
 def server(flags: Mapping[str, object]) -> Iterator[tuple[str, int]]:
     """A server of its own, by its URL and process id; stopped at the end."""
     settings = [f"--set={key}={json.dumps(value)}" for key, value in flags.items()]
-    serve = [sys.executable, "-m", "activity_aggregates.main", "serve", *settings]
+    serve = [sys.executable, "-m", "jobs", "serve", *settings]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         try:

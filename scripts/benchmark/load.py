@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from activity_aggregates.jobs.session import open_spark
 from activity_aggregates.settings import Settings
-from activity_aggregates.tables.cassandra import Connection, connection, open_session, spark_options
+from activity_aggregates.spark.session import open_spark
+from activity_aggregates.store.connection import Connection, connection, open_session, spark_options
 from scripts.benchmark.dataset import changes, tables
 from scripts.sample.schema import KEYSPACES, create_source_tables
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.settings import Target
-from activity_aggregates.tables.cassandra import Connection, connection, open_session
-from activity_aggregates.tables.ledger import Ledger, RunRecord
+from activity_aggregates.store.connection import Connection, connection, open_session
+from activity_aggregates.store.ledger import Ledger, RunRecord
 
 # The count that tells how many rows a phase handled, by the verb with which its name begins.
 COUNTED_AS = {"read": "read", "compare": "changed", "write": "written"}
@@ -35,9 +35,7 @@ def measure(configuration: Configuration, flags: Mapping[str, object], again: bo
 
 def command(name: str, flags: Mapping[str, object], *arguments: str) -> int:
     settings = [f"--set={key}={json.dumps(value)}" for key, value in flags.items()]
-    return subprocess.run(
-        [sys.executable, "-m", "activity_aggregates.main", name, *arguments, *settings], check=False
-    ).returncode
+    return subprocess.run([sys.executable, "-m", "jobs", name, *arguments, *settings], check=False).returncode
 
 
 def latest(reached: Connection, target: Target) -> RunRecord | None:

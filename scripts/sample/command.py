@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 from activity_aggregates import configuration
 from activity_aggregates.errors import JobError
 from activity_aggregates.settings import Settings
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.store.connection import connection, open_session
 
 
 def on_cassandra(name: str, about: str | None, argv: Sequence[str], work: Callable[[Session, Settings], int]) -> int:

@@ -8,7 +8,7 @@ from string import Template
 
 from cassandra.cluster import Session
 
-from activity_aggregates.tables.migrations import statements
+from activity_aggregates.store.migrations import statements
 
 KEYSPACES = {
     "courses": "sunbird_courses",

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from cassandra.cluster import Session
 
 from activity_aggregates.settings import Settings, Target
-from activity_aggregates.tables.ledger import Ledger, RunRecord
-from activity_aggregates.tables.stored import METADATA_COLUMN
-from activity_aggregates.tables.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
+from activity_aggregates.store.ledger import Ledger, RunRecord
+from activity_aggregates.store.stored_rows import METADATA_COLUMN
+from activity_aggregates.store.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 from scripts.sample.command import on_cassandra
 
 ROWS = 5

@@ -22,7 +22,7 @@ FOLDER = Path(".activity-aggregates/demo")  # conf/demo.yaml names its public ke
 ISSUER = "https://demo.example.org"
 AUDIENCE = "activity-aggregates"
 LIFETIME_SECONDS = 24 * 3600
-CONF = Path("activity_aggregates/conf/demo.yaml")
+CONF = Path("conf/demo.yaml")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,8 +12,8 @@ from uuid import uuid4
 import yaml
 from cassandra.cluster import Session
 
-from activity_aggregates.main import main
-from activity_aggregates.tables.ledger import Ledger
+from activity_aggregates.store.ledger import Ledger
+from jobs.__main__ import main
 from scripts.sample.schema import KEYSPACES, create_source_tables
 from tests.harness.store import Snapshot, Store
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from activity_aggregates.main import main
+from jobs.__main__ import main
 from tests.harness.case import Case, Step
 from tests.harness.comparison import differences
 from tests.harness.environment import Environment

@@ -11,4 +11,4 @@ SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 def command_line(command: str, *arguments: str | Path) -> list[str]:
     """`activity-aggregates` with its arguments, in the interpreter of the tests."""
-    return [sys.executable, "-m", "activity_aggregates.main", command, *map(str, arguments)]
+    return [sys.executable, "-m", "jobs", command, *map(str, arguments)]

@@ -7,8 +7,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from activity_aggregates.tables.ledger import RUN, RUNNING, RunRecord, new_run_id
-from activity_aggregates.tables.scope import Scope
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.ledger import RUN, RUNNING, RunRecord, new_run_id
 from tests.harness.values import instant, shown
 
 FULL = Scope()

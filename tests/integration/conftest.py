@@ -12,8 +12,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.tables.cassandra import connection, open_session, spark_options
-from activity_aggregates.tables.sources import CASSANDRA_FORMAT
+from activity_aggregates.store.connection import connection, open_session, spark_options
+from activity_aggregates.store.connector import CASSANDRA_FORMAT
 from tests.harness.environment import Environment, environment
 from tests.harness.waiting import wait_until
 

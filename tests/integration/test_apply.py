@@ -17,10 +17,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.configuration import Configuration, load
 from activity_aggregates.errors import BadRequest, Unreachable
-from activity_aggregates.jobs.migrate import migrate
-from activity_aggregates.tables.apply import Applied, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
-from activity_aggregates.tables.cassandra import connection
-from activity_aggregates.tables.lease import LeaseTicket
+from activity_aggregates.store.connection import connection
+from activity_aggregates.store.lease import LeaseTicket
+from activity_aggregates.writing.apply import Applied, ApplyPlan, CatalogPlan, MetadataPlan, WriteLimits, apply_changes
+from jobs.migrate import migrate
 
 KEY = ("activity_type", "activity_id", "context_id")
 CHANGES = (

@@ -14,12 +14,12 @@ from cassandra.concurrent import execute_concurrent_with_args
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.jobs.units import units_of
-from activity_aggregates.main import main
-from activity_aggregates.tables.backfills import read_backfill
-from activity_aggregates.tables.lease import LeaseTicket, held
-from activity_aggregates.tables.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
-from activity_aggregates.tables.scope import Scope
+from activity_aggregates.request.backfills import read_backfill
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.run.units import units_of
+from activity_aggregates.store.lease import LeaseTicket, held
+from activity_aggregates.store.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
+from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run

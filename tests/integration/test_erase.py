@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from activity_aggregates.main import main
-from activity_aggregates.tables.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
+from jobs.__main__ import main
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
 from tests.harness.environment import Environment
 from tests.harness.processes import command_line

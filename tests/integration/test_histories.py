@@ -14,10 +14,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.errors import Unreachable
-from activity_aggregates.jobs import applying
-from activity_aggregates.main import main
-from activity_aggregates.tables.apply import apply_changes
-from activity_aggregates.tables.ledger import RunRecord
+from activity_aggregates.run import applying
+from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.writing.apply import apply_changes
+from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.properties.histories import Platform, drawn
 

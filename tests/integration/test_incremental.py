@@ -12,9 +12,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.main import main
-from activity_aggregates.tables.cassandra import connection, spark_options
-from activity_aggregates.tables.sources import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from activity_aggregates.store.connection import connection, spark_options
+from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from jobs.__main__ import main
 from tests.harness.environment import Environment
 
 

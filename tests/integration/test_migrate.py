@@ -13,9 +13,9 @@ from cassandra.cluster import Session
 
 from activity_aggregates.configuration import Configuration, load
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
-from activity_aggregates.jobs.migrate import migrate
-from activity_aggregates.tables.cassandra import connection, open_session
-from activity_aggregates.tables.migrations import migrations, pending, statements
+from activity_aggregates.store.connection import connection, open_session
+from activity_aggregates.store.migrations import migrations, pending, statements
+from jobs.migrate import migrate
 
 SIMPLE = {"class": "SimpleStrategy", "replication_factor": 1}
 NAMES = [migration.name for migration in migrations()]

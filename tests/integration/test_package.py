@@ -15,7 +15,7 @@ import pytest
 import yaml
 from cassandra.cluster import Cluster, Session
 
-from activity_aggregates.jobs.session import EXTENSION
+from activity_aggregates.spark.session import EXTENSION
 from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT

@@ -20,10 +20,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.jobs.prometheus import metrics_file_kept
-from activity_aggregates.main import main
-from activity_aggregates.tables.ledger import Ledger, RunRecord
-from activity_aggregates.tables.scope import Scope
+from activity_aggregates.report.textfile import metrics_file_kept
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.ledger import Ledger, RunRecord
+from jobs.__main__ import main
 
 KEYSPACE = "report_test"
 START = datetime(2026, 1, 31, 6, tzinfo=UTC)

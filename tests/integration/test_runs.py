@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
-from activity_aggregates.main import main
-from activity_aggregates.tables.lease import LeaseTicket, held
-from activity_aggregates.tables.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
-from activity_aggregates.tables.scope import Scope
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.lease import LeaseTicket, held
+from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
+from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run

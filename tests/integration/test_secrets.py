@@ -24,7 +24,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import Unreachable
-from activity_aggregates.tables.cassandra import Connection, connection, open_session
+from activity_aggregates.store.connection import Connection, connection, open_session
 from tests.harness.processes import command_line
 
 ROOT = Path(__file__).parents[2]

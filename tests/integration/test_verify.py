@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from activity_aggregates.main import main
-from activity_aggregates.tables.ledger import DRY_RUN, SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
+from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.store import Snapshot
 

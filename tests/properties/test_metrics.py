@@ -12,15 +12,15 @@ from hypothesis import settings as hypothesis_settings
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates import settings
-from activity_aggregates.jobs.comparison import read_groups
-from activity_aggregates.jobs.computation import aggregate, read_enrolments
-from activity_aggregates.jobs.steps import Steps
-from activity_aggregates.metrics import groups
-from activity_aggregates.metrics.learners import LEARNER_KEY
-from activity_aggregates.tables.erased import NOBODY
-from activity_aggregates.tables.sources import SOURCE_TABLES, Sources, deployed_name, fields
-from activity_aggregates.tables.staging import RunDirectory
-from activity_aggregates.tables.targets import AGGREGATE_TABLES
+from activity_aggregates.changes.staging import RunDirectory
+from activity_aggregates.run.comparison import read_groups
+from activity_aggregates.run.computation import aggregate, read_enrolments
+from activity_aggregates.run.steps import Steps
+from activity_aggregates.sources.tables import SOURCE_TABLES, Sources, deployed_name, fields
+from activity_aggregates.store.erased import NOBODY
+from activity_aggregates.store.targets import AGGREGATE_TABLES
+from metrics import groups
+from metrics.learners import LEARNER_KEY
 from tests.generators import sources
 from tests.model import Expected, Source
 from tests.properties.worlds import apart, expected, united

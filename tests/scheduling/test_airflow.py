@@ -18,7 +18,7 @@ import yaml
 from cassandra.cluster import Session
 
 from activity_aggregates.configuration import load
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.store.connection import connection, open_session
 from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.metrics.activities import activity_rows, learner_sums
-from activity_aggregates.metrics.catalog import catalog, is_shared, owned, placements
+from metrics.activities import activity_rows, learner_sums
+from metrics.catalog import catalog, is_shared, owned, placements
 
 # Courses c1 and c2 share batch b1 and its unit n1; nobody is in batch b2, and c3 requires nothing.
 CONTEXTS = [("c1", "cb:b1", 3), ("c2", "cb:b1", 1), ("c1", "cb:b2", 0), ("c3", "cb:b3", 2)]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.metrics.affected import affected_contexts, happened
-from activity_aggregates.tables.sources import ENROLMENT_DATES
+from activity_aggregates.sources.tables import ENROLMENT_DATES
+from metrics.affected import affected_contexts, happened
 
 FIRST, SECOND, THIRD = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 ROWS = [

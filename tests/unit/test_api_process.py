@@ -8,13 +8,13 @@ import sys
 from activity_aggregates import settings
 from activity_aggregates.api.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
 from activity_aggregates.configuration import load
-from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS
+from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
 
 
 def test_neither_spark_nor_the_jobs_are_imported() -> None:
     program = "import sys, activity_aggregates.api.serve; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    unwanted = ("pyspark", "py4j", "activity_aggregates.jobs", "activity_aggregates.metrics")
+    unwanted = ("pyspark", "py4j", "jobs", "metrics")
     assert not [module for module in done.stdout.split() if module.startswith(unwanted)]
 
 

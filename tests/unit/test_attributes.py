@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activity_aggregates.metrics.attributes import LONGEST, texts
+from metrics.attributes import LONGEST, texts
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.tables.backfills import Backfill, Window, read_backfill
-from activity_aggregates.tables.scope import Scope
+from activity_aggregates.request.backfills import Backfill, Window, read_backfill
+from activity_aggregates.request.scope import Scope
 
 RIGHT = """
 reason: The scores were corrected.
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_example_is_right_and_writes_nothing() -> None:
-    examples = Path(str(files("activity_aggregates") / "conf" / "backfills")).glob("*.yaml")
+    examples = Path(str(files("conf") / "backfills")).glob("*.yaml")
     assert [(found.name, found.status) for found in map(read_backfill, examples)] == [
         ("2026-01-15-example", "proposed")
     ]

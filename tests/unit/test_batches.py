@@ -8,7 +8,7 @@ from cassandra.pool import Host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activity_aggregates.tables.batches import Batches, replica_sets
+from activity_aggregates.writing.batches import Batches, replica_sets
 
 MAX_ITEMS, MAX_BYTES = 3, 100
 GROUPS_AND_SIZES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 150)))

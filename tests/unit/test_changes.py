@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.metrics.ownership import is_own
-from activity_aggregates.tables.changes import change_counts, compare, is_changed
+from activity_aggregates.changes.change_set import change_counts, compare, is_changed
+from metrics.ownership import is_own
 
 BEFORE, AS_OF, AFTER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 METRICS = "map<string,double>"

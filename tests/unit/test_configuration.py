@@ -14,8 +14,8 @@ import pytest
 import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.jobs.config import masked
 from activity_aggregates.layers import default_layer, dotted
+from jobs.config import masked
 
 WriteConf = Callable[[str], Path]
 
@@ -220,7 +220,7 @@ def test_the_defaults_are_found_inside_a_zip(tmp_path: Path) -> None:
     package = Path(activity_aggregates.__file__).parent
     archive = tmp_path / "code.zip"
     with zipfile.ZipFile(archive, "w") as code:
-        for file in [*package.glob("*.py"), package / "conf" / "default.yaml"]:
+        for file in [*package.glob("*.py"), *(package.parent / "conf").glob("[_d]*.*")]:
             code.write(file, file.relative_to(package.parent))
     script = (
         "from activity_aggregates import configuration as c; print(c.__file__, c.load(None, {}, {}).digest, sep='\\n')"

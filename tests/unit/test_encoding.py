@@ -10,7 +10,7 @@ from cassandra.cqltypes import DateType, DoubleType, LongType, MapType, SetType,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activity_aggregates.tables.encoding import AggregateEncoder, CatalogEncoder, MetadataEncoder, Row
+from activity_aggregates.writing.encoding import AggregateEncoder, CatalogEncoder, MetadataEncoder, Row
 
 AS_OF_MS, WRITE_TIME = 1_767_225_600_123, 1_767_225_600_123_004
 KEY = ("activity_id", "context_id")

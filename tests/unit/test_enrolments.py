@@ -7,16 +7,16 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.metrics.enrolments import (
+from activity_aggregates.sources.tables import ENROLMENTS
+from metrics.enrolments import (
     assess_enrolments,
     contexts,
     enrolments_by_key,
     retired_rows,
     unsettled_courses,
 )
-from activity_aggregates.metrics.keys import enrolment_key
-from activity_aggregates.metrics.refusals import accepted, refusal_counts, refused
-from activity_aggregates.tables.sources import ENROLMENTS
+from metrics.keys import enrolment_key
+from metrics.refusals import accepted, refusal_counts, refused
 
 DATE = datetime(2026, 1, 1, tzinfo=UTC)
 COURSES = [

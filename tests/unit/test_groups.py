@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.metrics.groups import (
+from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
+from metrics.groups import (
     assess_group_activities,
     assess_members,
     enrolled_members,
@@ -17,8 +18,7 @@ from activity_aggregates.metrics.groups import (
     member_sums,
     members_by_activity,
 )
-from activity_aggregates.metrics.refusals import accepted
-from activity_aggregates.tables.sources import GROUP_MEMBERS, GROUPS
+from metrics.refusals import accepted
 
 COURSE, QUIZ = {"id": "c1", "type": "Course"}, {"id": "Q", "type": "Quiz"}
 LISTED: list[tuple[Any, ...]] = [

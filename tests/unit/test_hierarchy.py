@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activity_aggregates.metrics.hierarchy import Collection, Outline, outline, outline_rows
+from metrics.hierarchy import Collection, Outline, outline, outline_rows
 from tests.harness.hierarchy import COLLECTION, hierarchy_text
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.tables.kept import materialised
+from activity_aggregates.spark.kept import materialised
 
 
 @pytest.mark.usefixtures("adaptive")

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.metrics.learners import best_context_rank, learner_rows
+from metrics.learners import best_context_rank, learner_rows
 
 PROGRESS = (
     "user_id string, activity_type string, is_earned boolean, started_count bigint, completed_count bigint, "

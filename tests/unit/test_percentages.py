@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.metrics.percentages import percentage, score_percentage
+from metrics.percentages import percentage, score_percentage
 
 Pairs = list[tuple[float, float]]
 

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.metrics.courses import collection_masks, is_draft, numbered_leaves, outlines
-from activity_aggregates.metrics.enrolments import assess_enrolments, enrolments_by_key
-from activity_aggregates.metrics.progress import (
+from activity_aggregates.sources.tables import ENROLMENTS, PROGRESS
+from metrics.courses import collection_masks, is_draft, numbered_leaves, outlines
+from metrics.enrolments import assess_enrolments, enrolments_by_key
+from metrics.progress import (
     assess_progress,
     matched_progress_counts,
     progress_by_collection,
     progress_words,
     with_progress,
 )
-from activity_aggregates.metrics.refusals import accepted
-from activity_aggregates.tables.sources import ENROLMENTS, PROGRESS
+from metrics.refusals import accepted
 from tests.harness.hierarchy import hierarchy_text
 
 # 130 leaves, l0 to l129, of which l129 is optional: three words. The units share l60 to l69.

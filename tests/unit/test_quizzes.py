@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from activity_aggregates.metrics.quizzes import assess_attempts, best_attempts, scores_by_enrolment
-from activity_aggregates.metrics.refusals import accepted
-from activity_aggregates.tables.sources import ATTEMPTS
+from activity_aggregates.sources.tables import ATTEMPTS
+from metrics.quizzes import assess_attempts, best_attempts, scores_by_enrolment
+from metrics.refusals import accepted
 
 EARLY, LATE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -13,10 +13,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.metrics.groups import assess_group_activities
-from activity_aggregates.metrics.quizzes import assess_attempts
-from activity_aggregates.tables.erased import NOBODY, Erased
-from activity_aggregates.tables.sources import (
+from activity_aggregates.sources.tables import (
     ATTEMPTS,
     ENROLMENTS,
     GROUPS,
@@ -26,6 +23,9 @@ from activity_aggregates.tables.sources import (
     Sources,
     fields,
 )
+from activity_aggregates.store.erased import NOBODY, Erased
+from metrics.groups import assess_group_activities
+from metrics.quizzes import assess_attempts
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
 FILES = {

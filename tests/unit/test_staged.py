@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from activity_aggregates.tables.staged import ChangedRow, Entry, largest_changes, local_changes
+from activity_aggregates.changes.staged import ChangedRow, Entry, largest_changes, local_changes
 
 _METRICS = pa.map_(pa.string(), pa.float64())
 SCHEMA = pa.schema(

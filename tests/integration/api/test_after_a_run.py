@@ -7,7 +7,7 @@ from pathlib import Path
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
-from activity_aggregates.main import main
+from jobs.__main__ import main
 from tests.harness.api import api_settings, key_pair, served, values
 from tests.harness.environment import environment
 from tests.integration.api.conftest import RUN, RUN_MS, member

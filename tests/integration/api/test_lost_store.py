@@ -16,7 +16,7 @@ import pytest
 from cassandra.cluster import NoHostAvailable, Session
 
 from activity_aggregates.configuration import load
-from activity_aggregates.tables.cassandra import connection, open_session
+from activity_aggregates.store.connection import connection, open_session
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 from tests.harness.api import GROUP, Api, api_settings, key_pair, refusal, served
 from tests.harness.environment import environment

@@ -1,0 +1,1 @@
+"""Change sets: compared, staged, looked at."""

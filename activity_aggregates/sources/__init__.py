@@ -1,0 +1,1 @@
+"""The source tables, and how deployed names and files become their columns."""

@@ -1,0 +1,1 @@
+"""The Spark session, and results that are used more than once."""

@@ -1,0 +1,196 @@
+"""The Spark session of a command: its own on one machine, or the one that spark-submit brings."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException, PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from activity_aggregates import interrupts, settings
+from activity_aggregates.errors import BadRequest, Unreachable
+
+CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
+EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
+_EXTENSIONS = "spark.sql.extensions"
+_SUPPORTED = "Spark 3.5 with Scala 2.12"
+_STOP_SECONDS = 15
+# How the connector and its driver say that nobody answers.
+_LOST = re.compile(
+    r".*(AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|DriverTimeoutException|"
+    r"UnavailableException|ReadTimeoutException|WriteTimeoutException|ClosedConnectionException|HeartbeatException|"
+    r"Connection refused).*"
+)
+_CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
+_CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
+
+# What the metrics rely on, whoever starts Spark.
+_REQUIRED = {"spark.sql.session.timeZone": "UTC"}
+# Rules that cut off a branch of a plan as soon as they see that nothing comes out of it: what was to be counted on the
+# way through that branch would never be counted.
+_UNWANTED_RULES = {
+    "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer.PropagateEmptyRelation",
+    "spark.sql.adaptive.optimizer.excludedRules": "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation",
+}
+# On one machine. Tasks that wait for a better place than the one there is would wait for ever: nothing wakes the local
+# scheduler when the wait is over. And what 200 partitions cost to start is more than what they hold.
+_LOCAL = {"spark.locality.wait": "0s"}
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_PARTITIONS_PER_CORE = 4
+# What a cluster's own settings may overrule.
+_PREFERRED = {
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.autoBroadcastJoinThreshold": "64m",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "128",  # rows of hierarchies are megabytes
+    "spark.ui.showConsoleProgress": "false",
+    # Plans are described as text at every step of every query; for small sources that is a sixth of a run.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "16384",
+}
+
+# What PySpark asks the JVM for by name at every column, lambda and query that is made; each time the JVM looks for it
+# in all jars of every package that is imported: a sixth of a small run.
+_ASKED_FOR = (
+    "functions", "Column", "SparkSession", "PythonUtils", "py4j.reflection.TypeUtil", "org.apache.spark.util.Utils",
+    "org.apache.spark.sql.types.StructType", "org.apache.spark.sql.Observation",
+    *(
+        f"org.apache.spark.sql.catalyst.expressions.{name}"
+        for name in ("UnresolvedNamedLambdaVariable", "LambdaFunction", "MapFilter", "ArrayFilter", "ArrayTransform")
+    ),
+)  # fmt: skip
+
+
+def is_one_machine(master: str) -> bool:
+    """Whether executors and driver are one process."""
+    return master == "local" or master.startswith("local[")
+
+
+def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> SparkSession:
+    """The session, with the connector that the sources and targets need checked.
+
+    Under spark-submit its flags win and `spark` in the settings only fills gaps; otherwise `spark` says all. Raises
+    Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit, or where it
+    lacks the connector's extension and is to be `extended`: reading by key and write times need it.
+    """
+    try:
+        session = SparkSession.builder.config(conf=_conf(spark, name, extended)).getOrCreate()
+    except (PySparkRuntimeError, FileNotFoundError) as error:
+        connector = ", ".join(spark.jars or spark.packages)
+        raise Unreachable(
+            "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17"
+            + (f" and that {connector} can be had" if connector else "")
+        ) from error
+    for key, value in _REQUIRED.items():
+        session.conf.set(key, value)
+    for key, rule in _UNWANTED_RULES.items():
+        excluded = str(session.conf.get(key, "") or "").split(",")
+        session.conf.set(key, ",".join(sorted({rule, *excluded} - {""})))
+    _remember_names(session._jvm)
+    context = session.sparkContext
+    if is_one_machine(str(context.master)) and not context.getConf().contains(_PARTITIONS):
+        session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
+    _check_versions(session)
+    if extended and EXTENSION not in str(session.conf.get(_EXTENSIONS, "") or ""):
+        raise BadRequest(
+            f"an incremental run reads by key, which this Spark cannot: start it with --conf {_EXTENSIONS}={EXTENSION}"
+        )
+    interrupts.heed()
+    return session
+
+
+def stop_spark(session: SparkSession) -> None:
+    """Stop Spark after an interrupt, tasks included.
+
+    The connection that was interrupted is of no more use, so another thread, with one of its own, asks. Returns after
+    `_STOP_SECONDS` at the latest: the JVM ends with this process anyway.
+    """
+    stopping = threading.Thread(target=session.stop, daemon=True)
+    stopping.start()
+    stopping.join(_STOP_SECONDS)
+
+
+@contextmanager
+def translated_spark() -> Iterator[None]:
+    """Turns what Spark's connector reports as lost or unreachable into Unreachable; other errors are bugs and stay."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        found = _LOST.search(str(error))
+        if found is None:
+            raise
+        raise Unreachable(
+            f"Cassandra was lost or did not answer while Spark read or wrote ({found[0].strip()[:300]}): "
+            "check the cluster and run the command again"
+        ) from error
+
+
+def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if is_submitted:
+        SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
+    conf = SparkConf()
+    conf.setIfMissing("spark.app.name", name)
+    for key, value in {**_PREFERRED, **{key: _text(value) for key, value in spark.conf.items()}}.items():
+        conf.setIfMissing(key, value)
+    if is_one_machine(conf.get("spark.master", spark.master) or ""):
+        for key, value in _LOCAL.items():
+            conf.setIfMissing(key, value)
+    if is_submitted:
+        return conf
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    conf.setIfMissing("spark.master", spark.master)
+    conf.setIfMissing("spark.driver.memory", spark.driver_memory)
+    if is_one_machine(spark.master):
+        conf.setIfMissing("spark.driver.host", "127.0.0.1")
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # the name of a fresh machine often resolves to nothing
+    if extended:
+        conf.set(_EXTENSIONS, ",".join(filter(None, (conf.get(_EXTENSIONS, None), EXTENSION))))
+    key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
+    conf.setIfMissing(key, ",".join(jars))
+    conf.setIfMissing("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_log_configuration()}")
+    return conf
+
+
+def _log_configuration() -> str:
+    return Path(str(files("conf") / "log4j2.properties")).as_uri()
+
+
+def _remember_names(jvm: Any) -> None:
+    """Have the JVM asked once for each of the names, and every package on the way to it."""
+    for path in _ASKED_FOR:
+        holder = jvm
+        for name in path.split("."):
+            found = getattr(holder, name)
+            setattr(holder, name, found)
+            holder = found
+
+
+def _text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check_versions(session: SparkSession) -> None:
+    jvm: Any = session._jvm
+    scala = ".".join(jvm.scala.util.Properties.versionNumberString().split(".")[:2])
+    if not session.version.startswith("3.5.") or scala != "2.12":
+        raise BadRequest(f"this is Spark {session.version} with Scala {scala}: run on {_SUPPORTED} with {CONNECTOR}")
+    try:
+        location = jvm.org.apache.spark.util.Utils.classForName(_CONNECTOR_CLASS, True, False)
+    except Py4JJavaError as error:
+        raise BadRequest(f"Spark has no Cassandra connector: start with --packages {CONNECTOR}") from error
+    jar = _CONNECTOR_JAR.search(location.getProtectionDomain().getCodeSource().getLocation().toString())
+    if jar and (jar["scala"] != scala or jar["version"] != "3.5"):
+        raise BadRequest(
+            f"the Cassandra connector {jar['version']} for Scala {jar['scala']} does not fit Spark {session.version} "
+            f"with Scala {scala}: start with --packages {CONNECTOR}"
+        )

@@ -1,0 +1,1 @@
+"""What is stored in Cassandra: target tables, ledger, lease, erased learners, quarantine, schema."""

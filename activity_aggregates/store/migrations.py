@@ -1,0 +1,191 @@
+"""The schema of the target keyspace: numbered files conf/schema/*.cql, each applied once and recorded with a checksum.
+
+Every statement of a file is repeatable (IF NOT EXISTS), because a migrate that died is simply run again. All of them go
+to one node, the same one whoever migrates in a datacenter, so that two migrates at once cannot create one table under
+two ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from cassandra.cluster import Session
+from cassandra.protocol import ConfigurationException
+
+from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
+from activity_aggregates.retrying import retried
+from activity_aggregates.settings import Settings, Target
+from activity_aggregates.store.connection import translated
+
+# Comments and quoted text are tokens of their own, so that a semicolon inside them ends no statement.
+_TOKEN = re.compile(
+    r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
+)
+_CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
+# A table that another migrate has just created is listed a moment before it can be read.
+_OPENING_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of conf/schema, `001_aggregates.cql` for example."""
+
+    file: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The file without its extension."""
+        return self.file.removesuffix(".cql")
+
+    @property
+    def number(self) -> int:
+        """Its place in the order."""
+        return int(self.name.split("_")[0])
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that it creates, by their own names."""
+        return _CREATED.findall(self.text)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text as it stands in the file, whatever names the settings put in."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the cluster keeps of an applied migration."""
+
+    checksum: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The target keyspace as it is: the records by number, and the names of its tables."""
+
+    records: Mapping[int, Record]
+    tables: frozenset[str]
+
+
+def migrations() -> list[Migration]:
+    """All migrations that this version of the software knows, in their order."""
+    schema = files("conf") / "schema"
+    found = [Migration(file.name, file.read_text("utf-8")) for file in schema.iterdir() if file.name.endswith(".cql")]
+    return sorted(found, key=lambda migration: migration.number)
+
+
+def statements(text: str) -> Iterator[str]:
+    r"""The statements of a file without comments.
+
+    >>> list(statements("-- first; of two\nCREATE a; INSERT ';--' INTO b"))
+    ['CREATE a', "INSERT ';--' INTO b"]
+    """
+    statement = ""
+    for token in _TOKEN.finditer(text + ";"):
+        if token["end"]:
+            if statement.strip():
+                yield statement.strip()
+            statement = ""
+        elif not token["comment"]:
+            statement += token[0]
+
+
+def pending(session: Session, settings: Settings) -> list[str]:
+    """Names of the migrations that are still to be applied; one that was edited afterwards raises CheckFailed."""
+    schema = current_schema(session, settings.target)
+    return [migration.name for migration in migrations() if not is_applied(migration, schema, settings.target)]
+
+
+def check_applied(session: Session, settings: Settings) -> None:
+    """Raises CheckFailed, with what to do, while any migration is still to be applied."""
+    if missing := pending(session, settings):
+        raise CheckFailed(f"{settings.target.keyspace} lacks {', '.join(missing)}: run `activity-aggregates migrate`")
+
+
+def current_schema(session: Session, target: Target) -> Schema:
+    """What is there; nothing where the keyspace is missing."""
+    found = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [target.keyspace])
+    tables = frozenset(row.table_name for row in found)
+    record = target.tables["aggregate_migrations"]
+    if record not in tables:
+        return Schema({}, tables)
+
+    def read() -> dict[int, Record]:
+        with translated():
+            rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
+            return {row.number: Record(row.checksum, row.applied_at) for row in rows}
+
+    return Schema(retried(read, _OPENING_SECONDS), tables)
+
+
+def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
+    """Whether it is recorded and its tables are there, under the names that the settings give them now.
+
+    Another checksum is an edited file, which no migrate can repair: CheckFailed.
+    """
+    record = schema.records.get(migration.number)
+    if record and record.checksum != migration.checksum:
+        raise CheckFailed(
+            f"conf/schema/{migration.file} was edited after it was applied to {target.keyspace} at "
+            f"{record.applied_at:%Y-%m-%dT%H:%M:%SZ}: restore it and write the change as a new numbered file"
+        )
+    return record is not None and all(target.tables[table] in schema.tables for table in migration.tables)
+
+
+def prepare(session: Session, target: Target) -> None:
+    """Makes sure of the keyspace and of the table that records migrations."""
+    keyspace = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+    if not session.execute(keyspace, [target.keyspace]).one():
+        _create_keyspace(session, target)
+    _change_schema(
+        session,
+        f"CREATE TABLE IF NOT EXISTS {target.keyspace}.{target.tables['aggregate_migrations']} "
+        "(number int PRIMARY KEY, name text, checksum text, applied_at timestamp)",
+    )
+
+
+def apply(session: Session, migration: Migration, target: Target) -> None:
+    """Executes the statements of a migration and records it."""
+    names = {"keyspace": target.keyspace, **target.tables}
+    names |= {"agg": target.columns.agg, "agg_last_updated": target.columns.agg_last_updated}
+    for statement in statements(migration.text):
+        _change_schema(session, Template(statement).substitute(names))
+    session.execute(
+        f"INSERT INTO {target.keyspace}.{target.tables['aggregate_migrations']} (number, name, checksum, applied_at) "
+        "VALUES (%s, %s, %s, toTimestamp(now())) IF NOT EXISTS",
+        [migration.number, migration.name, migration.checksum],
+    )
+
+
+def _create_keyspace(session: Session, target: Target) -> None:
+    if target.replication is None:
+        raise BadRequest(
+            f"the keyspace {target.keyspace} does not exist: create it, or let migrate do so by setting "
+            "target.replication, for example {class: NetworkTopologyStrategy, datacenter1: 3}"
+        )
+    try:
+        _change_schema(
+            session, f"CREATE KEYSPACE IF NOT EXISTS {target.keyspace} WITH replication = %s", [target.replication]
+        )
+    except ConfigurationException as error:
+        raise BadRequest(f"target.replication {target.replication} is refused: {error.message}") from error
+
+
+def _change_schema(session: Session, statement: str, values: list[Any] | None = None) -> None:
+    first_node = min(session.get_pools(), key=lambda pool: str(pool.host.address)).host
+    result = session.execute(statement, values, host=first_node)
+    if not result.response_future.is_schema_agreed:
+        raise Unreachable(
+            "the nodes of the cluster do not agree on the schema: find the one that is behind with "
+            "`nodetool describecluster`, then run migrate again"
+        )

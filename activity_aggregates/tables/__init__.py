@@ -1,1 +1,0 @@
-"""What each table is and how it is reached."""

@@ -1,0 +1,1 @@
+"""How change sets reach Cassandra: encoded, batched, sent."""

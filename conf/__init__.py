@@ -1,0 +1,1 @@
+"""Settings with their defaults, platforms, schema, and what logs: data of the package."""

@@ -1,0 +1,33 @@
+"""`migrate`: brings the schema of the target keyspace to what this version of the software needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.store import migrations
+from activity_aggregates.store.connection import connection, open_session
+
+
+def migrate(configuration: Configuration, environ: Mapping[str, str], check: bool) -> int:
+    """Applies what is pending, one line per migration; with `check` only says it, and fails if anything is."""
+    target = configuration.settings.target
+    with open_session(connection(configuration.settings.cassandra, environ)) as session:
+        schema = migrations.current_schema(session, target)
+        known = migrations.migrations()
+        outstanding = [migration for migration in known if not migrations.is_applied(migration, schema, target)]
+        if outstanding and not check:
+            migrations.prepare(session, target)
+        for migration in known:
+            if migration not in outstanding:
+                print(f"{migration.name}: applied at {schema.records[migration.number].applied_at:%Y-%m-%dT%H:%M:%SZ}")
+            elif check:
+                print(f"{migration.name}: pending")
+            else:
+                migrations.apply(session, migration, target)
+                print(f"{migration.name}: applied now")
+    if check and outstanding:
+        names = ", ".join(migration.name for migration in outstanding)
+        raise CheckFailed(f"{target.keyspace} is behind by {names}: run `activity-aggregates migrate`")
+    return 0

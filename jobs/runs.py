@@ -1,0 +1,69 @@
+"""`runs`: the ledger as a table, one run in full, or the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.report.runs import as_plain, as_table, in_full
+from activity_aggregates.store.connection import connection, open_session
+from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.opening import named_run, open_ledger
+
+_HEADER = ("run", "command", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
+
+
+def show_runs(
+    configuration: Configuration,
+    environ: Mapping[str, str],
+    run_id: str | None,
+    limit: int,
+    as_json: bool,
+    now: datetime,
+) -> int:
+    """Print the newest runs and the lag of the last success, or one run."""
+    with open_session(connection(configuration.settings.cassandra, environ)) as session:
+        ledger = open_ledger(session, configuration.settings)
+        if run_id is not None:
+            run = named_run(ledger, run_id)
+            print(json.dumps(as_plain(run), indent=2) if as_json else in_full(run))
+            return 0
+        runs = ledger.recent(limit)
+        success = ledger.last_success()
+    if as_json:
+        print(json.dumps([as_plain(run) for run in runs], indent=2))
+    else:
+        print(as_table(_HEADER, [_cells(run) for run in runs]))
+        print(_lag(success, now))
+    return 0
+
+
+def _cells(run: RunRecord) -> tuple[str, ...]:
+    seconds = f"{(run.finished_at - run.started_at).total_seconds():.0f}" if run.finished_at else "-"
+    read = sum(rows for name, rows in run.counts.items() if name.startswith("read."))
+    refused = sum(rows for name, rows in run.counts.items() if name.startswith("refused."))
+    retracted = sum(rows for name, rows in run.counts.items() if name.startswith("retracted."))
+    numbers = (str(read), str(refused), str(run.counts.get("written", "-")), str(retracted))
+    return (
+        run.run_id,
+        _command(run),
+        f"{run.as_of:%Y-%m-%dT%H:%M:%S}Z",
+        run.scope.describe(),
+        run.status,
+        seconds,
+        *numbers,
+    )
+
+
+def _command(run: RunRecord) -> str:
+    """What was called, a backfill without the digest of its record."""
+    return run.command.partition("@")[0]
+
+
+def _lag(success: RunRecord | None, now: datetime) -> str:
+    if success is None:
+        return "no full run has succeeded yet"
+    hours = (now - success.as_of).total_seconds() / 3600
+    return f"the last full success, {success.run_id}, is as of {hours:.1f} hours ago"

@@ -1,0 +1,92 @@
+"""Enrolments: which are refused, which are retired, and one row per learner, course and batch of the others."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import context_id
+from metrics.refusals import (
+    HIERARCHY_REASONS,
+    INVALID_STATUS,
+    MISSING_HIERARCHY,
+    MISSING_KEY,
+    any_blank,
+    first_problem,
+    is_invalid_status,
+)
+
+
+def is_active() -> Column:
+    """Whether an enrolment row is active; null means that it is."""
+    return F.coalesce(F.col("active"), F.lit(True))
+
+
+def has_earned_completion() -> Column:
+    """Whether the enrolment row itself says that the course was completed once."""
+    return (F.coalesce(F.col("status"), F.lit(0)) == 2) | F.col("completed_on").isNotNull()
+
+
+def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
+    """Every row of (user_id, course_id, batch_id, active, status, completed_on) with `problem` and `is_retired`."""
+    courses = outlines.select("course_id", F.col("problem").alias("course_problem"), "is_retired")
+    is_unknown = F.col("is_retired").isNull()
+    problem = first_problem(
+        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id")),
+        (INVALID_STATUS, is_invalid_status()),
+        (MISSING_HIERARCHY, is_unknown),
+        *((reason, F.col("course_problem") == reason) for reason in HIERARCHY_REASONS),
+    )
+    return enrolments.join(courses, "course_id", how="left").select(
+        "user_id", "course_id", "batch_id", "active", "status", "completed_on",
+        problem.alias("problem"),
+        F.coalesce("is_retired", F.lit(False)).alias("is_retired"),
+        (is_unknown | F.col("course_problem").isNotNull() | F.col("is_retired")).alias("is_unsettled"),
+    )  # fmt: skip
+
+
+def enrolments_by_key(accepted: DataFrame) -> DataFrame:
+    """One row per enrolment: (key_high, key_low, user_id, course_id, batch_id, is_enrolled, is_earned, is_retired).
+
+    Of several rows for one key any active one enrols and any completed one earns.
+    """
+    return (
+        accepted.select(
+            *enrolment_key(), "user_id", "course_id", "batch_id", "is_retired",
+            is_active().alias("is_active"), has_earned_completion().alias("has_earned"),
+        )
+        .repartition(*ENROLMENT_KEY)  # once, for this aggregation and for every join on the key
+        .groupBy(*ENROLMENT_KEY, "user_id", "course_id", "batch_id", "is_retired")
+        .agg(F.bool_or("is_active").alias("is_enrolled"), F.bool_or("has_earned").alias("is_earned"))
+    )  # fmt: skip
+
+
+def contexts(enrolments: DataFrame) -> DataFrame:
+    """(course_id, context_id, enrolled_count) of every batch with an enrolment row, active or not."""
+    return (
+        enrolments.filter(~F.col("is_retired"))
+        .groupBy("course_id", "batch_id")
+        .agg(F.count_if("is_enrolled").alias("enrolled_count"))
+        .select("course_id", context_id().alias("context_id"), "enrolled_count")
+    )
+
+
+def unsettled_courses(assessed: DataFrame) -> DataFrame:
+    """(course_id, context_id) of every batch of a course that was refused or is retired: its rows stay as they are."""
+    is_keyed = ~any_blank("course_id", "batch_id")
+    return (
+        assessed.filter(is_keyed & F.col("is_unsettled"))
+        .select("course_id", context_id().alias("context_id"))
+        .distinct()
+    )
+
+
+def retired_rows() -> Column:
+    """An aggregate over `assess_enrolments`: rows that would count, were their course not retired."""
+    return F.count_if(F.col("problem").isNull() & F.col("is_retired")).alias("retired")
+
+
+def contexts_of_users(enrolments: DataFrame, users: list[str]) -> DataFrame:
+    """(context_id) of every enrolment of these users."""
+    return enrolments.filter(F.col("user_id").isin(users)).select(context_id().alias("context_id"))

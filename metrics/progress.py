@@ -1,0 +1,102 @@
+"""Content progress, from one row per learner and content to counts per learner and collection, in one pass."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import context_id, is_course
+from metrics.refusals import (
+    INVALID_STATUS,
+    MISSING_KEY,
+    any_blank,
+    first_problem,
+    is_invalid_status,
+)
+
+
+def is_started() -> Column:
+    return F.col("status") >= 1
+
+
+def is_done() -> Column:
+    return F.col("status") == 2
+
+
+def assess_progress(progress: DataFrame) -> DataFrame:
+    """Every row of (user_id, course_id, batch_id, content_id, status) with its `problem`."""
+    problem = first_problem(
+        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")),
+        (INVALID_STATUS, is_invalid_status()),
+    )
+    return progress.select("user_id", "course_id", "batch_id", "content_id", "status", problem.alias("problem"))
+
+
+def progress_words(accepted: DataFrame, leaves: DataFrame) -> DataFrame:
+    """(key_high, key_low, word, started, done, progress_rows): a learner's leaves as bits, 64 to a word.
+
+    `word` is null for contents that are not in the course. A bit stays set however often it is set, so several rows
+    for one content count once, with their highest status.
+    """
+    return (
+        accepted.join(leaves, ["course_id", "content_id"], how="left")
+        .select(*enrolment_key(), "word", "mask", "status")
+        .groupBy(*ENROLMENT_KEY, "word")
+        .agg(
+            F.bit_or(F.when(is_started(), F.col("mask"))).alias("started"),
+            F.bit_or(F.when(is_done(), F.col("mask"))).alias("done"),
+            F.count(F.lit(1)).alias("progress_rows"),
+        )
+    )
+
+
+def with_progress(enrolments: DataFrame, words: DataFrame) -> DataFrame:
+    """Each enrolment once per word of progress, and once without where it has none."""
+    return enrolments.join(words, list(ENROLMENT_KEY), how="left")
+
+
+def matched_progress_counts() -> list[Column]:
+    """Aggregates over `with_progress`, in rows of progress: what belongs to an enrolment, and what does not count."""
+    rows = F.coalesce("progress_rows", F.lit(0))
+    is_retired, is_enrolled = F.col("is_retired"), F.col("is_enrolled")
+    is_foreign = F.col("word").isNull()
+    return [
+        F.coalesce(F.sum(rows), F.lit(0)).alias("matched"),
+        _sum_where(rows, is_retired).alias("retired_progress"),
+        _sum_where(rows, ~is_retired & ~is_enrolled).alias("inactive_enrolment"),
+        _sum_where(rows, ~is_retired & is_enrolled & is_foreign).alias("foreign_content"),
+    ]
+
+
+def _sum_where(rows: Column, holds: Column) -> Column:
+    return F.coalesce(F.sum(F.when(holds, rows)), F.lit(0))
+
+
+def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
+    """(activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, three counts) per learner.
+
+    `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
+    was started.
+    """
+    bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
+        *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_earned",
+        F.coalesce("word", F.lit(0)).alias("word"),
+        F.coalesce("started", F.lit(0)).alias("started"),
+        F.coalesce("done", F.lit(0)).alias("done"),
+    )  # fmt: skip
+    learner = [*ENROLMENT_KEY, "user_id", "course_id", "context_id", "is_earned"]
+    return (
+        bits.join(masks, ["course_id", "word"], how="inner")
+        .select(*learner, "started", "done", F.inline("collections"))
+        .groupBy(*learner, "activity_type", "activity_id", "leaf_nodes_count")
+        .agg(
+            F.sum(_bits_of("started", "below")).alias("started_count"),
+            F.sum(_bits_of("done", "required")).alias("completed_count"),
+        )
+        .filter(is_course() | (F.col("started_count") > 0))
+    )
+
+
+def _bits_of(bits: str, mask: str) -> Column:
+    return F.bit_count(F.col(bits).bitwiseAND(F.col(mask))).cast("long")

@@ -1,0 +1,81 @@
+"""Quiz attempts: the best one of each learner and quiz, and how many there were."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import ATTEMPTS_COUNT, MAX_SCORE, QUIZ, SCORE, context_id
+from metrics.refusals import INVALID_SCORE, MISSING_KEY, any_blank, first_problem, is_invalid_score
+
+ATTEMPT_KEY = ("course_id", "batch_id", "user_id", "content_id", "attempt_id")
+
+
+def assess_attempts(attempts: DataFrame) -> DataFrame:
+    """Every row of `ATTEMPT_KEY`, total_score, total_max_score, last_attempted_on with its `problem`."""
+    problem = first_problem(
+        (MISSING_KEY, any_blank(*ATTEMPT_KEY)),
+        (INVALID_SCORE, is_invalid_score("total_score") | is_invalid_score("total_max_score")),
+    )
+    return attempts.select(
+        *ATTEMPT_KEY, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem")
+    )
+
+
+def best_attempts(accepted: DataFrame) -> DataFrame:
+    """(key_high, key_low, content_id, score, max_score, attempts_count, attempt_rows) of each learner and quiz.
+
+    The best attempt has the greatest score, then the latest date (none before any), then the greatest attempt_id.
+    """
+    # Structs compare field by field with null first, which is the order wanted. Adding 0.0 turns -0.0 into 0.0.
+    score, max_score = F.col("total_score") + 0.0, F.col("total_max_score") + 0.0
+    ranked = F.struct(score.alias("score"), "last_attempted_on", "attempt_id", max_score.alias("max_score"))
+    return (
+        accepted.groupBy(*enrolment_key(), "content_id")
+        .agg(
+            F.max(ranked).alias("best"),
+            F.size(F.collect_set("attempt_id")).cast("long").alias("attempts_count"),
+            F.count(F.lit(1)).alias("attempt_rows"),
+        )
+        .select(
+            *ENROLMENT_KEY, "content_id",
+            "best.score", "best.max_score",
+            "attempts_count", "attempt_rows",
+        )
+    )  # fmt: skip
+
+
+def quiz_scores(enrolments: DataFrame, best: DataFrame) -> DataFrame:
+    """Best attempts with the learner, activity and context they belong to, of active enrolments and others."""
+    return enrolments.join(best, list(ENROLMENT_KEY), how="inner").select(
+        *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_enrolled", "is_retired",
+        F.lit(QUIZ).alias("activity_type"), F.col("content_id").alias("activity_id"),
+        "score", "max_score", "attempts_count", "attempt_rows",
+    )  # fmt: skip
+
+
+def matched_attempt_counts() -> list[Column]:
+    """Aggregates over `quiz_scores`, in rows of attempts."""
+    rows = F.col("attempt_rows")
+    is_inactive = ~F.col("is_retired") & ~F.col("is_enrolled")
+    return [
+        F.coalesce(F.sum(rows), F.lit(0)).alias("matched"),
+        F.coalesce(F.sum(F.when(F.col("is_retired"), rows)), F.lit(0)).alias("retired_attempts"),
+        F.coalesce(F.sum(F.when(is_inactive, rows)), F.lit(0)).alias("inactive_attempts"),
+    ]
+
+
+def scores_by_enrolment(scores: DataFrame) -> DataFrame:
+    """(key_high, key_low, scores map<string,double>): the three numbers of every quiz a learner took."""
+    values = ((SCORE, "score"), (MAX_SCORE, "max_score"), (ATTEMPTS_COUNT, "attempts_count"))
+    entries = F.array(*(_entry(F.concat(F.lit(prefix), "activity_id"), F.col(value)) for prefix, value in values))
+    return (
+        scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))
+        .groupBy(*ENROLMENT_KEY)
+        .agg(F.map_from_entries(F.flatten(F.collect_list(entries))).alias("scores"))
+    )
+
+
+def _entry(name: Column, value: Column) -> Column:
+    return F.struct(name.alias("name"), value.cast("double").alias("value"))
