@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StructType, _parse_datatype_string
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
@@ -29,33 +30,37 @@ from metrics.quizzes import assess_attempts
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
 FILES = {
-    "enrolments": """who,what,batchid,active,status,completedon,note
-u1,c1,b1,true,2,2026-01-01T05:30:00+05:30,x
-u2,c1,b1,false,1,,
-u3,c1,b1,,,,""",
-    "progress": """userid,courseid,batchid,contentid,status
-u1,c1,b1,l1,2
-u1,c1,b1,l2,""",
+    "enrolments": """who,what,batchid,active,status,completedon,enrolled_date,lastcontentaccesstime,note
+u1,c1,b1,true,2,2026-01-01T05:30:00+05:30,1767261600000,,x
+u2,c1,b1,false,1,,,2026-01-03,
+u3,c1,b1,,,,,,""",
+    "progress": """userid,courseid,batchid,contentid,status,last_access_time
+u1,c1,b1,l1,2,2026-01-01 00:00:00.000000+0000
+u1,c1,b1,l2,,""",
     "hierarchies": """identifier,hierarchy
 c1,{}""",
     "attempts": """course_id,batch_id,user_id,content_id,attempt_id,total_score,total_max_score,last_attempted_on
 c1,b1,u1,Q,t1,1.5,3,2026-01-01T00:00:00Z
 c1,b1,u1,Q,t2,2,3,""",
 }
-NO_TEXTS = {"true", "false", "1", "2", "3", "1.5"}
-COLUMNS = {"enrolments": {"user_id": "who", "course_id": "what"}}
+NO_TEXTS = {"true", "false", "1", "2", "3", "1.5", "1767261600000"}
+ENROLMENT_COLUMNS = "userid,courseid,batchid,active,status,completedon,enrolled_date,lastcontentaccesstime"
+COLUMNS: dict[str, dict[str, str | None]] = {"enrolments": {"user_id": "who", "course_id": "what"}}
 # As text, in which a time is that of UTC whatever the machine's own.
 EXPECTED: dict[str, set[tuple[str | None, ...]]] = {
     "enrolments": {
-        ("u1", "c1", "b1", "true", "2", "2026-01-01 00:00:00"),
-        ("u2", "c1", "b1", "false", "1", None),
-        ("u3", "c1", "b1", None, None, None),
+        ("u1", "c1", "b1", "true", "2", "2026-01-01 00:00:00", "2026-01-01 10:00:00", None, None, "false"),
+        ("u2", "c1", "b1", "false", "1", None, None, "2026-01-03 00:00:00", None, "false"),
+        ("u3", "c1", "b1", None, None, None, None, None, None, "false"),
     },
-    "progress": {("u1", "c1", "b1", "l1", "2"), ("u1", "c1", "b1", "l2", None)},
+    "progress": {
+        ("u1", "c1", "b1", "l1", "2", "2026-01-01 00:00:00", "false"),
+        ("u1", "c1", "b1", "l2", None, None, "false"),
+    },
     "hierarchies": {("c1", "{}")},
     "attempts": {
-        ("c1", "b1", "u1", "Q", "t1", "1.5", "3.0", "2026-01-01 00:00:00"),
-        ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None),
+        ("c1", "b1", "u1", "Q", "t1", "1.5", "3.0", "2026-01-01 00:00:00", "false"),
+        ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None, "false"),
     },
 }
 
@@ -67,7 +72,7 @@ Opens = Callable[..., Sources]
 def opens(spark: SparkSession, tmp_path: Path) -> Opens:
     """Opens the sources that are given; those that must be there and are not given are empty files."""
     empty = tmp_path / "empty.csv"
-    empty.write_text("userid,courseid,batchid,active,status,completedon,contentid,identifier,hierarchy\n")
+    empty.write_text(f"{ENROLMENT_COLUMNS},contentid,identifier,hierarchy\n")
 
     def opened(erased: Erased = NOBODY, **given: settings.Source) -> Sources:
         required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
@@ -78,7 +83,9 @@ def opens(spark: SparkSession, tmp_path: Path) -> Opens:
     return opened
 
 
-def source(path: Path, kind: Any = "csv", columns: dict[str, str] | None = None, **options: str) -> settings.Source:
+def source(
+    path: Path, kind: Any = "csv", columns: dict[str, str | None] | None = None, **options: str
+) -> settings.Source:
     return settings.Source(format=kind, path=str(path), columns=columns or {}, options=options)
 
 
@@ -106,12 +113,16 @@ def json_value(text: str) -> Any:
     return json.loads(text) if text in NO_TEXTS else text
 
 
+def simple(schema: DataType) -> list[tuple[str, DataType]]:
+    """Names and types, whatever is said of nulls."""
+    assert isinstance(schema, StructType)
+    return [(field.name, field.dataType) for field in schema]
+
+
 def test_every_format_gives_the_same_rows_of_the_declared_types(opened: Sources) -> None:
     for table in (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS):
         frame = opened.frame(table)
-        assert [(field.name, field.dataType) for field in frame.schema] == [
-            (field.name, field.dataType) for field in fields(table)
-        ]
+        assert simple(frame.schema) == simple(_parse_datatype_string(table.frame_schema))
         texts = frame.select(*(F.col(name).cast("string") for name in frame.columns))
         assert {tuple(row) for row in texts.collect()} == EXPECTED[table.name]
 
@@ -124,14 +135,15 @@ def test_a_source_that_is_not_configured_has_no_rows_of_its_schema(opened: Sourc
 
 def test_an_unreadable_value_of_any_column_refuses_its_row_and_leaves_the_others(opens: Opens, tmp_path: Path) -> None:
     file = tmp_path / "enrolments.csv"
-    file.write_text("""userid,courseid,batchid,active,status,completedon
-u1,c1,b1,true,two,
-u2,c1,b1,perhaps,1,
-u3,c1,b1,true,1,yesterday
-u4,c1,b1,true,2.5,
-u5,c1,b1,,,""")
+    file.write_text(f"""{ENROLMENT_COLUMNS}
+u1,c1,b1,true,two,,,
+u2,c1,b1,perhaps,1,,,
+u3,c1,b1,true,1,yesterday,,
+u4,c1,b1,true,2.5,,,
+u5,c1,b1,,,,,""")
     found = opens(enrolments=source(file)).frame(ENROLMENTS).collect()
-    assert {row.user_id: row.status for row in found} == {"u1": -1, "u2": -1, "u3": -1, "u4": -1, "u5": None}
+    assert {row.user_id: row.status for row in found} == {"u1": -1, "u2": -1, "u3": 1, "u4": -1, "u5": None}
+    assert [row.user_id for row in found if row.has_invalid_date] == ["u3"]
 
 
 def test_an_unreadable_score_or_date_refuses_the_attempt(opens: Opens, tmp_path: Path) -> None:
@@ -143,7 +155,7 @@ c1,b1,u1,Q,t3,2,3,never
 c1,b1,u1,Q,t4,2,3,""")
     rows = assess_attempts(opens(attempts=source(file)).frame(ATTEMPTS)).collect()
     assert {row.attempt_id: row.problem for row in rows} == {
-        "t1": "invalid_score", "t2": "invalid_score", "t3": "invalid_score", "t4": None,
+        "t1": "invalid_score", "t2": "invalid_score", "t3": "invalid_date", "t4": None,
     }  # fmt: skip
 
 
@@ -180,13 +192,13 @@ def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Pa
 
 def test_nobody_who_was_erased_is_in_any_source_and_whoever_has_no_id_stays(opens: Opens, tmp_path: Path) -> None:
     enrolments, progress = tmp_path / "enrolments.csv", tmp_path / "progress.csv"
-    enrolments.write_text("userid,courseid,batchid,active,status,completedon\nu1,c1,b1,,,\nu2,c1,b1,,,\n,c1,b1,,,\n")
+    enrolments.write_text(f"{ENROLMENT_COLUMNS}\nu1,c1,b1,,,,,\nu2,c1,b1,,,,,\n,c1,b1,,,,,\n")
     progress.write_text("userid,courseid,batchid,contentid,status\nu1,c1,b1,A,2\nu2,c1,b1,A,2\nu3,c1,b1,A,2\n")
     erased = Erased(b"a secret that is long enough").with_users(["u1", "u3", "who is in no source"])
     opened = opens(erased, enrolments=source(enrolments), progress=source(progress))
     assert {row.user_id for row in opened.frame(ENROLMENTS).collect()} == {"u2", None}
     assert [row.user_id for row in opened.frame(PROGRESS).collect()] == ["u2"]
-    assert opened.frame(PROGRESS).columns == [field.name for field in fields(PROGRESS)]
+    assert opened.frame(PROGRESS).columns == [*(field.name for field in fields(PROGRESS)), "has_invalid_date"]
     users = opened.erased_users
     assert users is not None
     assert {row.user_id for row in users.collect()} == {"u1", "u3"}
@@ -194,7 +206,7 @@ def test_nobody_who_was_erased_is_in_any_source_and_whoever_has_no_id_stays(open
 
 def test_no_plan_shows_the_secret_or_who_was_erased(opens: Opens, tmp_path: Path) -> None:
     file = tmp_path / "enrolments.csv"
-    file.write_text("userid,courseid,batchid,active,status,completedon\nlearner-7,c1,b1,,,\nu2,c1,b1,,,\n")
+    file.write_text(f"{ENROLMENT_COLUMNS}\nlearner-7,c1,b1,,,,,\nu2,c1,b1,,,,,\n")
     erased = Erased(b"a secret that is long enough").with_users(["learner-7"])
     frame = opens(erased, enrolments=source(file)).frame(ENROLMENTS)
     plan = frame._jdf.queryExecution().toString()
