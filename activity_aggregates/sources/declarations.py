@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql.types import StructField, StructType, TimestampType, _parse_datatype_string
 
@@ -27,7 +27,7 @@ class SourceTable:
 
     name: str
     schema: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, str] = field(hash=False)
     optional: tuple[str, ...] = ()
     either: tuple[tuple[str, str], ...] = ()
     counted: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class SourceTable:
     @property
     def dates(self) -> tuple[str, ...]:
         """The columns that are points in time."""
-        return tuple(field.name for field in fields(self) if isinstance(field.dataType, TimestampType))
+        return tuple(each.name for each in fields(self) if isinstance(each.dataType, TimestampType))
 
     @property
     def frame_schema(self) -> str:

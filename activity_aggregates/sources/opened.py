@@ -94,7 +94,7 @@ class OpenedSource:
         """The deployed names of columns with a date that Spark cannot hold: read to find out, once."""
         kinds = dict(self.raw.dtypes)
         dates = [self.columns[name] for name in self.table.dates if name in self.columns]
-        dates = [name for name in dates if kinds[name] == "timestamp"]
+        dates = [name for name in dates if kinds[name] in ("timestamp", "timestamp_ntz")]
         if not dates or can_be_read(self.raw, dates):
             return []
         return dates if self.is_cassandra else [name for name in dates if not can_be_read(self.raw, [name])]

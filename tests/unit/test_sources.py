@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -16,16 +18,19 @@ from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
+    BATCHES,
     ENROLMENTS,
     GROUPS,
     HIERARCHIES,
     PROGRESS,
     SOURCE_TABLES,
     Sources,
+    despite_dates,
     fields,
 )
 from activity_aggregates.store.erased import NOBODY, Erased
 from metrics.groups import assess_group_activities
+from metrics.hierarchy import outline
 from metrics.quizzes import assess_attempts
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
@@ -171,6 +176,81 @@ g4;active;[]""")
         ("g1", "c1", None),
         ("g2", None, "missing_key"),
     }
+
+
+def test_optional_columns_that_are_not_deployed_or_left_out_are_null_and_told(opens: Opens, tmp_path: Path) -> None:
+    enrolments, progress = tmp_path / "enrolments.csv", tmp_path / "progress.csv"
+    enrolments.write_text(f"{ENROLMENT_COLUMNS}\nu1,c1,b1,,,,,\n")
+    progress.write_text("userid,courseid,batchid,contentid,status,last_access_time\nu1,c1,b1,A,2,never\n")
+    opened = opens(enrolments=source(enrolments), progress=source(progress, columns={"accessed_on": None}))
+    assert opened.absent_columns == {"enrolments": ("certificates",), "progress": ("accessed_on",)}
+    assert [row.certificates for row in opened.frame(ENROLMENTS).collect()] == [None]
+    assert [(row.accessed_on, row.has_invalid_date) for row in opened.frame(PROGRESS).collect()] == [(None, False)]
+
+
+def test_a_column_that_must_be_there_may_not_be_left_out(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "progress.csv"
+    file.write_text("userid,courseid,batchid,contentid,status\n")
+    with pytest.raises(BadRequest, match=r"progress \(.* has no column status \(null in its columns\)\)"):
+        opens(progress=source(file, columns={"status": None}))
+
+
+def test_of_the_new_and_the_old_date_of_a_batch_one_is_enough(opens: Opens, tmp_path: Path) -> None:
+    old, new, neither = (tmp_path / name for name in ("old.csv", "new.csv", "neither.csv"))
+    old.write_text("courseid,startdate,enddate\nc1,2026-01-01,never\n")
+    new.write_text("courseid,start_date,end_date\nc1,2026-01-01T00:00:00Z,never\n")
+    neither.write_text("courseid,startdate\nc1,2026-01-01\n")
+    assert [tuple(row) for row in opens(batches=source(old)).frame(BATCHES).collect()] == [
+        ("c1", "2026-01-01", "never", None, None, False)
+    ]
+    rows = (
+        opens(batches=source(new)).frame(BATCHES).selectExpr("start_date", "unix_millis(starts_at)", "has_invalid_date")
+    )
+    assert [tuple(row) for row in rows.collect()] == [(None, 1767225600000, True)]
+    with pytest.raises(BadRequest, match="has no column end_date or enddate"):
+        opens(batches=source(neither))
+
+
+def test_a_hierarchy_in_a_json_file_is_a_text_or_an_object(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "hierarchies.json"
+    tree = {"identifier": "c1", "name": "Teacher's day", "Name": 1, "children": [{"identifier": "A", "size": 2.5}]}
+    nested = json.dumps({"identifier": "c1", "hierarchy": tree}).replace("'", r"\'")
+    lines = [nested, json.dumps({"identifier": "c2", "hierarchy": json.dumps(tree)}), '{"identifier": "c3", broken']
+    file.write_text("\n".join([*lines, '{"identifier": "c4", "hierarchy": null}']))
+    found = opens(hierarchies=source(file, "json")).frame(HIERARCHIES).collect()
+    outlines = {row.course_id: outline(row.course_id, row.hierarchy, {"name": "name"}) for row in found}
+    assert [outlines[course].leaves for course in ("c1", "c2")] == [{"A": 0}, {"A": 0}]
+    assert outlines["c1"].described["c1"] == {"name": "Teacher's day"}
+    assert outlines["c4"].problem == "missing_hierarchy"
+    assert outlines.keys() == {"c1", "c2", None, "c4"}
+
+
+def test_trees_in_a_json_file_may_have_nodes_of_any_kind(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "hierarchies.json"
+    trees: list[Any] = [{"identifier": "c1", "children": ["A"]}, {"identifier": "c1", "children": {"a": 1}}, [], 7, "{"]
+    file.write_text("\n".join(json.dumps({"identifier": "c1", "hierarchy": tree}) for tree in trees))
+    found = opens(hierarchies=source(file, "json")).frame(HIERARCHIES).collect()
+    assert [outline("c1", row.hierarchy).problem for row in found] == ["invalid_hierarchy"] * 5
+
+
+def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
+    spark: SparkSession, opens: Opens, tmp_path: Path
+) -> None:
+    names = ENROLMENT_COLUMNS.split(",")
+    rows = {name: ["x", "y", "z"] for name in names[:3]} | {"active": [True] * 3, "status": [0, 1, 2]}
+    dates = {
+        "completedon": pa.array([1764144000000000000, 1767261600000, None], pa.timestamp("ms", "UTC")),
+        "enrolled_date": pa.array([1, 2, 3], pa.timestamp("us")),
+        "lastcontentaccesstime": pa.array([3, None, -1764144000000000000], pa.timestamp("ms")),
+    }
+    pq.write_table(pa.table({**rows, **dates}), tmp_path / "enrolments")
+
+    def read(sources: Sources) -> set[tuple[Any, ...]]:
+        shown = ["user_id", "has_invalid_date", *(f"unix_micros({each})" for each in ENROLMENTS.dates)]
+        return {tuple(row) for row in sources.frame(ENROLMENTS).selectExpr(*shown).collect()}
+
+    found = despite_dates(opens(enrolments=source(tmp_path / "enrolments", "parquet")), read)
+    assert found == {("x", True, None, 1, 3000), ("y", False, 1767261600000000, 2, None), ("z", True, None, 3, None)}
 
 
 def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Path) -> None:
