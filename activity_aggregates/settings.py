@@ -128,6 +128,7 @@ class Limits:
 
     refused_share: Share
     retracted_share: Share
+    lowered_share: Share
     retracted_floor: Annotated[int, Field(ge=0)]
     clock_skew: Seconds
 
@@ -154,9 +155,10 @@ class Writes:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Lease:
-    """The lease that keeps intersecting runs apart: seconds it lives without a heartbeat."""
+    """The lease that lets one run in at a time: seconds it lives without a heartbeat, and where it is agreed on."""
 
     ttl: Annotated[int, Field(ge=3)]
+    consistency: Literal["LOCAL_SERIAL", "SERIAL"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

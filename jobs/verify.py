@@ -15,12 +15,12 @@ from activity_aggregates.changes.staging import RunDirectory, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.applying import apply_staged
 from activity_aggregates.run.dry_run import describe, shown
 from activity_aggregates.run.execution import Execution
-from activity_aggregates.run.flow import RunRequest, executing, stage, start_spark
+from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
+from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.store.connection import spark_options
-from activity_aggregates.store.ledger import APPLYING, DRY_RUN
+from activity_aggregates.store.records import DRY_RUN, VERIFY
 from activity_aggregates.store.stored_rows import Stored
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES
 
@@ -62,28 +62,27 @@ def verify(configuration: Configuration, environ: Mapping[str, str], asked: Veri
     if asked.out is not None:
         _write(asked.out, [])  # while little is lost if it cannot be
     chosen = replace(configuration, settings=_for_verifying(configuration.settings, asked.repair))
-    with executing(chosen, environ, RunRequest(asked.scope, wait=asked.wait, command="verify")) as execution:
-        return _verify(execution, asked) if execution else 0
+    request = RunRequest(asked.scope, dry_run=not asked.repair, wait=asked.wait, command=VERIFY)
+    with surroundings(chosen, environ) as around, holding(around, request) as execution:
+        return _verify(execution, request, asked) if execution else 0
 
 
-def _verify(execution: Execution, asked: Verification) -> int:
-    execution.choose_as_of(None)
-    if execution.is_superseded():
+def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
+    if not execution.begin(None):
         return 0
-    spark, staging = start_spark(execution)
-    directory = staging.create(execution.record.run_id)
-    execution.save(staging_dir=directory.path)
-    stage(execution, spark, directory, keeps_quarantine=asked.repair, share=asked.sample)
+    work = execution.work
+    work.start(execution)
+    stage(execution, prepare(execution, request), keeps_quarantine=asked.repair, share=asked.sample)
+    spark, directory = active_spark(work), RunDirectory(execution.record.staging_dir)
     differences = _differences(spark, directory, execution.counts)
     with execution.steps("list differences"):
         found = _print_findings(differences, execution.counts, asked.sample)
         if asked.out is not None:
             _write(asked.out, differences)
     if asked.repair:
-        execution.save(status=APPLYING, staged=True)
-        apply_staged(execution, spark, staging, directory)
+        finish(execution)
         return _read_back(execution, spark, differences)
-    staging.delete(directory.work(""))
+    work.tidy(directory.path)
     execution.end(DRY_RUN)
     if found > asked.max_differences:
         raise CheckFailed(
@@ -167,7 +166,7 @@ def _write(path: Path, differences: list[TableDifferences]) -> None:
 
 def _read_back(execution: Execution, spark: SparkSession, differences: list[TableDifferences]) -> int:
     """Read what was written again; raises CheckFailed with the entries that hold something else."""
-    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
+    stored = Stored(spark, execution.settings.target, spark_options(execution.cluster))
     held = 0
     with execution.steps("read back"):
         for each in differences:

@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.run.computation import Counts
 from activity_aggregates.run.steps import Steps
-from activity_aggregates.run.unfinished import Touched
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
     BATCHES,
@@ -28,6 +27,14 @@ from metrics import concerned, courses, groups, names, refusals
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
 DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS)
+
+
+@dataclass(frozen=True)
+class Touched:
+    """(context_id) and (group_id) whose rows may be half-written."""
+
+    contexts: DataFrame
+    groups: DataFrame
 
 
 @dataclass(frozen=True)

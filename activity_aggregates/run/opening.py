@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.comparison import Comparison
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.sources.tables import Sources, SourceTable
@@ -19,7 +20,7 @@ def open_sources(execution: Execution, spark: SparkSession, not_looked_through: 
     """The configured sources; where somebody was erased, their ids are looked through first, and counted."""
     with execution.steps("open sources"):
         sources = Sources(
-            spark, execution.settings.sources, spark_options(execution.connection), execution.erased,
+            spark, execution.settings.sources, spark_options(execution.cluster), execution.erased,
             not_looked_through=not_looked_through,
         )  # fmt: skip
     if execution.erased.hashes:
@@ -31,11 +32,11 @@ def open_sources(execution: Execution, spark: SparkSession, not_looked_through: 
 
 
 def open_comparison(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, share: float = 1.0
+    execution: Execution, spark: SparkSession, directory: RunDirectory, scope: Scope, share: float = 1.0
 ) -> Comparison:
     """The comparison of a run's rows, or of a share of them, with what is stored."""
-    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
+    stored = Stored(spark, execution.settings.target, spark_options(execution.cluster))
     return Comparison(
-        stored, execution.record.scope, epoch_milliseconds(execution.record.as_of),
+        stored, scope, epoch_milliseconds(execution.record.as_of),
         execution.settings.metrics.scores_in_course, directory, execution.counts, execution.steps, share,
     )  # fmt: skip
