@@ -62,7 +62,9 @@ def _of_courses(published: DataFrame, metrics: Sequence[Metric]) -> DataFrame:
     """What is published of each course in each context, of the sums over Course rows: (course_id, context_id, of_…)."""
     names = [metric.name for metric in metrics if metric.is_sum and metric.over == COURSE_ROWS]
     return published.filter(F.col("activity_type") == COURSE).select(
-        F.col("activity_id").alias("course_id"), "context_id", *(F.col(WAS + name).alias(f"of_{name}") for name in names)
+        F.col("activity_id").alias("course_id"),
+        "context_id",
+        *(F.col(WAS + name).alias(f"of_{name}") for name in names),
     )
 
 

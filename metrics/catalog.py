@@ -22,13 +22,11 @@ def placements(contexts: DataFrame, activities: DataFrame, scores: DataFrame | N
     return of_courses.unionByName(attempted.withColumn("leafNodesCount", F.lit(None).cast("bigint")))
 
 
-def owners(
-    placements: DataFrame, held: DataFrame | None, unsettled: DataFrame | None, is_whole: Column
-) -> DataFrame:
-    """Who owns each activity of each context: (context_id, activity_type, activity_id, course_id, held_course_id,
-    leafNodesCount, courses, is_blocked, is_moved, is_foreign).
+def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame | None, is_whole: Column) -> DataFrame:
+    """Who owns each activity of each context.
 
-    The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog says
+    (context_id, activity_type, activity_id, course_id, held_course_id, leafNodesCount, courses, is_blocked, is_moved,
+    is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog says
     (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it goes on to say so, and
     an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
     course_id is of an activity that no course has any more. `is_moved` are those of contexts not read whole in which a

@@ -76,25 +76,28 @@ _LEARNERS = (
     Metric("completedCount", COMPLETION, "leaves", "its required leaves that are done", OF_LEARNERS, COLLECTIONS),
     Metric("leafNodesCount", COMPLETION, "leaves", "its required leaves", OF_LEARNERS, COLLECTIONS),
     Metric(
-        "completionPercentage", COMPLETION, "percent", "completedCount of leafNodesCount; 100 where nothing is required",
+        "completionPercentage", COMPLETION, "percent",
+        "completedCount of leafNodesCount; 100 where nothing is required",
         OF_LEARNERS, COLLECTIONS, percentage("completedCount", "leafNodesCount", of_nothing=100),
     ),
     Metric(
         "completed", COMPLETION, "0 or 1",
-        "1 if completedCount reaches leafNodesCount; of a Course also if the enrolment has status 2 or a completedon; else 0",
+        "1 if completedCount reaches leafNodesCount; of a Course also if the enrolment has status 2 or a completedon; "
+        "else 0",
         OF_LEARNERS, COLLECTIONS,
         f"CASE WHEN completedCount >= leafNodesCount OR (activity_type = '{COURSE}' AND is_earned) THEN 1 ELSE 0 END",
     ),
     Metric(
         "score", COMPLETION, "points",
-        "total_score of the best attempt: the highest score, then the latest last_attempted_on (none before any), then the "
-        "greatest attempt_id",
+        "total_score of the best attempt: the highest score, then the latest last_attempted_on (none before any), then "
+        "the greatest attempt_id",
         OF_LEARNERS, (QUIZ,),
     ),
     Metric("maxScore", COMPLETION, "points", "total_max_score of that attempt", OF_LEARNERS, (QUIZ,)),
     Metric("attemptsCount", COMPLETION, "attempts", "distinct attempts", OF_LEARNERS, (QUIZ,)),
     Metric(
-        "scorePercentage", COMPLETION, "percent", "score of maxScore; 0 where maxScore is 0, 100 where score is above it",
+        "scorePercentage", COMPLETION, "percent",
+        "score of maxScore; 0 where maxScore is 0, 100 where score is above it",
         OF_LEARNERS, (QUIZ,), score_percentage("score", "maxScore"),
     ),
 )  # fmt: skip
@@ -126,8 +129,8 @@ _ACTIVITIES = (
     ),
     Metric(
         "averageProgress", COMPLETION, "percent",
-        "completedLeafNodesCount of enrolledCount times leafNodesCount; 0 where nobody is enrolled, else 100 where nothing "
-        "is required (not of a Quiz)",
+        "completedLeafNodesCount of enrolledCount times leafNodesCount; 0 where nobody is enrolled, else 100 where "
+        "nothing is required (not of a Quiz)",
         (ACTIVITY_AGG,), COLLECTIONS,
         "CASE WHEN enrolledCount = 0 THEN 0D ELSE "
         + percentage("completedLeafNodesCount", "enrolledCount * leafNodesCount", of_nothing=100) + " END",
@@ -142,7 +145,8 @@ _ACTIVITIES = (
     ),
     *(
         Metric(
-            f"reached{share}Count", SCORES, "learners", f"of a Quiz: learners whose scorePercentage is at least {share}",
+            f"reached{share}Count", SCORES, "learners",
+            f"of a Quiz: learners whose scorePercentage is at least {share}",
             (ACTIVITY_AGG,), (QUIZ,), adds=f"CASE WHEN scorePercentage >= {share} THEN 1 ELSE 0 END",
         )
         for share in REACHED
@@ -174,11 +178,13 @@ _GROUPS = (
     Metric("memberCount", COMPLETION, "members", "active members of the group", (GROUP_ACTIVITY_AGG,)),
     Metric(
         "enrolledCount", COMPLETION, "members",
-        "members with a stored Course row of the course that owns the activity in a context; of a Course: with a row of it",
+        "members with a stored Course row of the course that owns the activity in a context; of a Course: with a row "
+        "of it",
         (GROUP_ACTIVITY_AGG,),
     ),
     Metric(
-        "completedCount", COMPLETION, "members", "members whose best row has `completed` 1; of a Quiz: members with a row",
+        "completedCount", COMPLETION, "members",
+        "members whose best row has `completed` 1; of a Quiz: members with a row",
         (GROUP_ACTIVITY_AGG,), adds=_STANDS_COMPLETED,
     ),
     Metric(
@@ -186,14 +192,16 @@ _GROUPS = (
         (GROUP_ACTIVITY_AGG,), value=percentage("completedCount", "enrolledCount", of_nothing=0),
     ),
     Metric(
-        "startedCount", GROUPS, "members", "members whose best row has a startedCount above 0; of a Quiz: members with a row",
+        "startedCount", GROUPS, "members",
+        "members whose best row has a startedCount above 0; of a Quiz: members with a row",
         (GROUP_ACTIVITY_AGG,), adds=_STANDS_STARTED,
     ),
     *(
         Metric(
             f"reached{share}Count", GROUPS, "members",
             f"members whose completionPercentage, of a Quiz scorePercentage, is at least {share}",
-            (GROUP_ACTIVITY_AGG,), adds=f"CASE WHEN coalesce(completionPercentage, scorePercentage) >= {share} THEN 1 ELSE 0 END",
+            (GROUP_ACTIVITY_AGG,),
+            adds=f"CASE WHEN coalesce(completionPercentage, scorePercentage) >= {share} THEN 1 ELSE 0 END",
         )
         for share in REACHED
     ),

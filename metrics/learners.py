@@ -56,7 +56,9 @@ def best_context_rank() -> Column:
 
     return F.struct(
         highest(F.col("completed")).alias("completed"),
-        highest(F.when(is_quiz(), F.col("scorePercentage")).otherwise(F.col("completionPercentage"))).alias("percentage"),
+        highest(F.when(is_quiz(), F.col("scorePercentage")).otherwise(F.col("completionPercentage"))).alias(
+            "percentage"
+        ),
         highest(F.when(is_quiz(), F.col("score"))).alias("score"),
         F.col("context_id").alias("context_id"),
     )

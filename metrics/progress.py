@@ -74,10 +74,10 @@ def _sum_where(rows: Column, holds: Column) -> Column:
 
 
 def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
-    """(activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
-    leafNodesCount) per learner.
+    """What each learner has started and done below each collection.
 
-    `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
+    (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
+    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
     was started.
     """
     bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(

@@ -1,4 +1,4 @@
-"""The change set: every row that is computed or stored, as it stood and as it will stand; what is equal is no change."""
+"""The change set: every row that is computed or stored, as it stood and as it will stand."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def compare(
         F.lit(table.name).alias("table"), *table.key, *metrics, *(WAS + name for name in metrics),
         *([map_name, WAS + map_name] if has_map else []),
         is_changed.alias("is_changed"),
-        F.when(~F.col("is_computed"), F.lit(EXTRA)).when(stood, F.lit(DIFFERENT)).otherwise(F.lit(MISSING)).alias("kind"),
+        F.when(~F.col("is_computed"), EXTRA).when(stood, DIFFERENT).otherwise(MISSING).alias("kind"),
         F.coalesce(F.size("newer"), F.lit(0)).alias("newer"),
         (is_changed & F.col("undated").isNotNull()).alias("is_undated"),
         *further,
@@ -158,7 +158,7 @@ def plain_texts(table: TargetTable, rows: DataFrame, will: str, stood: str) -> D
     )  # fmt: skip
 
 
-COUNTED = ("stored", "changed", "retracted", "added", "newer", "lowered", "compared")
+COUNTED = ("stored", "changed", "retracted", "added", "newer", "lowered", "compared", "undated")
 
 
 def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
@@ -176,7 +176,7 @@ def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
         lowered = F.coalesce(F.col("completedCount") < F.col(WAS + "completedCount"), F.lit(False))
     conditions = {
         "stored": stood, "changed": F.col("is_changed"), "retracted": stood & ~will, "added": ~stood & will,
-        "lowered": lowered, "compared": F.lit(True),
+        "lowered": lowered, "compared": F.lit(True), "undated": F.col("is_undated"),
     }  # fmt: skip
     counts = [F.count_if(is_here & holds).alias(f"{name} {table.name}") for name, holds in conditions.items()]
     return [*counts, F.coalesce(F.sum(F.when(is_here, F.col("newer"))), F.lit(0)).alias(f"newer {table.name}")]

@@ -45,7 +45,9 @@ def _of_map(name: str, kind: str) -> Column:
         none = F.lit(None).cast("string" if kind == "double" else "double")
         values = [before, after, none, none] if kind == "double" else [none, none, before, after]
         labels = ("before", "after", "text_before", "text_after")
-        return F.struct(metric.alias("metric"), *(value.alias(label) for value, label in zip(values, labels, strict=True)))
+        return F.struct(
+            metric.alias("metric"), *(value.alias(label) for value, label in zip(values, labels, strict=True))
+        )
 
     return F.transform(F.array_sort(F.array_union(F.map_keys(will), F.map_keys(was))), entry)
 

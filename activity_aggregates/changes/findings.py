@@ -48,6 +48,7 @@ def counted(found: DataFrame) -> dict[str, TableFindings]:
 
 def examples(found: DataFrame, most: int) -> dict[tuple[str, str], list[Row]]:
     """By table and kind, the `most` rows in which a number is furthest apart; from one query for all of them."""
+
     def apart(entry: Column) -> Column:
         return F.abs(F.coalesce(entry.after, F.lit(0.0)) - F.coalesce(entry.before, F.lit(0.0)))
 

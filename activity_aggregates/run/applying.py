@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.entries import entries_that_differ, stored_entries
@@ -23,6 +23,7 @@ from activity_aggregates.writing.plans import Plan, WriteLimits
 from metrics.declarations import names
 
 _ROWS_WORTH_A_TASK = 1000
+UNDATED = "undated"  # a count of changed rows in which another writer's entry has no date
 
 
 def apply_staged_rows(
@@ -45,7 +46,7 @@ def apply_staged_rows(
     for name, number in written.items():
         counts[f"written.{name}"] += number
     counts["written"] += sum(number for name, number in written.items() if name in _OF_AGGREGATES)
-    counts["held"] = counts.get("held", 0) + _held(execution, spark, rows)
+    counts["held"] = _held(execution, spark, directory)
 
 
 _OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
@@ -65,7 +66,7 @@ def plan_of(execution: Execution, times: Times, deletes: Mapping[str, tuple[str,
     )  # fmt: skip
     families = tuple(execution.settings.metrics.families)
     return Plan(
-        connection=execution.connection, keyspace=target.keyspace, deployed=target.tables,
+        connection=execution.cluster, keyspace=target.keyspace, deployed=target.tables,
         metrics={table.name: names(table.name, families) for table in TARGET_TABLES},
         maps=(target.columns.agg, target.columns.agg_last_updated), times=times, writes=limits,
         ticket=execution.lease.ticket, deletes=deletes,
@@ -87,30 +88,61 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
     return applied.rows
 
 
-def _is_of(unit: Unit) -> F.Column:  # type: ignore[name-defined]
-    if unit.is_of_groups:
-        return F.col("group_id").isNotNull()
-    return F.col("group_id").isNull() & F.col("context_id").isin(sorted(unit.contexts))
+def units_of(spark: SparkSession, directory: RunDirectory) -> list[Unit]:
+    """The contexts that rows are staged of, one by one, and the rows that are of no context."""
+    paths = Staging(spark, directory.path).parts(directory)
+    contexts = changed_rows(spark, paths).select("context_id").distinct().na.drop().collect() if paths else []
+    return [*(Unit(frozenset([row[0]])) for row in sorted(contexts)), Unit()]
 
 
-def _held(execution: Execution, spark: SparkSession, rows: DataFrame) -> int:
-    """How many entries hold another value than was written, of rows where another writer's entry had no date.
+def rows_of(spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
+    """How many rows of a unit are staged."""
+    paths = Staging(spark, directory.path).parts(directory)
+    return changed_rows(spark, paths).filter(_is_of(unit)).count() if paths else 0
 
-    Only the store knows whose write is later, so such rows are read back.
-    """
-    undated = rows.filter("is_undated")
-    if not execution.counts.get("undated"):
-        return 0
-    stored = StoredRows(
-        spark, execution.session, execution.settings.target, spark_options(execution.connection),
+
+def _is_of(unit: Unit) -> Column:
+    context = F.col("context_id")
+    return context.isNull() if unit.is_of_groups else context.isin(sorted(unit.contexts))
+
+
+def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
+    """The stored rows as a run sees them."""
+    return StoredRows(
+        spark, execution.session, execution.settings.target, spark_options(execution.cluster),
         epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course,
     )  # fmt: skip
+
+
+def held_entries(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, only_undated: bool
+) -> DataFrame | None:
+    """(table, key, metric, after, held) of staged entries that hold another value than was written, read back now.
+
+    With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
+    None where nothing is staged.
+    """
+    paths = Staging(spark, directory.path).parts(directory)
+    if not paths:
+        return None
+    families = tuple(execution.settings.metrics.families)
+    rows = changed_rows(spark, paths)
+    wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, families)
+    stored = stored_rows_of(execution, spark)
+    tables = [table for table in TARGET_TABLES if table.holds == METRICS]
+    read = (stored_entries(table, stored.rows(table, names(table.name, families)), families) for table in tables)
+    now = reduce(DataFrame.unionByName, read)
+    key = F.concat_ws(" ", *KEY_COLUMNS)
+    joined = wanted.withColumn("key", key).join(
+        now.withColumn("key", key).select("table", "key", "metric", "held"), ["table", "key", "metric"], how="left"
+    )
+    return joined.filter("NOT (after <=> held)").select("table", "key", "metric", "after", "held")
+
+
+def _held(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+    """How many entries another writer's undated one has won over."""
+    if not execution.counts.get(UNDATED):
+        return 0
     with execution.steps("read back"):
-        families = tuple(execution.settings.metrics.families)
-        tables = [table for table in TARGET_TABLES if table.holds == METRICS]
-        held = [stored_entries(table, stored.rows(table, names(table.name, families)), families) for table in tables]
-        now = reduce(DataFrame.unionByName, held)
-        wanted = entries_that_differ(undated, families)
-        key = ["table", *KEY_COLUMNS, "metric"]
-        joined = wanted.join(now, [wanted[name].eqNullSafe(now[name]) for name in key], how="left")
-        return joined.filter(~F.col("after").eqNullSafe(F.col("held"))).count()
+        found = held_entries(execution, spark, directory, only_undated=True)
+        return 0 if found is None else found.count()

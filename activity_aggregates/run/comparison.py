@@ -61,7 +61,9 @@ def compare_others(
         step.rows = sum(count for name, count in found.items() if name.startswith("compared."))
         totals = counted.get
         if work.is_everything:
-            inputs.counts.update({f"{name}.{ACTIVITY_AGG.name}": int(totals[name]) for name in ("enrolled", "completed")})
+            inputs.counts.update(
+                {f"{name}.{ACTIVITY_AGG.name}": int(totals[name]) for name in ("enrolled", "completed")}
+            )
     impossible = frozenset[str]()
     if totals["impossible"]:
         impossible = frozenset(row[0] for row in rows.filter(_IMPOSSIBLE).select("context_id").distinct().collect())

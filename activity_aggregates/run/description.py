@@ -89,7 +89,9 @@ def _with_courses(
     trees = inputs.among(inputs.sources.frame(HIERARCHIES), "course_id", course_ids)
     others = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
     parsed = courses.settled(courses.outlines(others, described.fields))
-    themselves = inputs.among(outlines.select("course_id").unionByName(parsed.select("course_id")), "course_id", course_ids)
+    themselves = inputs.among(
+        outlines.select("course_id").unionByName(parsed.select("course_id")), "course_id", course_ids
+    )
     known = inputs.stored.plain_keys(ACTIVITY_METADATA).filter(F.col("activity_type") == COURSE)
     rows = themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "course_id"

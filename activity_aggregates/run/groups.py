@@ -64,7 +64,11 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: 
                 GROUP_ACTIVITY_USER_AGG, names, rows, stored[GROUP_ACTIVITY_USER_AGG], nothing_stays
             ),
             GROUP_ACTIVITY_AGG: compare(
-                GROUP_ACTIVITY_AGG, inputs.names(GROUP_ACTIVITY_AGG), group_rows, stored[GROUP_ACTIVITY_AGG], nothing_stays
+                GROUP_ACTIVITY_AGG,
+                inputs.names(GROUP_ACTIVITY_AGG),
+                group_rows,
+                stored[GROUP_ACTIVITY_AGG],
+                nothing_stays,
             ),
         },
         refused,
@@ -163,7 +167,7 @@ def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) ->
     everything = inputs.stored_rows(ACTIVITY_USER_AGG)
     if everything is None:
         return None
-    if inputs.lookups.are_cheaper(ACTIVITY_USER_AGG.name, keys):
+    if inputs.can_look_up and inputs.lookups.are_cheaper(ACTIVITY_USER_AGG.name, keys):
         rows = inputs.results.keep(
             inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER), ACTIVITY_USER_AGG.name
         )

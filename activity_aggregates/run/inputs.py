@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.errors import BadRequest
 from activity_aggregates.run.asked import Asked
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.run.lookups import Lookups, looking_up
@@ -16,6 +17,7 @@ from activity_aggregates.run.steps import Steps
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import Sources, SourceTable
 from activity_aggregates.spark.results import Results
+from activity_aggregates.spark.session import EXTENSION
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
 from metrics.declarations import Metric, declared, names
@@ -78,15 +80,30 @@ class Inputs:
         frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
         return rows.join(F.broadcast(frame), column, how="left_semi")
 
+    @property
+    def can_look_up(self) -> bool:
+        """Whether this Spark reads by key; without the connector's extension it would scan without a word."""
+        return EXTENSION in str(self.spark.conf.get("spark.sql.extensions", "") or "")
+
+    def tells_changes(self, table: SourceTable) -> bool:
+        """Whether the source can say when its rows were changed, and this Spark can ask it."""
+        if not self.can_look_up:
+            return False
+        try:
+            self.sources.check_dated([table])
+        except BadRequest:
+            return False
+        return True
+
     def matching(self, table: SourceTable, keys: DataFrame, key: Sequence[str]) -> DataFrame:
         """The rows of a source for these distinct keys: by key where that is cheaper, otherwise by a scan."""
-        if not self.lookups.are_cheaper(table.name, keys):
+        if not self.can_look_up or not self.lookups.are_cheaper(table.name, keys):
             return self.sources.matching(table, keys, key, by_lookup=False)
         with self.steps(looking_up(table.name)):
             return self.results.keep(self.sources.matching(table, keys, key, by_lookup=True), table.name)
 
     def without_erased(self, rows: DataFrame) -> DataFrame:
-        """The rows, which have been read, without those of erased learners: one may have come in since the run began."""
+        """Rows that were read, without those of erased learners: one may have come in since the run began."""
         erased = self.execution.erased
         if not erased.hashes:
             return rows

@@ -43,7 +43,12 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         contents = progress.assess_progress(_contents(inputs, work, placed))
         observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
         words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(placed.outlines))
-        by_key = placed.by_key.observe(counted, F.count(F.lit(1)).alias("enrolments"))
+        earned = (
+            placed.by_key
+            if inputs.choices.completion == "sticky"
+            else placed.by_key.withColumn("is_earned", F.lit(False))
+        )
+        by_key = earned.observe(counted, F.count(F.lit(1)).alias("enrolments"))
         with_words = progress.with_progress(by_key, words).observe(matched, *progress.matched_progress_counts())
         by_collection = progress.progress_by_collection(with_words, courses.collection_masks(placed.outlines))
         scores = placed.scores
@@ -101,14 +106,12 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame
         pairs = pairs.union(work.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
     keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER).distinct()
-    if inputs.lookups.sizes.get(ACTIVITY_USER_AGG.name, 0) == 0 or not inputs.lookups.are_cheaper(
+    if not inputs.can_look_up or not inputs.lookups.are_cheaper(
         ACTIVITY_USER_AGG.name, kept_keys := inputs.results.keep(keys, "learner_keys")
     ):
         return work.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
-        found = inputs.stored.matching(
-            ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), kept_keys, _ACTIVITY_OF_USER
-        )
+        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), kept_keys, _ACTIVITY_OF_USER)
         rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
     more = _contexts_with_more(inputs, work, rows)
     if not more:

@@ -54,7 +54,11 @@ def looking_up(table: str) -> str:
 
 
 def lookups(
-    last_full: RunRecord | None, sizes: Mapping[str, int], runs: Iterable[RunRecord], steps: Steps, counts: dict[str, int]
+    last_full: RunRecord | None,
+    sizes: Mapping[str, int],
+    runs: Iterable[RunRecord],
+    steps: Steps,
+    counts: dict[str, int],
 ) -> Lookups:
     """By the last full run and the newest `runs` that looked keys up; `sizes` are those of the target tables."""
     read = {}

@@ -18,6 +18,7 @@ from metrics.predicates import context_id
 from metrics.refusals import any_blank
 
 Refused = dict[str, DataFrame]
+_NO_COURSE = ""  # beside a context of which no enrolment is at hand
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class _Placing:
         if self.work.whole and (held := self.inputs.catalog(self.work.whole)) is not None:
             found = found.union(held.select("course_id", "context_id"))
         if self.work.pairs is not None:
-            found = found.union(self.work.pairs.select(F.lit(None).cast("string"), "context_id"))
+            found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
         return frozenset((row[0], row[1]) for row in found.distinct().collect())
 
     def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> DataFrame:
@@ -116,14 +117,14 @@ class _Placing:
         if self.work.is_everything:
             trees = sources.frame(HIERARCHIES).join(raw.select("course_id").distinct(), "course_id", how="left_semi")
         else:
-            course_ids = {course for course, _ in at_hand if course is not None}
+            course_ids = {course for course, _ in at_hand} - {_NO_COURSE}
             dated = sources.dated(HIERARCHIES) if self._tells_changes() else sources.frame(HIERARCHIES)
             trees = self.inputs.among(dated, "course_id", course_ids)
         outlines = courses.outlines(trees.filter(~courses.is_draft()), self.described)
         return self.inputs.results.keep(outlines, "outlines")
 
     def _tells_changes(self) -> bool:
-        return self.inputs.asked.base is not None and self.inputs.sources.tells_changes(HIERARCHIES)
+        return self.inputs.asked.base is not None and self.inputs.tells_changes(HIERARCHIES)
 
     def _facts(self, raw: DataFrame, outlines: DataFrame) -> tuple[frozenset[str], frozenset[str]]:
         """The courses that are unsettled, and those whose trees may have changed since the base."""
@@ -168,7 +169,7 @@ class _Placing:
         unsettled: frozenset[str],
         touched: frozenset[str] | None,
     ) -> tuple[DataFrame, DataFrame | None, frozenset[str]]:
-        """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner has moved."""
+        """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner moved."""
         inputs, seen, shared = self.inputs, Observation(), Observation()
         held = inputs.catalog(touched)
         settled = courses.course_activities(courses.settled(outlines))

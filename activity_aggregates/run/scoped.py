@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.request.changed import changed_enrolments
+from activity_aggregates.request.pairs import read_pairs
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.work import PAIR, Work
@@ -47,7 +47,7 @@ class Scoped:
             return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
         if self._scope.users:
             return self._of_learners()
-        return Work(self._contexts(), None, frozenset(), self._scanned)
+        return Work(self._contexts() - self.inputs.asked.done, None, frozenset(), self._scanned)
 
     @property
     def _scope(self) -> Scope:
@@ -61,12 +61,10 @@ class Scoped:
         return work.of_batches(self.inputs.sources.frame(ENROLMENTS))
 
     def _of_file(self, path: Path) -> Work:
-        rows = self.inputs.spark.createDataFrame(
-            changed_enrolments(path), "user_id string, course_id string, batch_id string"
-        )
-        named = self.inputs.results.keep(rows.distinct(), "changed")
-        pairs = named.select("user_id", context_id().alias("context_id")).distinct()
-        return self._of_pairs(named.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"))
+        named = sorted({(pair.user_id, pair.batch_id) for pair in read_pairs(path)})
+        rows = self.inputs.spark.createDataFrame(named, "user_id string, batch_id string")
+        pairs = rows.select("user_id", context_id().alias("context_id"))
+        return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"))
 
     def _of_learners(self) -> Work:
         users = self.inputs.spark.createDataFrame([(user,) for user in sorted(self._scope.users)], "user_id string")
@@ -196,5 +194,3 @@ def _few(names: Iterable[str], what: str) -> str:
 
 def _nothing(value: str, what: str) -> BadRequest:
     return BadRequest(f"{value} names {what} that is in no source and in no stored row: correct it")
-
-

@@ -8,6 +8,7 @@ from activity_aggregates.changes.change_set import COUNTED
 from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.run.applying import UNDATED
 from activity_aggregates.run.asked import Asked
 from activity_aggregates.run.choice import DATED, choose
 from activity_aggregates.run.comparison import compare_others
@@ -67,7 +68,7 @@ def stage(
 
 def open_inputs(execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options = execution.settings, spark_options(execution.connection)
+    chosen, options = execution.settings, spark_options(execution.cluster)
     with execution.steps("open sources"):
         reads_by_learner = asked.since is not None
         sources = Sources(
@@ -106,3 +107,4 @@ def _complete_counts(inputs: Inputs, work: Work) -> None:
         if work.is_everything:
             after = counts["stored"] + counts["added"] - counts["retracted"]
             inputs.counts[f"after.{table.name}"] = after
+    inputs.counts[UNDATED] = sum(inputs.counts.pop(f"{UNDATED}.{table.name}") for table in TARGET_TABLES)

@@ -101,9 +101,7 @@ class StoredRows:
         column = F.col(f"`{table.column}`")
         texts = F.create_map(F.lit(table.column), column) if table.is_plain else column
         nothing = F.lit(None).cast(_NONE)
-        return raw.select(
-            *table.key, texts.alias(WAS + TEXTS), nothing.alias("newer"), nothing.alias("undated")
-        )
+        return raw.select(*table.key, texts.alias(WAS + TEXTS), nothing.alias("newer"), nothing.alias("undated"))
 
     def plain(self, table: TargetTable) -> DataFrame:
         """(key…, the text) of a table whose rows have one."""

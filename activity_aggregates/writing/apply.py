@@ -27,7 +27,13 @@ from activity_aggregates.writing.plans import Plan
 from activity_aggregates.writing.sending import LeaseWatch, Pace, Sender
 
 _RESULT = "name string, count long"
-_ROWS, _ENTRIES_SET, _ENTRIES_REMOVED, _BATCHES, _RETRIES = "rows ", "entries set", "entries removed", "batches", "retries"
+_ROWS, _ENTRIES_SET, _ENTRIES_REMOVED, _BATCHES, _RETRIES = (
+    "rows ",
+    "entries set",
+    "entries removed",
+    "batches",
+    "retries",
+)
 _STOPPED = "stopped "
 _BATCH_ROWS = 10_000  # of one record batch
 
@@ -70,9 +76,7 @@ def apply_changes(
         raise _error(kind)(
             f"writing stopped after {sum(rows.values())} rows: {reason}; run again, or finish it with --resume last"
         )
-    return Applied(
-        rows, counts[_ENTRIES_SET], counts[_ENTRIES_REMOVED], counts[_BATCHES], counts[_RETRIES]
-    )
+    return Applied(rows, counts[_ENTRIES_SET], counts[_ENTRIES_REMOVED], counts[_BATCHES], counts[_RETRIES])
 
 
 def _error(kind: str) -> type[JobError]:

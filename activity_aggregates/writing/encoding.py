@@ -107,7 +107,13 @@ class MetricsEncoder:
     """
 
     def __init__(
-        self, table: str, key: Sequence[str], metrics: Sequence[str], maps: tuple[str, str], has_entries: bool, times: Times
+        self,
+        table: str,
+        key: Sequence[str],
+        metrics: Sequence[str],
+        maps: tuple[str, str],
+        has_entries: bool,
+        times: Times,
     ) -> None:
         self._key, self._metrics, self._has_entries = key, metrics, has_entries
         self._statements = MapStatements(table, key, maps, times)
@@ -291,5 +297,3 @@ def _is_row(key: Iterable[str]) -> str:
 def _row(statement: str, values: list[bytes], entries_set: int, entries_removed: int) -> Row:
     cells = 2 * (entries_set + entries_removed)
     return Row(statement, values, sum(map(len, values)) + _CELL_BYTES * cells, entries_set, entries_removed)
-
-
