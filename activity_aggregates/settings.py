@@ -90,6 +90,7 @@ class Source:
 class Sources:
     """The sources of the metrics; a run without `groups` and `group_members` has no group part.
 
+    `group_attempts` are quizzes held inside a group, `timespent` seconds from the telemetry store.
     `users` is read by the API only, for the attributes named in `api.profile`.
     """
 
@@ -100,6 +101,8 @@ class Sources:
     batches: Source | None
     groups: Source | None
     group_members: Source | None
+    group_attempts: Source | None
+    timespent: Source | None
     users: Source | None
 
 
