@@ -77,8 +77,8 @@ def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
     """What each learner has started and done below each collection.
 
     (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
-    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
-    was started.
+    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a
+    content below it was started.
     """
     bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_earned",
