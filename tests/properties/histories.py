@@ -55,11 +55,11 @@ def everything(world: Source) -> dict[str, Rows]:
         "user_enrolments": [
             {"userid": user, "courseid": course, "batchid": batch, "active": active, "status": status,
              "completedon": completed_on}
-            for user, course, batch, active, status, completed_on in world.enrolments
+            for user, course, batch, active, status, completed_on, *_ in world.enrolments
         ],
         "user_content_consumption": [
             {"userid": user, "courseid": course, "batchid": batch, "contentid": content, "status": status}
-            for user, course, batch, content, status in world.progress
+            for user, course, batch, content, status, _ in world.progress
         ],
         "assessment_aggregator": [row._asdict() for row in world.attempts],
         "group": [
