@@ -5,7 +5,7 @@ exact fractions.
 """
 
 from tests.model.aggregates import model
-from tests.model.erasing import without
+from tests.model.erasing import erased_from, without
 from tests.model.published import published_problems
 from tests.model.rows import (
     FAMILIES,
@@ -52,6 +52,7 @@ __all__ = [
     "TimeSpent",
     "UserKey",
     "differences",
+    "erased_from",
     "model",
     "published_problems",
     "same_tables",

@@ -1,91 +1,95 @@
-"""The slow model agrees with itself on generated sources: its counts are sums of its rows, and it is at rest."""
+"""The slow model agrees with itself on random platforms: its counts are sums of its rows, and it is at rest."""
 
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from tests.generators import USERS, sources
-from tests.model import FAMILIES, Settings, Source, model, published_problems, without
-from tests.model.tables import KEYS, differences
+from tests.model import Settings, Source, Tables, differences, erased_from, model, published_problems, without
+from tests.model.tables import KEYS
+from tests.properties.histories import drawn_settings
+from tests.properties.platforms import Platform
+from tests.properties.watching import settings_of
 
-EXAMPLES = hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-SETTINGS = st.builds(
-    Settings,
-    families=st.frozensets(st.sampled_from(sorted(FAMILIES))).map(lambda some: some | {"completion"}),
-    sticky=st.booleans(),
-    scores_in_course=st.booleans(),
-    course_types=st.sampled_from([("Course",), ("Course", "TextBook"), ("textbook",)]),
-    time_zone=st.sampled_from(["UTC", "Asia/Kolkata", "America/St_Johns"]),
-)
+_PLATFORMS = 150
 
 
-@EXAMPLES
-@given(sources(), SETTINGS)
-def test_every_published_count_is_the_sum_of_the_rows(source: Source, settings: Settings) -> None:
-    assert not published_problems(model(source, settings), settings)
+class Stage(NamedTuple):
+    """A platform at two times, and the settings of the runs over both."""
+
+    before: Source
+    now: Source
+    settings: Settings
+    chance: random.Random
 
 
-@EXAMPLES
-@given(sources(), sources(), SETTINGS)
-def test_counts_are_sums_also_where_rows_of_unsettled_courses_stay(
-    before: Source, source: Source, settings: Settings
-) -> None:
-    assert not published_problems(model(source, settings, model(before, settings)), settings)
+def stages(number: int = _PLATFORMS) -> Iterator[Stage]:
+    for seed in range(number):
+        chance = random.Random(f"stage {seed}")
+        platform = Platform("", chance)
+        platform.begin()
+        before = platform.rows.source()
+        for _ in range(chance.randint(1, 15)):
+            platform.go_on()
+        yield Stage(before, platform.rows.source(), settings_of(drawn_settings(chance)), chance)
 
 
-@EXAMPLES
-@given(sources(), sources(), SETTINGS)
-def test_a_second_run_changes_nothing(before: Source, source: Source, settings: Settings) -> None:
-    once = model(source, settings, model(before, settings))
-    assert not differences(model(source, settings, once), once)
+def test_every_published_count_is_the_sum_of_the_rows() -> None:
+    for stage in stages():
+        stood = model(stage.before, stage.settings)
+        assert not published_problems(stood, stage.settings)
+        assert not published_problems(model(stage.now, stage.settings, stood), stage.settings)
 
 
-@EXAMPLES
-@given(sources(), sources(), SETTINGS)
-def test_the_way_does_not_matter_where_every_course_is_settled(
-    before: Source, source: Source, settings: Settings
-) -> None:
-    tree = '{"identifier": "c", "children": [{"identifier": "l1"}, {"identifier": "q1"}]}'
-    settled = replace(source, hierarchies=dict.fromkeys(["c1", "c2", "c10", "c404"], tree))
-    settled = replace(settled, enrolments=[row for row in source.enrolments if row.course_id in settled.hierarchies])
-    assert not differences(model(settled, settings, model(before, settings)), model(settled, settings))
+def test_a_second_run_changes_nothing() -> None:
+    for stage in stages():
+        once = model(stage.now, stage.settings, model(stage.before, stage.settings))
+        assert not differences(model(stage.now, stage.settings, once), once)
 
 
-@EXAMPLES
-@given(sources(), SETTINGS, st.sampled_from([1, -1]), st.data())
-def test_a_count_that_is_changed_is_found(source: Source, settings: Settings, by: int, data: st.DataObject) -> None:
-    tables = model(source, settings)
-    summed = [
-        (table, key, name)
-        for table in ("activity_agg", "activity_day_agg", "group_activity_agg")
-        for key, row in getattr(tables, table).items()
-        for name in row
-        if name not in ("memberCount", "leafNodesCount")
-        and not (name == "enrolledCount" and (key[2].startswith("g:") or table == "group_activity_agg"))
-    ]
-    if summed:
-        table, key, name = data.draw(st.sampled_from(summed))
-        getattr(tables, table)[key][name] += by
-        assert published_problems(tables, settings)
+def test_the_way_does_not_matter_where_every_course_is_settled() -> None:
+    tree = '{"identifier": "c", "children": [{"identifier": "k"}, {"identifier": "p"}]}'
+    for stage in stages():
+        settled = replace(stage.now, hierarchies=dict.fromkeys("abcd", tree))
+        stood = model(stage.before, stage.settings)
+        assert not differences(model(settled, stage.settings, stood), model(settled, stage.settings))
 
 
-@EXAMPLES
-@given(sources(), SETTINGS)
-def test_whoever_is_erased_is_in_no_table(source: Source, settings: Settings) -> None:
-    tables = model(without(source, {USERS[0]}), settings)
-    assert not [key for table in KEYS for key in getattr(tables, table) if USERS[0] in key]
+@pytest.mark.parametrize("by", [1.0, -1.0])
+def test_a_count_that_is_changed_is_found(by: float) -> None:
+    for stage in stages():
+        tables = model(stage.now, stage.settings)
+        for table, key, name in stage.chance.sample(list(summed(tables)), k=1) if tables.activity_agg else ():
+            getattr(tables, table)[key][name] += by
+            assert published_problems(tables, stage.settings)
 
 
-@pytest.mark.parametrize("table", ["activity_user_agg", "activity_agg", "group_activity_agg"])
-@EXAMPLES
-@given(source=sources())
-def test_what_others_write_stays(table: str, source: Source) -> None:
-    before = model(source)
-    written: dict[str, Any] = {table: {key: {"foreign": 7.0} for key in getattr(before, table)}}
-    foreign = replace(before, **written)
-    after = getattr(model(source, Settings(), foreign), table)
-    assert after == {key: row | {"foreign": 7.0} for key, row in getattr(before, table).items()}
+def summed(tables: Tables) -> Iterator[tuple[str, Any, str]]:
+    """The entries that follow from rows of learners."""
+    for table in ("activity_agg", "activity_day_agg", "group_activity_agg"):
+        for key, row in getattr(tables, table).items():
+            is_of_members = table == "group_activity_agg" or (table == "activity_agg" and key.context_id[:2] == "g:")
+            sources_alone = {"memberCount", "leafNodesCount", *(["enrolledCount"] if is_of_members else [])}
+            yield from ((table, key, name) for name in row if name not in sources_alone)
+
+
+def test_whoever_is_erased_is_in_no_table_and_counted_nowhere() -> None:
+    for stage in stages():
+        stood = erased_from(model(stage.before, stage.settings), {"a"}, stage.settings)
+        after = model(without(stage.now, {"a"}), stage.settings, stood)
+        assert not [key for table in ("activity_user_agg", "group_activity_user_agg") for key in getattr(after, table)
+                    if key.user_id == "a"]  # fmt: skip
+        assert not published_problems(after, stage.settings)
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_what_others_write_stays(table: str) -> None:
+    for stage in stages():
+        before = model(stage.before, stage.settings)
+        written: dict[str, Any] = {table: {key: {"of others": 7.0} for key in getattr(before, table)}}
+        after = getattr(model(stage.now, stage.settings, replace(before, **written)), table)
+        assert all(after[key]["of others"] == 7 for key in getattr(before, table))
