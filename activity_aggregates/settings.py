@@ -90,6 +90,7 @@ class Source:
 class Sources:
     """The sources of the metrics; a run without `groups` and `group_members` has no group part.
 
+    `group_attempts` are quizzes held inside a group, `timespent` seconds from the telemetry store.
     `users` is read by the API only, for the attributes named in `api.profile`.
     """
 
@@ -100,13 +101,16 @@ class Sources:
     batches: Source | None
     groups: Source | None
     group_members: Source | None
+    group_attempts: Source | None
+    timespent: Source | None
     users: Source | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Metrics:
-    """Choices within the definitions."""
+    """Choices within the definitions; a family that is not listed is not computed, and its entries are others'."""
 
+    families: Annotated[list[Literal["completion", "scores", "groups"]], Field(min_length=1)]
     completion: Literal["sticky", "current"]
     scores_in_course: bool
 
@@ -128,16 +132,16 @@ class Limits:
 
     refused_share: Share
     retracted_share: Share
+    lowered_share: Share
     retracted_floor: Annotated[int, Field(ge=0)]
     clock_skew: Seconds
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Incremental:
-    """How far an incremental run looks back, in seconds, and how many rows are scanned in the time of one lookup."""
+    """How far an incremental run looks back, in seconds."""
 
     lookback: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    rows_per_lookup: Positive
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -150,13 +154,15 @@ class Writes:
     rows_per_second: Positive | None
     rows_per_task: Positive
     retry_seconds: Seconds
+    ordering: Literal["write_time", "lease"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Lease:
-    """The lease that keeps intersecting runs apart: seconds it lives without a heartbeat."""
+    """The lease that lets one run in at a time: seconds it lives without a heartbeat, and where it is agreed on."""
 
     ttl: Annotated[int, Field(ge=3)]
+    consistency: Literal["LOCAL_SERIAL", "SERIAL"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

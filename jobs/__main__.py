@@ -108,6 +108,9 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--incremental", action="store_true", help="read only what has changed since the last run and what it concerns"
     )
+    run.add_argument(
+        "--changed", type=Path, metavar="FILE", help="look at the user_id,course_id,batch_id that a CSV file names"
+    )
     run.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     run.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
     _add_wait(run)
@@ -205,22 +208,25 @@ def _run(settings: Configuration, arguments: argparse.Namespace) -> int:
     from activity_aggregates.report.textfile import metrics_file_kept
     from activity_aggregates.request.instants import parse_instant
     from activity_aggregates.run.flow import RunRequest, run
-    from activity_aggregates.store.ledger import INCREMENTAL, RUN
+    from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
 
     scope = _scope(arguments)
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
-    if arguments.resume and (arguments.dry_run or as_of or arguments.incremental or not scope.is_full):
+    is_narrowed = arguments.incremental or arguments.changed or not scope.is_full
+    if arguments.resume and (arguments.dry_run or as_of or is_narrowed):
         raise BadRequest(
             f"--resume {arguments.resume} goes on with what that run staged: "
-            "leave out the scope, --as-of, --incremental and --dry-run"
+            "leave out the scope, --as-of, --incremental, --changed and --dry-run"
         )
+    if arguments.changed and (arguments.incremental or not scope.is_full):
+        raise BadRequest(f"--changed {arguments.changed} says what to look at: leave out --incremental and the scope")
     if arguments.incremental and not scope.is_full:
         raise BadRequest(
             f"--incremental finds what has changed by itself, everywhere: leave out the scope ({scope.describe()}), "
             "or leave out --incremental"
         )
-    command = INCREMENTAL if arguments.incremental else RUN
-    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command)
+    command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
+    request = RunRequest(scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, arguments.changed)
     with metrics_file_kept(settings, os.environ):
         return run(settings, os.environ, request)
 

@@ -15,8 +15,7 @@ from pyspark.sql.types import ArrayType, StructField, StructType, _parse_datatyp
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.sources.erased_rows import USER_ID, erased_rows, without_users
-from activity_aggregates.spark.kept import materialised
-from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, looked_up
+from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
 from activity_aggregates.store.erased import Erased
 
 CASSANDRA = "cassandra"
@@ -161,7 +160,7 @@ class Sources:
             return None
         frames = [rows for name, rows in self._frames.items() if name not in self._not_looked_through]
         ids = [rows.select(USER_ID) for rows in frames if USER_ID in rows.columns]
-        users = materialised(erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased))
+        users = erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased).persist()
         return None if users.isEmpty() else users
 
     def narrowed(self, **frames: DataFrame) -> Sources:
@@ -211,7 +210,7 @@ class Sources:
         source = self._sources[table.name]
         raw = _raw(self._spark, source, {**self._options, **LOOKED_UP})
         rows = _typed(raw.select(*_renamed(table, source)), table)
-        return looked_up(keys, rows, key)
+        return lookup(keys, rows, key)
 
 
 def _refuse(problems: Sequence[str], what: str = "") -> None:

@@ -27,6 +27,8 @@ SOURCES = {
     "batches": "course_batch",
     "groups": "group",
     "group_members": "group_member",
+    "group_attempts": "group_attempts",
+    "timespent": "timespent",
 }
 
 
