@@ -44,7 +44,7 @@ def stage(
 
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
-    inputs = open_inputs(execution, spark, directory, asked)
+    inputs = open_inputs(execution, spark, directory, asked, share)
     described = description(inputs.sources, execution.settings.metadata)
     choice = choose(inputs)
     work = choice.work
@@ -66,7 +66,9 @@ def stage(
     check_changes(inputs.counts, AGGREGATE_TABLES, execution.settings.limits, asked.sizes)
 
 
-def open_inputs(execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked) -> Inputs:
+def open_inputs(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
+) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
     chosen, options = execution.settings, spark_options(execution.cluster)
     with execution.steps("open sources"):
@@ -87,7 +89,7 @@ def open_inputs(execution: Execution, spark: SparkSession, directory: RunDirecto
     known = lookups(
         asked.last_full, asked.sizes, execution.ledger.recent(_LOOKED_BACK), execution.steps, execution.counts
     )
-    return Inputs(execution, spark, sources, stored, Results(directory.work("")), known, asked)
+    return Inputs(execution, spark, sources, stored, Results(directory.work("")), known, asked, share)
 
 
 def _learners(
