@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -49,7 +50,10 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger."""
+    """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger.
+
+    `changed` is a file of user_id,course_id,batch_id.
+    """
 
     scope: Scope
     as_of: datetime | None = None
@@ -57,6 +61,7 @@ class RunRequest:
     resume: str | None = None
     wait: float = 0.0
     command: str = RUN
+    changed: Path | None = None
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:

@@ -15,6 +15,7 @@ import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import default_layer, dotted
+from activity_aggregates.settings import Source
 from jobs.config import masked
 
 WriteConf = Callable[[str], Path]
@@ -176,6 +177,27 @@ def test_all_mistakes_are_told_at_once(conf: WriteConf) -> None:
 )
 def test_a_file_that_holds_no_settings_is_named(conf: WriteConf, text: str, sentence: str) -> None:
     assert f"prod.yaml {sentence}" in refused(conf(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "limits:\n  refused_share: 0.1\n  clock_skew: 1\n  refused_share: 1",
+            "refused_share is given twice, in lines 2 and 4",
+        ),
+        ("lease: {ttl: 5}\nlog: {format: json}\n'lease': {ttl: 9}", "lease is given twice, in lines 1 and 3"),
+        ("spark: {conf: {spark.ui.port: 1, spark.ui.port: 2}}", "spark.ui.port is given twice, in line 1"),
+    ],
+)
+def test_a_setting_that_a_file_gives_twice_is_named_with_its_lines(conf: WriteConf, text: str, sentence: str) -> None:
+    file = conf(text)
+    assert refused(file) == f"in {file} {sentence}: leave out one of them"
+
+
+def test_what_a_file_takes_over_from_an_anchor_may_be_said_anew(conf: WriteConf) -> None:
+    text = "sources:\n  users: &table {format: cassandra, keyspace: k, table: t}\n  groups: {<<: *table, table: g}"
+    assert loaded(conf(text)).settings.sources.groups == Source(format="cassandra", keyspace="k", table="g")
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
