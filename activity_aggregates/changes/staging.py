@@ -6,12 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.errors import BadRequest
-from activity_aggregates.spark.session import is_one_machine
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, TargetTable
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
@@ -52,16 +49,6 @@ def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTabl
     """The rows of `staged_rows` that the run changes; of the catalog nothing else is staged."""
     staged = staged_rows(spark, directory, table)
     return staged if table == ACTIVITY_CATALOG else staged.filter("is_changed").drop("is_changed")
-
-
-def check_reachable(directory: str, shared: bool, master: str) -> None:
-    """Refuse a directory that only the driver's machine sees when the executors are elsewhere."""
-    is_local_path = urlparse(directory).scheme in ("", "file")
-    if is_local_path and not is_one_machine(master) and not shared:
-        raise BadRequest(
-            f"staging.dir is {directory!r}, which the executors of {master} cannot see: "
-            "give a URI that they reach (hdfs:, s3a:), or set staging.shared if it is a folder that all of them mount"
-        )
 
 
 class Staging:

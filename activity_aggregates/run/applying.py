@@ -10,6 +10,7 @@ from activity_aggregates.changes.staging import RunDirectory, Staging, changed_r
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.execution import Execution
+from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.ledger import SUCCEEDED
 from activity_aggregates.store.stored_rows import METADATA_COLUMN
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
@@ -20,7 +21,6 @@ from activity_aggregates.writing.apply import (
     MetadataPlan,
     WriteLimits,
     apply_changes,
-    cores,
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from activity_aggregates import __version__
-from activity_aggregates.changes.staging import RunDirectory, Staging, check_reachable
+from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.scope import Scope
@@ -27,6 +27,7 @@ from activity_aggregates.run.opening import open_comparison, open_sources
 from activity_aggregates.run.refused import keep_refused
 from activity_aggregates.run.steps import Steps
 from activity_aggregates.run.unfinished import Base, NoBase, complete_base
+from activity_aggregates.spark.run_directory import check_run_directory
 from activity_aggregates.spark.session import open_spark, translated_spark
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.erased import erased_table
@@ -169,10 +170,10 @@ def _base(execution: Execution, spark: SparkSession, staging: Staging, may_write
 def start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSession, Staging]:
     """The session, and the place for staged changes, without those of runs of long ago."""
     chosen = execution.settings
+    check_run_directory(chosen.staging, chosen.spark)
     with execution.steps("start Spark"):
         spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}", extended)
     execution.steps.spark = spark
-    check_reachable(chosen.staging.dir, chosen.staging.shared, str(spark.sparkContext.master))
     staging = Staging(spark, chosen.staging.dir)
     staging.prune(execution.record.started_at, chosen.staging.keep_days)
     return spark, staging

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import pyarrow as pa
 from cassandra.cluster import Session
@@ -21,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import errors
 from activity_aggregates.errors import JobError
 from activity_aggregates.retrying import retried
+from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import Connection, open_session, translated
 from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.writing.batches import Batches, replica_sets
@@ -145,15 +145,6 @@ def apply_changes(
             raise
         raise stopped.as_job_error(plan.table, 0 if on_rows is None else on_rows.value) from error
     return Applied(*(sum(column) for column in zip(*results, strict=True)))
-
-
-def cores(spark: SparkSession) -> int:
-    """How many tasks run at the same time, as things are; `defaultParallelism` is whatever a setting says.
-
-    At least 1, also while no executor has come yet.
-    """
-    context: Any = spark.sparkContext._jsc.sc()
-    return max(1, int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())))
 
 
 def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
