@@ -44,6 +44,10 @@ def migrate(configuration: Configuration, environ: Mapping[str, str], check: boo
         outstanding = [migration for migration in known if not migrations.is_applied(migration, schema, target)]
         if outstanding and not check:
             migrations.prepare(session, target)
+        if not outstanding:
+            applied_at = schema.records[known[-1].number].applied_at
+            print(f"{target.keyspace} is up to date; {known[-1].name}: applied at {applied_at:%Y-%m-%dT%H:%M:%SZ}")
+            return 0
         for migration in known:
             if migration not in outstanding:
                 print(f"{migration.name}: applied at {schema.records[migration.number].applied_at:%Y-%m-%dT%H:%M:%SZ}")

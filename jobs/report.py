@@ -28,6 +28,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.completion import completion_by_course
 from activity_aggregates.report.contents import Report, TableChanges, refusals, rows_by_table
+from activity_aggregates.report.outcome import outcome
 from activity_aggregates.report.page import render
 from activity_aggregates.report.runs import as_plain
 from activity_aggregates.store.connection import connection, open_session
@@ -115,6 +116,7 @@ def _plain(contents: Report) -> dict[str, Any]:
         values["percentage"] = round(course.percentage, 2)
     return {
         "run": as_plain(contents.run),
+        "outcome": outcome(contents.run),
         "written_at": contents.written_at.isoformat(),
         "rows_by_table": [asdict(row) for row in rows_by_table(counts)],
         "refusals": [asdict(refusal) for refusal in refusals(counts)],

@@ -26,10 +26,10 @@ from activity_aggregates.changes.staging import RunDirectory, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.report.textfile import metrics_file_kept
+from activity_aggregates.report.values import describe, shown
 from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.applying import apply_staged
-from activity_aggregates.run.dry_run import describe, shown
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.run.flow import RunRequest, executing, stage, start_spark
 from activity_aggregates.store.connection import spark_options

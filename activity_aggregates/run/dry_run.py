@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pyspark.sql import Row, SparkSession
 
 from activity_aggregates.changes.staging import RunDirectory, changed_rows
+from activity_aggregates.report.values import describe
 from activity_aggregates.store.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 
 _EXAMPLES = 5
@@ -29,18 +29,3 @@ def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapp
 
 def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> list[Row]:
     return changed_rows(spark, directory, table).orderBy(*table.key).limit(_EXAMPLES).collect()
-
-
-def describe(row: Row, key: Sequence[str]) -> str:
-    """One changed row: its key, then each entry with the value it has and the one it would get."""
-    was: dict[str, float | str] = row["was"]
-    changes = [f"{name} {shown(was.get(name))} -> {shown(value)}" for name, value in sorted(row["to_set"].items())]
-    changes += [f"{name} {shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
-    return f"{' '.join(row[column] for column in key)}: {', '.join(changes)}"
-
-
-def shown(value: float | str | None) -> str:
-    """A value of an entry as it is printed; `-` is an entry that is not there."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return "-" if value is None else f"{value:g}"

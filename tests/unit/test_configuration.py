@@ -211,6 +211,24 @@ def test_a_flag_without_a_value_is_refused() -> None:
         flag_values(["limits.refused_share"])
 
 
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [
+        ("status", "is a label that the metrics have themselves: name it otherwise"),
+        ("my-label", "is not the name of a label: write letters, digits and _, a letter first"),
+        ("__name__", "is not the name of a label: write letters, digits and _, a letter first"),
+    ],
+)
+def test_a_label_that_prometheus_would_refuse_is_named(conf: WriteConf, label: str, sentence: str) -> None:
+    file = conf(f"prometheus: {{labels: {{{label}: north}}}}")
+    assert refused(file) == f"prometheus.labels.{label} ({file}) {sentence}"
+
+
+def test_a_deployment_has_labels_of_its_own(conf: WriteConf) -> None:
+    labels = loaded(conf("prometheus: {labels: {deployment: north}}")).settings.prometheus.labels
+    assert labels == {"deployment": "north"}
+
+
 def test_a_password_of_cassandra_is_refused_among_the_spark_settings() -> None:
     message = refused(flags={"spark.conf.spark.cassandra.auth.password": "hunter2"})
     assert "would stand in the list of processes" in message
