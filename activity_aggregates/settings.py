@@ -15,6 +15,8 @@ _CLOSED = ConfigDict(extra="forbid")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+# What metrics of runs say beside the labels of a deployment.
+OWN_LABELS = ("command", "status", "phase", "source", "reason", "table")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # A name in CQL that needs no quotes: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -109,8 +111,9 @@ class Sources:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Metrics:
-    """Choices within the definitions."""
+    """Choices within the definitions; a family that is not listed is not computed, and its entries are others'."""
 
+    families: Annotated[list[Literal["completion", "scores", "groups"]], Field(min_length=1)]
     completion: Literal["sticky", "current"]
     scores_in_course: bool
 
@@ -132,16 +135,16 @@ class Limits:
 
     refused_share: Share
     retracted_share: Share
+    lowered_share: Share
     retracted_floor: Annotated[int, Field(ge=0)]
     clock_skew: Seconds
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Incremental:
-    """How far an incremental run looks back, in seconds, and how many rows are scanned in the time of one lookup."""
+    """How far an incremental run looks back, in seconds."""
 
     lookback: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    rows_per_lookup: Positive
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -154,13 +157,15 @@ class Writes:
     rows_per_second: Positive | None
     rows_per_task: Positive
     retry_seconds: Seconds
+    ordering: Literal["write_time", "lease"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Lease:
-    """The lease that keeps intersecting runs apart: seconds it lives without a heartbeat."""
+    """The lease that lets one run in at a time: seconds it lives without a heartbeat, and where it is agreed on."""
 
     ttl: Annotated[int, Field(ge=3)]
+    consistency: Literal["LOCAL_SERIAL", "SERIAL"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -194,16 +199,20 @@ class Spark:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Log:
-    """`auto` is a live line on a terminal and plain lines elsewhere."""
+    """`auto` is a live line on a terminal and plain lines elsewhere; `short` the live line alone."""
 
-    format: Literal["auto", "plain", "json"]
+    format: Literal["auto", "plain", "short", "json"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Prometheus:
-    """`textfile` is written at the end of every run; node_exporter reads files whose names end in .prom only."""
+    """`textfile` is written at the end of every run; node_exporter reads files whose names end in .prom only.
+
+    `labels` stand at every metric, to tell deployments apart.
+    """
 
     textfile: Annotated[str, Field(pattern=r"\.prom$")] | None
+    labels: dict[str, str]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
