@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import Unreachable
 
 _FIRST_DELAY_SECONDS = 0.1
@@ -23,14 +23,14 @@ def delays() -> Iterator[float]:
         longest = min(2 * longest, _LONGEST_DELAY_SECONDS)
 
 
-def retried(attempt: Callable[[], T], seconds: float) -> T:
+def retried(attempt: Callable[[], T], seconds: float, clock: Clock = MACHINE) -> T:
     """What `attempt` returns, tried again while it raises Unreachable and `seconds` have not passed."""
-    give_up_at = time.monotonic() + seconds
+    give_up_at = clock.monotonic() + seconds
     for delay in delays():
         try:
             return attempt()
         except Unreachable:
-            if time.monotonic() + delay > give_up_at:
+            if clock.monotonic() + delay > give_up_at:
                 raise
-        time.sleep(delay)
+        clock.sleep(delay)
     raise AssertionError("delays never end")

@@ -75,6 +75,7 @@ class Target:
 class Source:
     """One source: a Cassandra table (`keyspace`, `table`) or files (`path`); `columns` maps our names to its names.
 
+    A column that is optional may be null there: then it is not read.
     `changed_at` is a column that says when a row was last changed: what incremental runs go by where files have no
     write times.
     """
@@ -84,7 +85,7 @@ class Source:
     table: str | None = None
     path: str | None = None
     options: dict[str, str] = Field(default_factory=dict)
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | None] = Field(default_factory=dict)
     changed_at: str | None = None
 
 
@@ -92,6 +93,7 @@ class Source:
 class Sources:
     """The sources of the metrics; a run without `groups` and `group_members` has no group part.
 
+    `group_attempts` are quizzes held inside a group, `timespent` seconds from the telemetry store.
     `users` is read by the API only, for the attributes named in `api.profile`.
     """
 
@@ -102,13 +104,16 @@ class Sources:
     batches: Source | None
     groups: Source | None
     group_members: Source | None
+    group_attempts: Source | None
+    timespent: Source | None
     users: Source | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Metrics:
-    """Choices within the definitions."""
+    """Choices within the definitions; a family that is not listed is not computed, and its entries are others'."""
 
+    families: Annotated[list[Literal["completion", "scores", "groups"]], Field(min_length=1)]
     completion: Literal["sticky", "current"]
     scores_in_course: bool
 
@@ -130,16 +135,16 @@ class Limits:
 
     refused_share: Share
     retracted_share: Share
+    lowered_share: Share
     retracted_floor: Annotated[int, Field(ge=0)]
     clock_skew: Seconds
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Incremental:
-    """How far an incremental run looks back, in seconds, and how many rows are scanned in the time of one lookup."""
+    """How far an incremental run looks back, in seconds."""
 
     lookback: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    rows_per_lookup: Positive
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -152,13 +157,15 @@ class Writes:
     rows_per_second: Positive | None
     rows_per_task: Positive
     retry_seconds: Seconds
+    ordering: Literal["write_time", "lease"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Lease:
-    """The lease that keeps intersecting runs apart: seconds it lives without a heartbeat."""
+    """The lease that lets one run in at a time: seconds it lives without a heartbeat, and where it is agreed on."""
 
     ttl: Annotated[int, Field(ge=3)]
+    consistency: Literal["LOCAL_SERIAL", "SERIAL"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

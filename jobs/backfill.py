@@ -1,4 +1,4 @@
-"""`backfill`: a reviewed record, carried out unit by unit as ordinary runs, which the ledger remembers."""
+"""`backfill`: a reviewed record, computed once and applied unit by unit, each a run that the ledger remembers."""
 
 from __future__ import annotations
 
@@ -17,27 +17,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from activity_aggregates.changes.staging import Staging
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
-from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.flow import RunRequest, carry_out, executing
-from activity_aggregates.run.units import units_of
-from activity_aggregates.spark.session import open_spark, translated_spark
-from activity_aggregates.store.connection import connection, open_session
-from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
-from activity_aggregates.store.opening import open_ledger
+from activity_aggregates.run import order
+from activity_aggregates.run.asked import Unit
+from activity_aggregates.run.execution import Execution, unit_of
+from activity_aggregates.run.flow import (
+    RunRequest,
+    Surroundings,
+    carry_out,
+    finish,
+    holding,
+    prepare,
+    stage,
+    surroundings,
+)
+from activity_aggregates.store.records import (
+    DRY_RUN,
+    SUCCEEDED,
+    UNIT_OF_CONTEXTS,
+    UNIT_OF_GROUPS,
+    RunRecord,
+)
+
+LEFT = "backfill.left"  # a count of every unit's run: the units to be done after it
+_SECONDS_TO_EXPIRE = 2  # after its time to live, until a dead run's lease is seen to be gone
+_SECONDS_AT_ONCE = 10.0  # for which units follow each other, before a run that waits for the lease is let in
+_SECONDS_OF_BREATH = 1.5  # longer than it takes a run that waits to look again
+
 
 EXAMPLES = {
     "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml --dry-run": "show what each unit would change",
     "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml": "do the units that are not done yet",
     "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml --again": "do a finished one once more",
 }
-LEFT = "backfill.left"  # a count of every unit's run: the units to be done after it
-_SECONDS_TO_EXPIRE = 2  # after its time to live, until a dead run's lease is seen to be gone
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,23 +81,30 @@ class BackfillRequest:
 
 @dataclass
 class _Progress:
-    """The runs of a backfill since it was begun: oldest first, and those that can be resumed by their ids."""
+    """The runs of a backfill since it was begun, oldest first."""
 
-    runs: list[RunRecord]
-    resumable: frozenset[str] = field(default_factory=frozenset)
+    runs: list[RunRecord] = field(default_factory=list)
 
     @property
-    def done(self) -> dict[Scope, RunRecord]:
-        return {run.scope: run for run in self.runs if run.status == SUCCEEDED}
+    def succeeded(self) -> dict[Unit, RunRecord]:
+        return {unit: run for run in self.runs if run.status == SUCCEEDED and (unit := unit_of(run)) is not None}
+
+    @property
+    def contexts_done(self) -> frozenset[str]:
+        return frozenset[str]().union(*(unit.contexts for unit in self.succeeded))
 
     @property
     def is_finished(self) -> bool:
         return bool(self.runs) and _is_last(self.runs[-1])
 
-    @property
-    def stopped(self) -> RunRecord | None:
-        """The unit that died while it applied its changes."""
-        return self.runs[-1] if self.runs and self.runs[-1].run_id in self.resumable else None
+
+@dataclass(frozen=True)
+class _Staged:
+    """What was computed: the run that did it, the contexts that it is about, and the units that are left."""
+
+    by: RunRecord
+    contexts: frozenset[str]
+    units: Sequence[Unit]
 
 
 def backfill(configuration: Configuration, environ: Mapping[str, str], request: BackfillRequest) -> int:
@@ -92,85 +115,156 @@ def backfill(configuration: Configuration, environ: Mapping[str, str], request: 
             f"the status of backfill {plan.name} is {plan.status}, and only one that is {APPROVED} writes: "
             "look at it with --dry-run, and have it reviewed"
         )
-    chosen = _throttled(configuration, plan)
-    progress = _progress(chosen, environ, plan)
-    if progress.is_finished and not request.dry_run:
+    with surroundings(_throttled(configuration, plan), environ) as around:
+        return carry_out_plan(around, plan, request)
+
+
+def carry_out_plan(around: Surroundings, plan: Backfill, request: BackfillRequest) -> int:
+    """The order of events of a backfill, whatever computes and writes."""
+    # A unit that was killed may have left its lease behind.
+    wait = max(request.wait, around.settings.lease.ttl + _SECONDS_TO_EXPIRE)
+    asked = RunRequest(plan.scope, dry_run=request.dry_run, wait=wait, command=plan.command, window=plan.window)
+    if request.dry_run:
+        return _show(around, plan, replace(asked, wait=request.wait))
+    progress = _progress(around, plan)
+    if progress.is_finished:
         if not request.again:
             raise BadRequest(
                 f"backfill {plan.name} is finished, its last run was {progress.runs[-1].run_id}: "
                 "to do all of it once more say --again"
             )
-        progress = _Progress([])
-    spark = open_spark(chosen.settings.spark, f"activity-aggregates {plan.command}")
-    with translated_spark():
-        units = units_of(spark, chosen.settings, environ, plan)
-    if request.dry_run:
-        return _show(chosen, environ, plan, units, request)
-    stopped = progress.stopped
-    if stopped and Staging(spark, chosen.settings.staging.dir).exists(stopped.staging_dir):
-        print(f"unit {stopped.scope.describe()}: its run {stopped.run_id} stopped while it was writing, and goes on")
-        _do(chosen, environ, progress, RunRequest(stopped.scope, resume=stopped.run_id, command=plan.command), 0)
-    return _do_all(chosen, environ, plan, progress, units, request)
+        progress = _Progress()
+    _go_on(around, progress, asked)
+    return _do_all(around, plan, progress, asked)
 
 
-def _do_all(
-    configuration: Configuration,
-    environ: Mapping[str, str],
-    plan: Backfill,
-    progress: _Progress,
-    units: Sequence[Scope],
-    request: BackfillRequest,
-) -> int:
-    left = [unit for unit in units if unit not in progress.done]
-    if passed_over := len(units) - len(left):
-        print(f"backfill {plan.name}: {passed_over} of {len(units)} units are done already")
-    # A unit that was killed may have left its lease behind.
-    wait = max(request.wait, configuration.settings.lease.ttl + _SECONDS_TO_EXPIRE)
-    for number, unit in enumerate(left, start=1):
-        print(f"unit {unit.describe()}: {number} of {len(left)}")
-        asked = RunRequest(unit, wait=wait, command=plan.command)
-        if not _do(configuration, environ, progress, asked, len(left) - number):
-            print(f"backfill {plan.name} is not finished: {len(left) - number + 1} units are left, start it again")
-            break
-    written = sum(run.counts.get("written", 0) for run in progress.done.values())
-    print(f"backfill {plan.name}: {len(progress.done)} units done, {written} rows written")
+def _go_on(around: Surroundings, progress: _Progress, asked: RunRequest) -> None:
+    """Finish the unit that died while it applied its changes, if they may still be applied."""
+    dead = progress.runs[-1] if progress.runs else None
+    resumed = order.to_resume(around.ledger.history())
+    if dead is None or resumed is None or dead.run_id != resumed.run_id:
+        return
+    print(f"unit {_named(dead)}: its run {dead.run_id} stopped while it was writing, and goes on")
+    carry_out(around, RunRequest(resume=dead.run_id, wait=asked.wait, command=asked.command))
+    if (run := around.ledger.get(dead.run_id)) is not None:
+        progress.runs[-1] = run
+
+
+def _do_all(around: Surroundings, plan: Backfill, progress: _Progress, asked: RunRequest) -> int:
+    if done := len(progress.succeeded):
+        print(f"backfill {plan.name}: {done} units are done already")
+    staged: _Staged | None = None
+    began = around.clock.monotonic()
+    while not progress.is_finished:
+        if around.clock.monotonic() - began > _SECONDS_AT_ONCE:
+            around.clock.sleep(_SECONDS_OF_BREATH)
+            began = around.clock.monotonic()
+        before, staged = staged, _do_next(around, progress, asked, staged)
+        if staged is None:
+            left = f"{len(before.units)} units are left" if before else "what is left was not looked at"
+            print(f"backfill {plan.name} is not finished: {left}, start it again")
+            return 0
+    written = sum(run.counts.get("written", 0) for run in progress.succeeded.values())
+    print(f"backfill {plan.name}: {len(progress.succeeded)} units done, {written} rows written")
     return 0
 
 
-def _do(
-    configuration: Configuration, environ: Mapping[str, str], progress: _Progress, request: RunRequest, left: int
-) -> bool:
-    """Run a unit, or resume its run; False where it did not come to its end, because another run was in the way."""
-    with executing(configuration, environ, request) as execution:
+def _do_next(around: Surroundings, progress: _Progress, asked: RunRequest, staged: _Staged | None) -> _Staged | None:
+    """Apply the next unit, under a lease of its own; None where another run is in the way.
+
+    What is left is computed where it was not yet, or where any other run has written since.
+    """
+    record = _record_of(around, asked, staged)
+    with holding(around, asked, record) as execution:
         if execution is None:
-            return False
-        execution.counts[LEFT] = left
-        carry_out(execution, request)
+            return None
+        if staged is None or _is_overtaken(execution, staged):
+            staged = _stage(execution, asked, progress)
+            if staged is None:
+                return None
+        else:
+            execution.work.start(execution)
+            # How much is staged. What the whole was counted to do stands in the record of the first unit.
+            execution.counts.update({name: n for name, n in staged.by.counts.items() if name.startswith("changed.")})
+        unit, *rest = staged.units
+        execution.record = _as_unit(execution, staged, unit)
+        execution.counts[LEFT] = len(rest)
+        print(f"unit {_named(execution.record)}: {len(rest)} are left after it")
+        finish(execution)
         progress.runs.append(execution.record)
-    return execution.record.status == SUCCEEDED
+    return replace(staged, units=rest)
 
 
-def _show(
-    configuration: Configuration,
-    environ: Mapping[str, str],
-    plan: Backfill,
-    units: Sequence[Scope],
-    request: BackfillRequest,
-) -> int:
-    """A dry run of every unit, and how many rows each would change."""
-    lines = []
-    for unit in units:
-        print(f"unit {unit.describe()}")
-        asked = RunRequest(unit, dry_run=True, wait=request.wait, command=plan.command)
-        with executing(configuration, environ, asked) as execution:
-            if execution is None:
-                return 0
-            carry_out(execution, asked)
-            changed = sum(rows for name, rows in execution.counts.items() if name.startswith("changed."))
-        lines.append(f"unit {unit.describe()}: {changed} rows would change")
-    print("\n".join(lines))
+def _record_of(around: Surroundings, asked: RunRequest, staged: _Staged | None) -> RunRecord:
+    """Of a unit that others precede it has their place in the order: they are one write in several parts."""
+    record = around.new_record(asked)
+    if staged is None:
+        return record
+    by = staged.by
+    return replace(record, as_of=by.as_of, sequence=by.sequence, staging_dir=by.staging_dir, definitions=by.definitions)
+
+
+def _is_overtaken(execution: Execution, staged: _Staged) -> bool:
+    """Whether another run has written, or has found rows to be right as they are, since the units were computed."""
+    return any(
+        run.staging_dir != staged.by.staging_dir
+        and order.is_after(run, staged.by)
+        and (run.began_writing or run.status == SUCCEEDED)
+        for run in execution.others()
+    )
+
+
+def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Staged | None:
+    """Compute what is left, in one go, and find its units."""
+    execution.record = replace(execution.record, staging_dir="")
+    if not execution.begin(None):
+        return None
+    execution.work.start(execution)
+    chosen = replace(prepare(execution, asked), done=progress.contexts_done)
+    stage(execution, chosen, keeps_quarantine=True)
+    units = execution.work.units(execution, execution.record.staging_dir)
+    left = [unit for unit in units if unit.is_of_groups or not unit.contexts <= chosen.done]
+    contexts = chosen.done.union(*(unit.contexts for unit in units))
+    return _Staged(execution.record, contexts, left or [Unit()])
+
+
+def _as_unit(execution: Execution, staged: _Staged, unit: Unit) -> RunRecord:
+    """The record of a unit: the group rows are of all contexts that the backfill is about.
+
+    It puts dead runs right all of whose contexts it has, for it has them whole.
+    """
+    left = order.left_half_written(execution.others())
+    settles = frozenset(run.run_id for run in left if run.scope.contexts and run.scope.contexts <= unit.contexts)
+    name, contexts = (UNIT_OF_GROUPS, staged.contexts) if unit.is_of_groups else (UNIT_OF_CONTEXTS, unit.contexts)
+    scope = replace(staged.by.scope, contexts=contexts)
+    return replace(execution.record, unit=name, scope=scope, settles=settles)
+
+
+def _show(around: Surroundings, plan: Backfill, asked: RunRequest) -> int:
+    """A dry run of the whole record, and how many rows each unit would change."""
+    with holding(around, asked) as execution:
+        if execution is None or not execution.begin(None):
+            return 0
+        execution.work.start(execution)
+        stage(execution, prepare(execution, asked), keeps_quarantine=False)
+        directory = execution.record.staging_dir
+        execution.work.show(execution, directory)
+        units = execution.work.units(execution, directory)
+        for unit in units:
+            rows = execution.work.rows_of(execution, directory, unit)
+            print(f"unit {_words(unit)}: {rows} rows would change")
+        execution.end(DRY_RUN)
     print(f"backfill {plan.name}: {len(units)} units, nothing was written")
     return 0
+
+
+def _named(run: RunRecord) -> str:
+    unit = unit_of(run)
+    return _words(unit) if unit is not None else run.scope.describe()
+
+
+def _words(unit: Unit) -> str:
+    return "of the groups" if unit.is_of_groups else ", ".join(sorted(unit.contexts))
 
 
 def _throttled(configuration: Configuration, plan: Backfill) -> Configuration:
@@ -182,14 +276,11 @@ def _throttled(configuration: Configuration, plan: Backfill) -> Configuration:
     return replace(configuration, settings=replace(chosen, writes=writes))
 
 
-def _progress(configuration: Configuration, environ: Mapping[str, str], plan: Backfill) -> _Progress:
+def _progress(around: Surroundings, plan: Backfill) -> _Progress:
     """What the ledger knows of the backfill since it was begun, for the last time if it was done again."""
-    with open_session(connection(configuration.settings.cassandra, environ)) as session:
-        ledger = open_ledger(session, configuration.settings)
-        runs = [run for run in ledger.of_command(plan.command) if run.status != DRY_RUN]
-        resumable = frozenset(run.run_id for run in ledger.unfinished())
+    runs = [run for run in around.ledger.of_command(plan.command) if run.status != DRY_RUN]
     ends = [number for number, run in enumerate(runs[:-1], start=1) if _is_last(run)]
-    return _Progress(runs[ends[-1] if ends else 0 :], resumable)
+    return _Progress(runs[ends[-1] if ends else 0 :])
 
 
 def _is_last(run: RunRecord) -> bool:

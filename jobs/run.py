@@ -49,12 +49,12 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
     from activity_aggregates.report.textfile import metrics_file_kept
     from activity_aggregates.request.instants import parse_instant
     from activity_aggregates.run.flow import RunRequest, run
-    from activity_aggregates.store.ledger import INCREMENTAL, RUN
+    from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
 
     scope = scope_of(arguments)
     _check(arguments, scope)
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
-    command = INCREMENTAL if arguments.incremental else RUN
+    command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
     request = RunRequest(
         scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed
     )

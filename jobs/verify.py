@@ -11,31 +11,37 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 
     cli("verify")
 
+import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from activity_aggregates import settings
 from activity_aggregates.changes import findings
 from activity_aggregates.changes.change_set import KINDS
-from activity_aggregates.changes.staging import RunDirectory, changed_rows
+from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
+from activity_aggregates.report.findings import print_held, print_sums, print_table
 from activity_aggregates.report.textfile import metrics_file_kept
-from activity_aggregates.report.values import describe, shown
 from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.applying import apply_staged
+from activity_aggregates.run.applying import held_entries, stored_rows_of
 from activity_aggregates.run.execution import Execution
-from activity_aggregates.run.flow import RunRequest, executing, stage, start_spark
-from activity_aggregates.store.connection import spark_options
-from activity_aggregates.store.ledger import APPLYING, DRY_RUN
-from activity_aggregates.store.stored_rows import Stored
-from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES
+from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
+from activity_aggregates.run.published import differing_sums
+from activity_aggregates.run.spark_work import active_spark
+from activity_aggregates.store.records import DRY_RUN, VERIFY
+from activity_aggregates.store.targets import TARGET_TABLES
+
+_EXAMPLES = 5  # of each kind and table
+_NAMED = 20  # entries
+_WEAK = ("ONE", "LOCAL_ONE")
+
 
 EXAMPLES = {
     "verify --conf settings.yaml --wait 3600": "all of it, as every week",
@@ -43,10 +49,6 @@ EXAMPLES = {
     "verify --conf settings.yaml --published": "the stored counts against the stored rows, without the sources",
     "verify --conf settings.yaml --context cb:0174861 --repair": "write what was computed, and read it back",
 }
-_EXAMPLES = 5  # of each kind and table
-_ENTRIES_NAMED = 20
-_WEAK = ("ONE", "LOCAL_ONE")
-_TABLES = (*AGGREGATE_TABLES, ACTIVITY_METADATA, ACTIVITY_CATALOG)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -80,7 +82,7 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
 class Verification:
     """What is asked of `verify`; `sample` is a share, `out` takes every difference, `wait` is in seconds.
 
-    `published` compares the stored counts with the stored rows, without any source.
+    `published` asks for the sums of what is published, and for no source.
     """
 
     scope: Scope
@@ -92,55 +94,67 @@ class Verification:
     published: bool = False
 
 
-@dataclass(frozen=True)
-class TableDifferences:
-    """The rows of one table that differ: (key…, kind, to_set, to_remove, was)."""
-
-    table: str
-    key: tuple[str, ...]
-    rows: DataFrame
-
-
 def verify(configuration: Configuration, environ: Mapping[str, str], asked: Verification) -> int:
     """Compare, and repair where that is asked for; 0 also where another run holds the lease.
 
     Raises CheckFailed for more than `max_differences` rows that differ and are not repaired, or for entries that a
     repair could not set.
     """
+    _check(asked)
+    if asked.out is not None:
+        _write(asked.out, None)  # while little is lost if it cannot be
+    chosen = replace(configuration, settings=_for_verifying(configuration.settings, asked.repair))
+    request = RunRequest(asked.scope, dry_run=not asked.repair, wait=asked.wait, command=VERIFY)
+    with surroundings(chosen, environ) as around, holding(around, request) as execution:
+        if execution is None or not execution.begin(None):
+            return 0
+        execution.work.start(execution)
+        if asked.published:
+            return _verify_published(execution, asked)
+        return _verify(execution, request, asked)
+
+
+def _check(asked: Verification) -> None:
     if asked.repair and asked.sample < 1:
         raise BadRequest(f"--sample {asked.sample:g} is for looking, --repair is for all of the scope: leave out one")
-    if asked.out is not None:
-        _write(asked.out, [])  # while little is lost if it cannot be
-    chosen = replace(configuration, settings=_for_verifying(configuration.settings, asked.repair))
-    with executing(chosen, environ, RunRequest(asked.scope, wait=asked.wait, command="verify")) as execution:
-        return _verify(execution, asked) if execution else 0
+    if asked.published and (asked.repair or asked.sample < 1 or asked.out is not None or not asked.scope.is_full):
+        raise BadRequest("--published adds up what is published, everywhere: leave out the scope and all other flags")
 
 
-def _verify(execution: Execution, asked: Verification) -> int:
-    execution.choose_as_of(None)
-    if execution.is_superseded():
-        return 0
-    spark, staging = start_spark(execution)
-    directory = staging.create(execution.record.run_id)
-    execution.save(staging_dir=directory.path)
-    stage(execution, spark, directory, keeps_quarantine=asked.repair, share=asked.sample)
-    differences = _differences(spark, directory, execution.counts)
+def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
+    stage(execution, prepare(execution, request), keeps_quarantine=asked.repair, share=asked.sample)
+    found = _findings(execution)
     with execution.steps("list differences"):
-        found = _print_findings(differences, execution.counts, asked.sample)
+        total = _print_findings(found, execution, asked.sample)
         if asked.out is not None:
-            _write(asked.out, differences)
+            _write(asked.out, found)
     if asked.repair:
-        execution.save(status=APPLYING, staged=True)
-        apply_staged(execution, spark, staging, directory)
-        return _read_back(execution, spark, differences)
-    staging.delete(directory.work(""))
+        finish(execution)
+        return _read_back(execution)
+    execution.work.tidy(execution.record.staging_dir)
     execution.end(DRY_RUN)
-    if found > asked.max_differences:
-        raise CheckFailed(
-            f"{found} rows differ, more than --max-differences {asked.max_differences} allows: "
-            "look at them above, then write what was computed with --repair"
-        )
+    return _judged(total, asked, "rows differ", "look at them above, then write what was computed with --repair")
+
+
+def _judged(total: int, asked: Verification, what: str, next_step: str) -> int:
+    if total > asked.max_differences:
+        raise CheckFailed(f"{total} {what}, more than --max-differences {asked.max_differences} allows: {next_step}")
     return 0
+
+
+def _verify_published(execution: Execution, asked: Verification) -> int:
+    """Compare published sums with the published rows."""
+    with execution.steps("add up published rows"):
+        stored = stored_rows_of(execution, active_spark(execution.work))
+        rows = differing_sums(stored, tuple(execution.settings.metrics.families)).orderBy("table", "key", "metric")
+        listed = rows.limit(_NAMED + 1).collect()
+        total = len(listed) if len(listed) <= _NAMED else rows.count()
+    print_sums([row.asDict() for row in listed[:_NAMED]], total)
+    if not total:
+        print("every published sum is the sum of the published rows")
+    execution.counts["differing_sums"] = total
+    execution.end(DRY_RUN)
+    return _judged(total, asked, "published sums differ", "count them anew with `activity-aggregates verify --repair`")
 
 
 def _for_verifying(chosen: settings.Settings, repair: bool) -> settings.Settings:
@@ -149,87 +163,59 @@ def _for_verifying(chosen: settings.Settings, repair: bool) -> settings.Settings
     if cassandra.consistency in _WEAK:
         cassandra = replace(cassandra, consistency="LOCAL_QUORUM")
     if not repair:
-        limits = replace(limits, refused_share=1.0, retracted_share=1.0)
+        limits = replace(limits, refused_share=1.0, retracted_share=1.0, lowered_share=1.0)
     return replace(chosen, cassandra=cassandra, limits=limits)
 
 
-def _differences(spark: SparkSession, directory: RunDirectory, counts: Mapping[str, int]) -> list[TableDifferences]:
-    """What is staged of each table that was compared and has any."""
-    found = []
-    for table in _TABLES:
-        if counts.get(f"changed.{table.name}"):
-            rows = findings.differing(changed_rows(spark, directory, table), table)
-            found.append(TableDifferences(table.name, table.key, rows))
-    return found
+def _findings(execution: Execution) -> DataFrame | None:
+    """What is staged, entry by entry; None where nothing is."""
+    spark, directory = active_spark(execution.work), RunDirectory(execution.record.staging_dir)
+    paths = Staging(spark, directory.path).parts(directory)
+    families = tuple(execution.settings.metrics.families)
+    return findings.findings(changed_rows(spark, paths), families) if paths else None
 
 
-def _print_findings(differences: list[TableDifferences], counts: dict[str, int], sample: float) -> int:
+def _print_findings(found: DataFrame | None, execution: Execution, sample: float) -> int:
     """Print, for each table, what differs and what is newer, count it, and return how many rows differ."""
     if sample < 1:
         print(f"compared a sample of {sample:g} of all contexts and groups, always the same one")
-    differing = {each.table: each for each in differences}
+    counts = execution.counts
+    differs = found is not None and any(counts.get(f"changed.{table.name}") for table in TARGET_TABLES)
+    by_table = findings.counted(found) if differs and found is not None else {}
+    examples = findings.examples(found, _EXAMPLES) if differs and found is not None else {}
     total = 0
-    for table in (table.name for table in _TABLES):
-        if f"changed.{table}" not in counts:
-            continue
-        counts.update({f"{kind}.{table}": 0 for kind in KINDS})
-        if table in differing:
-            total += _print_table(differing[table], counts)
-        else:
-            print(f"{table}: no difference")
-        if newer := counts.get(f"newer.{table}"):
+    for name in (table.name for table in TARGET_TABLES):
+        of_table = by_table.get(name, findings.TableFindings())
+        counts.update({f"{kind}.{name}": of_table.rows.get(kind, 0) for kind in KINDS})
+        total += of_table.total
+        listed = {kind: [findings.plain(row) for row in examples.get((name, kind), ())] for kind in KINDS}
+        print_table(name, of_table.rows, of_table.metrics, listed)
+        if newer := counts.get(f"newer.{name}"):
             print(f"  {newer} stored entries are newer than this snapshot: they are no differences and stay")
     return total
 
 
-def _print_table(differences: TableDifferences, counts: dict[str, int]) -> int:
-    rows, metrics = findings.counted(differences.rows)
-    counts.update({f"{kind}.{differences.table}": count for kind, count in rows.items()})
-    total = sum(rows.values())
-    print(f"{differences.table}: {total} rows differ: {_by_kind(rows)}")
-    for metric, by_kind in sorted(metrics.items()):
-        print(f"  {metric}: {_by_kind(by_kind)}")
-    for kind in (kind for kind in KINDS if kind in rows):
-        of_kind = differences.rows.filter(differences.rows.kind == kind)
-        for row in findings.largest(of_kind, differences.key).limit(_EXAMPLES).collect():
-            print(f"  {kind} {describe(row, differences.key)}")
-        if rows[kind] > _EXAMPLES:
-            print(f"  … and {rows[kind] - _EXAMPLES} more {kind}")
-    return total
-
-
-def _by_kind(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
-
-
-def _write(path: Path, differences: list[TableDifferences]) -> None:
-    """Every difference as a line of JSON; the driver holds a partition of one table at a time."""
+def _write(path: Path, found: DataFrame | None) -> None:
+    """Every difference as a line of JSON; the driver holds a partition at a time."""
     try:
         with path.open("w", encoding="utf-8") as file:
-            for each in differences:
-                for row in findings.json_lines(each.rows, each.table, each.key).toLocalIterator():
-                    print(row.value, file=file)
+            for row in found.toLocalIterator() if found is not None else ():
+                print(json.dumps(findings.plain(row), ensure_ascii=False), file=file)
     except OSError as error:
         raise BadRequest(
             f"the differences cannot be written to {path} ({error.strerror}): name another file with --out"
         ) from error
 
 
-def _read_back(execution: Execution, spark: SparkSession, differences: list[TableDifferences]) -> int:
+def _read_back(execution: Execution) -> int:
     """Read what was written again; raises CheckFailed with the entries that hold something else."""
-    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
-    held = 0
+    spark = active_spark(execution.work)
     with execution.steps("read back"):
-        for each in differences:
-            others = findings.not_taken(each.rows, _stored_rows(stored, each.table), each.key).persist()
-            execution.counts[f"held.{each.table}"] = count = others.count()
-            for row in others.orderBy(*each.key, "metric").limit(_ENTRIES_NAMED).collect():
-                key = " ".join(row[column] for column in each.key)
-                print(f"{each.table} {key}: {row.metric} is {shown(row.held)}, not {shown(row.wanted)}")
-            if count > _ENTRIES_NAMED:
-                print(f"… and {count - _ENTRIES_NAMED} more entries of {each.table}")
-            others.unpersist()
-            held += count
+        others = held_entries(execution, spark, RunDirectory(execution.record.staging_dir), only_undated=False)
+        listed = [] if others is None else others.orderBy("table", "key", "metric").limit(_NAMED + 1).collect()
+        held = len(listed) if len(listed) <= _NAMED or others is None else others.count()
+    print_held([row.asDict() for row in listed[:_NAMED]], held)
+    execution.counts["held"] = held
     execution.save()
     if held:
         raise CheckFailed(
@@ -237,11 +223,3 @@ def _read_back(execution: Execution, spark: SparkSession, differences: list[Tabl
             "repair them when that time has passed"
         )
     return 0
-
-
-def _stored_rows(stored: Stored, table: str) -> DataFrame:
-    if table == ACTIVITY_CATALOG.name:
-        return findings.catalog_as_maps(stored.catalog())
-    if table == ACTIVITY_METADATA.name:
-        return stored.metadata()
-    return next(stored.rows(target) for target in AGGREGATE_TABLES if target.name == table)

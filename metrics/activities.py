@@ -1,68 +1,102 @@
-"""The metrics of one activity in one context, over all of its learners: the rows of activity_agg."""
+"""The rows of activity_agg: one activity in one context, over all of its learners.
+
+A published sum is the sum over published rows. In a context of which all learners are at hand it is their plain sum; in
+another it moves by what the learners at hand contributed before, as stored, and contribute now, as computed.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.maps import metric_map
-from metrics.names import is_quiz
-from metrics.percentages import percentage
+from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric
+from metrics.names import COURSE
+from metrics.predicates import is_course
+from metrics.values import SIGN, is_of, stands, sums, with_values
 
-REACHED = (25, 50, 75)
 ACTIVITY_KEY = ("activity_type", "activity_id", "context_id")
+WAS = "was_"  # before the name of a metric: its stored value
 
 
-def average_progress() -> Column:
-    """Done leaves of all that the learners could have done; 0 of nobody, 100 where nothing is required."""
-    possible = F.col("enrolled_count") * F.col("leaf_nodes_count")
-    progress = percentage(F.col("completed_leaf_nodes_count"), possible, of_nothing=100.0)
-    return F.when(F.col("enrolled_count") == 0, F.lit(0.0)).otherwise(progress)
+def activity_rows(
+    owners: DataFrame,
+    learners: DataFrame,
+    published: DataFrame | None,
+    metrics: Sequence[Metric],
+    is_whole: Column,
+) -> DataFrame:
+    """`ACTIVITY_KEY`, is_impossible and a double for each metric, for every activity that a course has.
 
-
-def activity_metrics() -> dict[str, Column]:
-    """Each metric of an activity and context, over `activity_rows`' columns; those after the fourth not of a Quiz."""
-    enrolled, completed = F.col("enrolled_count"), F.col("completed_count")
-    of_collections = {
-        "leafNodesCount": F.col("leaf_nodes_count"),
-        "completedLeafNodesCount": F.col("completed_leaf_nodes_count"),
-        "averageProgress": average_progress(),
-        **{f"reached{share}Count": F.col(f"reached_{share}_count") for share in REACHED},
-    }
-    return {
-        "enrolledCount": enrolled,
-        "startedCount": F.col("started_count"),
-        "completedCount": completed,
-        "completionPercentage": percentage(completed, enrolled, of_nothing=0.0),
-        **{name: F.when(~is_quiz(), value) for name, value in of_collections.items()},
-    }
-
-
-def learner_counts() -> dict[str, Column]:
-    """Aggregates over `learner_rows` of one activity and context."""
-    is_row_completed = F.when(is_quiz(), F.lit(True)).otherwise(F.col("is_completed"))
-    is_row_started = F.when(is_quiz(), F.lit(True)).otherwise(F.col("started_count") > 0)
-    return {
-        "started_count": F.count_if(is_row_started),
-        "completed_count": F.count_if(is_row_completed),
-        "completed_leaf_nodes_count": F.coalesce(F.sum("completed_count"), F.lit(0)),
-        **{f"reached_{share}_count": F.count_if(F.col("completion_percentage") >= share) for share in REACHED},
-    }
-
-
-def learner_sums(learners: DataFrame) -> DataFrame:
-    """`ACTIVITY_KEY` and `learner_counts` of `learner_rows`."""
-    return learners.groupBy(*ACTIVITY_KEY).agg(*(value.alias(name) for name, value in learner_counts().items()))
-
-
-def activity_rows(catalog: DataFrame, sums: DataFrame) -> DataFrame:
-    """(activity_type, activity_id, context_id, course_id, agg) for every activity of every context, also of nobody.
-
-    `catalog` is `catalog.catalog`, `sums` is `learner_sums`: every percentage follows from these counts.
+    `owners` is `catalog.owners` of the contexts at hand. `learners` are rows of learners with a column for each metric
+    and `sign`: 1 as they will stand, -1 as they stood, the latter only in contexts that are not whole. `published` are
+    the stored rows of these contexts (key…, was_<metric>…), None where every context is whole. `is_impossible` are rows
+    of contexts not whole whose sums cannot be right: below 0, more learners than are enrolled, or without the entry
+    from which they would move.
     """
-    return (
-        catalog.join(sums, list(ACTIVITY_IN_CONTEXT), how="left")
-        .withColumns({name: F.coalesce(name, F.lit(0)) for name in learner_counts()})
-        .select(*ACTIVITY_KEY, "course_id", metric_map(activity_metrics()).alias("agg"))
+    own = sums(learners, metrics, ACTIVITY_KEY, OWN_ROWS)
+    of_courses = sums(learners.filter(is_course()), metrics, ("activity_id", "context_id"), COURSE_ROWS)
+    wanted = owners.filter(F.col("course_id").isNotNull())
+    joined = wanted.join(own, list(ACTIVITY_IN_CONTEXT), how="left").join(
+        of_courses.withColumnRenamed("activity_id", "course_id"), ["course_id", "context_id"], how="left"
     )
+    names = {metric.name: metric for metric in metrics if metric.is_sum}
+    if published is None:
+        totals = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in names})
+        return with_values(totals.withColumn("is_impossible", F.lit(False)), metrics, *ACTIVITY_KEY, "is_impossible")
+    stored = published.select(*ACTIVITY_KEY, *(name for name in published.columns if name.startswith(WAS)))
+    joined = joined.join(stored, list(ACTIVITY_KEY), how="left").join(
+        _of_courses(published, metrics), ["course_id", "context_id"], how="left"
+    )
+    moved = {name: F.coalesce(name, F.lit(0)) + F.when(is_whole, 0).otherwise(_base(names[name])) for name in names}
+    totals = joined.withColumns({**moved, "leafNodesCount": F.coalesce("leafNodesCount", _whole("leafNodesCount", 1))})
+    checked = totals.withColumn("is_impossible", ~is_whole & _is_impossible(metrics))
+    return with_values(checked, metrics, *ACTIVITY_KEY, "is_impossible")
+
+
+def _of_courses(published: DataFrame, metrics: Sequence[Metric]) -> DataFrame:
+    """What is published of each course in each context, of the sums over Course rows: (course_id, context_id, of_…)."""
+    names = [metric.name for metric in metrics if metric.is_sum and metric.over == COURSE_ROWS]
+    return published.filter(F.col("activity_type") == COURSE).select(
+        F.col("activity_id").alias("course_id"),
+        "context_id",
+        *(F.col(WAS + name).alias(f"of_{name}") for name in names),
+    )
+
+
+def _base(metric: Metric) -> Column:
+    value = F.col(f"of_{metric.name}") if metric.over == COURSE_ROWS else F.col(WAS + metric.name)
+    return F.coalesce(F.round(value * metric.scale).cast("bigint"), F.lit(0))
+
+
+def _whole(name: str, scale: int) -> Column:
+    return F.round(F.col(WAS + name) * scale).cast("bigint")
+
+
+def _is_impossible(metrics: Sequence[Metric]) -> Column:
+    added = [metric for metric in metrics if metric.is_sum]
+    is_stored = stands([WAS + name for name in dict.fromkeys(metric.name for metric in metrics)])
+    lacks = [is_of(metric) & F.col(WAS + metric.name).isNull() for metric in added]
+    below = [F.col(metric.name) < 0 for metric in added]
+    above = [F.col(m.name) > F.col("enrolledCount") for m in added if m.counts_learners and m.over == OWN_ROWS]
+    is_expected = F.col("held_course_id").isNotNull()
+    return (is_stored & reduce(or_, lacks)) | (is_expected & ~is_stored) | reduce(or_, [*below, *above])
+
+
+def signed(rows: DataFrame, names: Sequence[str], is_whole: Column | None) -> DataFrame:
+    """Compared rows as `activity_rows` takes them: as they will stand and, in contexts not whole, as they stood.
+
+    `rows` have `LEARNER_KEY`, a column for each of `names` and was_<name>; `is_whole` None is every context.
+    """
+    key = ["activity_type", "activity_id", "user_id", "context_id"]
+    after = rows.select(*key, *names, F.lit(1).alias(SIGN)).filter(stands(names))
+    if is_whole is None:
+        return after
+    before = rows.filter(~is_whole).select(
+        *key, *(F.col(WAS + name).alias(name) for name in names), F.lit(-1).alias(SIGN)
+    )
+    return after.unionByName(before.filter(stands(names)))

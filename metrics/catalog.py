@@ -1,4 +1,4 @@
-"""Which activities each context has, and to which course a shared one belongs."""
+"""Which activities each context has, and to which course each of them belongs there."""
 
 from __future__ import annotations
 
@@ -8,42 +8,78 @@ from pyspark.sql import functions as F
 ACTIVITY_IN_CONTEXT = ("context_id", "activity_type", "activity_id")
 
 
-def placements(contexts: DataFrame, activities: DataFrame, scores: DataFrame) -> DataFrame:
-    """(context_id, activity_type, activity_id, course_id, leaf_nodes_count, enrolled_count), once per course.
+def placements(contexts: DataFrame, activities: DataFrame, scores: DataFrame | None) -> DataFrame:
+    """(context_id, activity_type, activity_id, course_id, leafNodesCount), once for each course that has the activity.
 
     A course and its units are in each of its contexts; a quiz is where anyone with an enrolment row attempted it.
+    `contexts` is `enrolments.contexts`, `activities` is `courses.course_activities`, `scores` is `quizzes.quiz_scores`.
     """
-    attempted = (
-        scores.filter(~F.col("is_retired"))
-        .groupBy("course_id", *ACTIVITY_IN_CONTEXT)
-        .agg(F.lit(None).cast("long").alias("leaf_nodes_count"))
-    )
-    columns = [*ACTIVITY_IN_CONTEXT, "course_id", "leaf_nodes_count", "enrolled_count"]
+    columns = [*ACTIVITY_IN_CONTEXT, "course_id", "leafNodesCount"]
     of_courses = contexts.join(activities, "course_id", how="inner").select(columns)
-    of_attempts = attempted.join(contexts, ["course_id", "context_id"], how="inner").select(columns)
-    return of_courses.unionByName(of_attempts)
+    if scores is None:
+        return of_courses
+    attempted = scores.filter(~F.col("is_retired")).select(*ACTIVITY_IN_CONTEXT, "course_id").distinct()
+    return of_courses.unionByName(attempted.withColumn("leafNodesCount", F.lit(None).cast("bigint")))
 
 
-def catalog(placements: DataFrame) -> DataFrame:
-    """`placements` with one row per activity and context, that of the smallest course_id, and `courses` sharing it."""
-    owner = F.struct("course_id", "leaf_nodes_count", "enrolled_count")
-    return (
+def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame | None, is_whole: Column) -> DataFrame:
+    """Who owns each activity of each context.
+
+    (context_id, activity_type, activity_id, course_id, held_course_id, leafNodesCount, courses, is_blocked, is_moved,
+    is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog
+    says (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it goes on to say so,
+    and an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
+    course_id is of an activity that no course has any more. `is_moved` are those of contexts not read whole in which a
+    smaller course than the catalog's has turned up, `is_foreign` those that courses have which do not own them.
+    """
+    nothing, no = F.lit(None).cast("string"), F.lit(False)
+    smallest = F.min(F.struct("course_id", "leafNodesCount"))
+    found = (
         placements.groupBy(*ACTIVITY_IN_CONTEXT)
-        .agg(F.min(owner).alias("owner"), F.count(F.lit(1)).alias("courses"))
-        .select(*ACTIVITY_IN_CONTEXT, "owner.*", "courses")
+        .agg(smallest.alias("smallest"), F.count(F.lit(1)).alias("courses"))
+        .select(*ACTIVITY_IN_CONTEXT, F.col("smallest.course_id").alias("found"), "smallest.leafNodesCount", "courses")
     )
+    if held is None:
+        return found.select(
+            *ACTIVITY_IN_CONTEXT, F.col("found").alias("course_id"), nothing.alias("held_course_id"), "leafNodesCount",
+            "courses", no.alias("is_blocked"), no.alias("is_moved"), no.alias("is_foreign"),
+        )  # fmt: skip
+    joined = found.join(held.withColumnRenamed("course_id", "held"), list(ACTIVITY_IN_CONTEXT), how="full")
+    if unsettled is None:
+        joined = joined.withColumn("is_unsettled", no)
+    else:
+        flags = F.broadcast(unsettled.select(F.col("course_id").alias("held"), F.lit(True).alias("is_unsettled")))
+        joined = joined.join(flags, "held", how="left").withColumn("is_unsettled", F.coalesce("is_unsettled", no))
+    stays = F.col("held").isNotNull() & (F.col("is_unsettled") | ~is_whole)
+    owner = F.when(stays, F.col("held")).otherwise(F.col("found"))
+    is_moved = stays & ~F.col("is_unsettled") & F.coalesce(F.col("found") < F.col("held"), no)
+    return joined.select(
+        *ACTIVITY_IN_CONTEXT, owner.alias("course_id"), F.col("held").alias("held_course_id"),
+        F.when(owner == F.col("found"), F.col("leafNodesCount")).alias("leafNodesCount"),
+        F.coalesce("courses", F.lit(0)).alias("courses"), F.col("is_unsettled").alias("is_blocked"),
+        is_moved.alias("is_moved"), F.coalesce(owner != F.col("found"), no).alias("is_foreign"),
+    )  # fmt: skip
 
 
-def is_shared() -> Column:
-    """Whether several courses of one context contain the activity."""
-    return F.col("courses") > 1
+def owner_counts() -> list[Column]:
+    """Aggregates over `owners`, to be observed: activities that are shared, moved, new, or not of all who have them."""
+    return [
+        F.count_if(F.col("courses") > 1).alias("shared"),
+        F.count_if("is_moved").alias("moved"),
+        F.count_if(F.col("held_course_id").isNull()).alias("new"),
+        F.count_if((F.col("courses") > 1) | F.col("is_foreign")).alias("foreign"),
+    ]
 
 
-def owned(rows: DataFrame, catalog: DataFrame) -> DataFrame:
-    """`rows` (with activity, context and course_id) without those of courses that do not own the shared activity."""
-    shared = catalog.filter(is_shared()).select(*ACTIVITY_IN_CONTEXT, F.col("course_id").alias("owner_id"))
-    return (
-        rows.join(shared, list(ACTIVITY_IN_CONTEXT), how="left")
-        .filter(F.col("owner_id").isNull() | (F.col("owner_id") == F.col("course_id")))
-        .drop("owner_id")
-    )
+def strangers(placements: DataFrame, owners: DataFrame) -> DataFrame:
+    """(context_id, activity_type, activity_id, course_id) of the courses that have an activity and do not own it."""
+    owner = owners.select(*ACTIVITY_IN_CONTEXT, F.col("course_id").alias("owner"))
+    placed = placements.select(*ACTIVITY_IN_CONTEXT, "course_id")
+    return placed.join(owner, list(ACTIVITY_IN_CONTEXT), how="inner").filter("owner != course_id").drop("owner")
+
+
+def owned(rows: DataFrame, strangers: DataFrame | None) -> DataFrame:
+    """`rows` (with activity, context and course_id) without those of courses that do not own the activity there."""
+    if strangers is None:
+        return rows
+    return rows.join(F.broadcast(strangers), [*ACTIVITY_IN_CONTEXT, "course_id"], how="left_anti")

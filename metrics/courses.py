@@ -14,6 +14,7 @@ from pyspark.sql.types import StructType, _parse_datatype_string
 from metrics.hierarchy import WORD_BITS, outline_rows
 from metrics.refusals import INVALID_HIERARCHY
 
+CHANGED_AT = "changed_at"
 OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,
     collections array<struct<activity_type: string, activity_id: string, leaf_nodes_count: bigint>>,
     words array<struct<word: int, collections: array<struct<activity_type: string, activity_id: string,
@@ -29,13 +30,20 @@ def is_draft() -> Column:
 def outlines(hierarchies: DataFrame, entries: Mapping[str, str] | None = None) -> DataFrame:
     """One `OUTLINES` row for each course of (course_id, hierarchy); one that has several is invalid.
 
-    `entries` maps the names of the texts that are kept of every node to its attributes.
+    `entries` maps the names of the texts that are kept of every node to its attributes. A `changed_at` of the
+    hierarchies stays.
     """
-    schema = _parse_datatype_string(OUTLINES)
+    dated = [CHANGED_AT] if CHANGED_AT in hierarchies.columns else []
+    schema = _parse_datatype_string(OUTLINES + "".join(f", {name} timestamp" for name in dated))
     assert isinstance(schema, StructType)
     batches = partial(_outline_batches, to_arrow_schema(schema), entries)
-    parsed = hierarchies.select("course_id", "hierarchy").mapInArrow(batches, schema)
+    parsed = hierarchies.select("course_id", "hierarchy", *dated).mapInArrow(batches, schema)
     return _unambiguous(parsed, schema)
+
+
+def known(outlines: DataFrame) -> DataFrame:
+    """(course_id, problem, is_retired) and, where the outlines have it, changed_at."""
+    return outlines.select("course_id", "problem", "is_retired", *({CHANGED_AT} & {*outlines.columns}))
 
 
 def _unambiguous(parsed: DataFrame, schema: StructType) -> DataFrame:
@@ -43,16 +51,18 @@ def _unambiguous(parsed: DataFrame, schema: StructType) -> DataFrame:
     is_one = F.count(F.lit(1)) == 1
     nothing = {name: F.array().cast(schema[name].dataType) for name in ("leaves", "collections", "words", "described")}
     otherwise = {"problem": F.lit(INVALID_HIERARCHY), "is_retired": F.lit(False), **nothing}
-    chosen = [F.when(is_one, F.first(name)).otherwise(value).alias(name) for name, value in otherwise.items()]
-    return parsed.groupBy("course_id").agg(*chosen).select(schema.names)
+    single = [F.when(is_one, F.first(name)).otherwise(value).alias(name) for name, value in otherwise.items()]
+    latest = [F.max(name).alias(name) for name in schema.names if name == CHANGED_AT]
+    return parsed.groupBy("course_id").agg(*single, *latest).select(schema.names)
 
 
 def _outline_batches(schema: Any, entries: Mapping[str, str] | None, batches: Iterable[Any]) -> Iterable[Any]:
     """Arrow batches of one course each: what a course becomes may be megabytes, as its tree is."""
     for batch in batches:
         pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-        for row in outline_rows(pairs, entries):
-            yield type(batch).from_pylist([row], schema=schema)
+        dates = batch.column(2).to_pylist() if batch.num_columns > 2 else [None] * batch.num_rows
+        for row, date in zip(outline_rows(pairs, entries), dates, strict=True):
+            yield type(batch).from_pylist([{**row, CHANGED_AT: date}], schema=schema)
 
 
 def settled(outlines: DataFrame) -> DataFrame:
@@ -77,8 +87,8 @@ def collection_masks(outlines: DataFrame) -> DataFrame:
 
 
 def course_activities(outlines: DataFrame) -> DataFrame:
-    """(course_id, activity_type, activity_id, leaf_nodes_count): the course itself and its units."""
-    return outlines.select("course_id", F.inline("collections"))
+    """(course_id, activity_type, activity_id, leafNodesCount): the course itself and its units."""
+    return outlines.select("course_id", F.inline("collections")).withColumnRenamed("leaf_nodes_count", "leafNodesCount")
 
 
 def described_nodes(outlines: DataFrame) -> DataFrame:

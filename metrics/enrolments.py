@@ -6,14 +6,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.keys import ENROLMENT_KEY, enrolment_key
-from metrics.names import context_id
+from metrics.predicates import context_id
 from metrics.refusals import (
     HIERARCHY_REASONS,
+    INVALID_DATE,
     INVALID_STATUS,
     MISSING_HIERARCHY,
     MISSING_KEY,
     any_blank,
     first_problem,
+    is_invalid_date,
     is_invalid_status,
 )
 
@@ -29,17 +31,22 @@ def has_earned_completion() -> Column:
 
 
 def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
-    """Every row of (user_id, course_id, batch_id, active, status, completed_on) with `problem` and `is_retired`."""
+    """Every row of (user_id, course_id, batch_id, active, status, three dates, certificates) with what is said of it.
+
+    That is `problem`, `is_retired`, and `is_unsettled`: of a course that is refused or retired.
+    """
     courses = outlines.select("course_id", F.col("problem").alias("course_problem"), "is_retired")
     is_unknown = F.col("is_retired").isNull()
     problem = first_problem(
         (MISSING_KEY, any_blank("user_id", "course_id", "batch_id")),
         (INVALID_STATUS, is_invalid_status()),
+        (INVALID_DATE, is_invalid_date()),
         (MISSING_HIERARCHY, is_unknown),
         *((reason, F.col("course_problem") == reason) for reason in HIERARCHY_REASONS),
     )
     return enrolments.join(courses, "course_id", how="left").select(
-        "user_id", "course_id", "batch_id", "active", "status", "completed_on",
+        "user_id", "course_id", "batch_id", "active", "status", "completed_on", "enrolled_on", "accessed_on",
+        "certificates",
         problem.alias("problem"),
         F.coalesce("is_retired", F.lit(False)).alias("is_retired"),
         (is_unknown | F.col("course_problem").isNotNull() | F.col("is_retired")).alias("is_unsettled"),
@@ -63,30 +70,17 @@ def enrolments_by_key(accepted: DataFrame) -> DataFrame:
 
 
 def contexts(enrolments: DataFrame) -> DataFrame:
-    """(course_id, context_id, enrolled_count) of every batch with an enrolment row, active or not."""
-    return (
-        enrolments.filter(~F.col("is_retired"))
-        .groupBy("course_id", "batch_id")
-        .agg(F.count_if("is_enrolled").alias("enrolled_count"))
-        .select("course_id", context_id().alias("context_id"), "enrolled_count")
-    )
+    """(course_id, context_id) of every batch with an enrolment row, active or not, of a course that is not retired."""
+    named = enrolments.filter(~F.col("is_retired")).select("course_id", context_id().alias("context_id"))
+    return named.distinct()
 
 
 def unsettled_courses(assessed: DataFrame) -> DataFrame:
-    """(course_id, context_id) of every batch of a course that was refused or is retired: its rows stay as they are."""
+    """(course_id) of the courses that are refused or retired: their rows stay as they are."""
     is_keyed = ~any_blank("course_id", "batch_id")
-    return (
-        assessed.filter(is_keyed & F.col("is_unsettled"))
-        .select("course_id", context_id().alias("context_id"))
-        .distinct()
-    )
+    return assessed.filter(is_keyed & F.col("is_unsettled")).select("course_id").distinct()
 
 
 def retired_rows() -> Column:
     """An aggregate over `assess_enrolments`: rows that would count, were their course not retired."""
     return F.count_if(F.col("problem").isNull() & F.col("is_retired")).alias("retired")
-
-
-def contexts_of_users(enrolments: DataFrame, users: list[str]) -> DataFrame:
-    """(context_id) of every enrolment of these users."""
-    return enrolments.filter(F.col("user_id").isin(users)).select(context_id().alias("context_id"))

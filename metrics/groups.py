@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.learners import best_context_rank
-from metrics.maps import metric_map
-from metrics.names import context_id, is_quiz, is_served_activity
-from metrics.percentages import percentage
+from metrics.declarations import Metric
+from metrics.learners import ENTRIES, best_context_rank
+from metrics.names import COURSE
+from metrics.predicates import is_served_activity
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
+from metrics.values import SIGN, sums, with_values
 
 ACTIVE = "active"
 GROUP_ACTIVITY_KEY = ("group_id", "activity_type", "activity_id")
@@ -53,67 +56,59 @@ def active_members(accepted_members: DataFrame) -> DataFrame:
     return accepted_members.filter(F.col("status") == ACTIVE).select("group_id", "user_id").distinct()
 
 
-def enrolled_members(members: DataFrame, enrolments: DataFrame, catalog: DataFrame) -> DataFrame:
-    """`MEMBER_KEY` of the members with an active enrolment in a context that has the activity."""
-    wanted = members.select("activity_type", "activity_id").distinct()
-    places = catalog.join(wanted, ["activity_type", "activity_id"], how="left_semi")
-    active = enrolments.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
-        "user_id", "course_id", context_id().alias("context_id")
+def course_rows(activities: DataFrame, catalog: DataFrame) -> DataFrame:
+    """(group_id, activity_type, activity_id, course_id, context_id): where an activity of a group belongs to a course.
+
+    Whoever has a Course row there is enrolled in the activity. `catalog` has (context_id, activity_type, activity_id,
+    course_id).
+    """
+    places = catalog.select(*ACTIVITY_IN_CONTEXT, "course_id")
+    return activities.join(places, ["activity_type", "activity_id"], how="inner").select(
+        *GROUP_ACTIVITY_KEY, "course_id", "context_id"
     )
-    learners = (
-        active.join(members.select("user_id").distinct(), "user_id", how="left_semi")
-        .join(places.select(*ACTIVITY_IN_CONTEXT, "course_id"), ["course_id", "context_id"], how="inner")
-        .select(*_ACTIVITY_OF_USER)
+
+
+def enrolled_members(members: DataFrame, course_rows: DataFrame, learners: DataFrame) -> DataFrame:
+    """`MEMBER_KEY` of the members with a row of the course that owns the activity, in a context where it does.
+
+    `members` is `members_by_activity`, `learners` has `LEARNER_KEY` of the learners' rows as they will stand.
+    """
+    courses = learners.filter(F.col("activity_type") == COURSE).select(
+        "user_id", F.col("activity_id").alias("course_id"), "context_id"
+    )
+    return (
+        members.join(course_rows, list(GROUP_ACTIVITY_KEY), how="inner")
+        .join(courses, ["user_id", "course_id", "context_id"], how="left_semi")
+        .select(*MEMBER_KEY)
         .distinct()
     )
-    return members.join(learners, list(_ACTIVITY_OF_USER), how="left_semi")
 
 
-def member_rows(members: DataFrame, learners: DataFrame) -> DataFrame:
-    """(`MEMBER_KEY`, agg): each member's row of the best context, where there is any.
+def member_rows(members: DataFrame, learners: DataFrame, names: Sequence[str]) -> DataFrame:
+    """(`MEMBER_KEY`, `entries`, names…): each member's row of the best context, where there is any.
 
-    `learners` has `LEARNER_KEY` and agg, as the learners' rows stand after the run.
+    `learners` has `LEARNER_KEY`, `entries` and the metrics of the learners' rows as they will stand.
     """
-    best = F.min_by("agg", best_context_rank()).alias("agg")
-    return members.join(learners, list(_ACTIVITY_OF_USER), how="inner").groupBy(*MEMBER_KEY).agg(best)
+    values = [ENTRIES, *names]
+    best = F.min_by(F.struct(*values), best_context_rank()).alias("best")
+    joined = members.join(learners, list(_ACTIVITY_OF_USER), how="inner")
+    return joined.groupBy(*MEMBER_KEY).agg(best).select(*MEMBER_KEY, "best.*")
 
 
-def group_metrics() -> dict[str, Column]:
-    """Each metric of a group and activity, over `group_rows`' columns."""
-    enrolled, completed = F.col("enrolled_count"), F.col("completed_count")
-    return {
-        "memberCount": F.col("member_count"),
-        "enrolledCount": enrolled,
-        "completedCount": completed,
-        "completionPercentage": percentage(completed, enrolled, of_nothing=0.0),
-    }
+def group_rows(
+    activities: DataFrame, members: DataFrame, enrolled: DataFrame, rows: DataFrame, metrics: Sequence[Metric]
+) -> DataFrame:
+    """(`GROUP_ACTIVITY_KEY`, a double for each metric) for each activity of each active group, also with nobody in it.
 
-
-def is_member_completed() -> Column:
-    """Whether a row of `member_rows` counts as completed."""
-    return is_quiz() | (F.coalesce(F.try_element_at("agg", F.lit("completed")), F.lit(0.0)) == 1)
-
-
-def member_sums(rows: DataFrame) -> DataFrame:
-    """(`GROUP_ACTIVITY_KEY`, completed_count) of `member_rows`."""
-    return rows.groupBy(*GROUP_ACTIVITY_KEY).agg(F.count_if(is_member_completed()).alias("completed_count"))
-
-
-def group_rows(activities: DataFrame, members: DataFrame, enrolled: DataFrame, sums: DataFrame) -> DataFrame:
-    """(`GROUP_ACTIVITY_KEY`, agg) for each activity of each active group, also with nobody in it.
-
-    `enrolled` is `enrolled_members` of these `members`, `sums` is `member_sums`.
+    `enrolled` is `enrolled_members` of these `members`, `rows` are their `member_rows`.
     """
     key = list(GROUP_ACTIVITY_KEY)
-    counts = ("member_count", "enrolled_count", "completed_count")
     counted = (
         members.join(enrolled.withColumn("is_enrolled", F.lit(True)), list(MEMBER_KEY), how="left")
         .groupBy(*key)
-        .agg(F.count(F.lit(1)).alias("member_count"), F.count_if("is_enrolled").alias("enrolled_count"))
+        .agg(F.count(F.lit(1)).alias("memberCount"), F.count_if("is_enrolled").alias("enrolledCount"))
     )
-    return (
-        activities.join(counted, key, how="left")
-        .join(sums, key, how="left")
-        .withColumns({name: F.coalesce(name, F.lit(0)) for name in counts})
-        .select(*key, metric_map(group_metrics()).alias("agg"))
-    )
+    added = sums(rows.withColumn(SIGN, F.lit(1)), metrics, key)
+    counts = [name for frame in (counted, added) for name in frame.columns if name not in key]
+    joined = activities.join(counted, key, how="left").join(added, key, how="left")
+    return with_values(joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in counts}), metrics, *key)

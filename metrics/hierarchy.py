@@ -1,17 +1,20 @@
 """What a course consists of: its leaves, its collections, and which leaves each collection requires.
 
+Where a node has a mimeType, it alone decides: a collection, or a leaf whose inside is not looked at. A node without one
+is a collection if it has children. The root is always a collection.
+
 Python per course, not per learner: a tree is walked once and becomes bit masks. Leaf number n of a course is bit
 n mod 64 of word n div 64, so a course may have any number of leaves.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from metrics.attributes import LEAF_NODES_COUNT, texts
+from metrics.lenient_json import parsed
 from metrics.names import COURSE, COURSE_UNIT
 from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
 
@@ -81,8 +84,7 @@ def outline(course_id: str, hierarchy: str | None, entries: Mapping[str, str] | 
 
     `entries` names the texts to keep of each node, and the attributes that they are.
 
-    >>> tree = {"identifier": "c1", "children": [{"identifier": "A"}, {"identifier": "B"}]}
-    >>> outline("c1", json.dumps(tree)).leaves
+    >>> outline("c1", '{"identifier": "c1", "children": [{"identifier": "A"}, {"identifier": "B"}]}').leaves
     {'A': 0, 'B': 1}
     >>> outline("c1", "{not json").problem
     'invalid_hierarchy'
@@ -90,7 +92,7 @@ def outline(course_id: str, hierarchy: str | None, entries: Mapping[str, str] | 
     if hierarchy is None or not hierarchy.strip():
         return Outline(problem=MISSING_HIERARCHY)
     try:
-        root = json.loads(hierarchy)
+        root = parsed(hierarchy)
         if not isinstance(root, dict):
             raise InvalidHierarchy("the tree is not an object")
         if root.get("status") == RETIRED:
@@ -180,12 +182,17 @@ def _listed(node: dict[str, Any], name: str) -> list[Any]:
 
 
 def _is_leaf(node: dict[str, Any]) -> bool:
-    return not _listed(node, "children") and node.get("mimeType") != COLLECTION_MIME_TYPE
+    mime_type = node.get("mimeType")
+    if isinstance(mime_type, str) and mime_type.strip():
+        return mime_type != COLLECTION_MIME_TYPE
+    return not _listed(node, "children")
 
 
 def _is_optional(node: dict[str, Any]) -> bool:
+    """Whether a node says that it is optional: true, or the text "true" in any case, as some editors store it."""
     metadata = node.get("relationalMetadata")
-    return isinstance(metadata, dict) and metadata.get("optional") is True
+    optional = metadata.get("optional") if isinstance(metadata, dict) else None
+    return optional is True or (isinstance(optional, str) and optional.lower() == "true")
 
 
 def outline_rows(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.names import is_course
-from metrics.ownership import IsOwn
+from metrics.predicates import is_course
 
+Entries = Mapping[str, str]  # the names of entries, and the attributes of a node that they are
 ACTIVITY = ("activity_type", "activity_id")
 EARLIEST_START = "earliest_start"
 LATEST_END = "latest_end"
@@ -38,23 +38,16 @@ def _date(column: str) -> Column:
 
 
 def activity_metadata(placed: DataFrame, nodes: DataFrame) -> DataFrame:
-    """(activity_type, activity_id, course_id, metadata, is_in_scope) of activities that a tree has.
+    """(activity_type, activity_id, course_id, metadata) of activities that a tree has.
 
-    `placed` is the catalog with `is_in_scope`, `nodes` are `courses.described_nodes`. An activity of several courses is
-    described by the smallest course_id whose tree has it, and is in scope if any of these courses has it in a context
-    that is.
+    `placed` has (activity_type, activity_id, course_id), `nodes` are `courses.described_nodes`. An activity of several
+    courses is described by the smallest course_id whose tree has it.
     """
-    key = [*ACTIVITY, "course_id"]
-    by_course = placed.groupBy(*key).agg(F.bool_or("is_in_scope").alias("is_in_scope"))
+    described = placed.select(*ACTIVITY, "course_id").distinct().join(nodes, ["course_id", "activity_id"], how="inner")
     return (
-        by_course.join(nodes, ["course_id", "activity_id"], how="inner")
-        .groupBy(*ACTIVITY)
-        .agg(
-            F.min("course_id").alias("course_id"),
-            F.min_by("metadata", "course_id").alias("metadata"),
-            F.bool_or("is_in_scope").alias("is_in_scope"),
-        )
-        .select(*key, "metadata", "is_in_scope")
+        described.groupBy(*ACTIVITY)
+        .agg(F.min("course_id").alias("course_id"), F.min_by("metadata", "course_id").alias("metadata"))
+        .select(*ACTIVITY, "course_id", "metadata")
     )
 
 
@@ -65,10 +58,10 @@ def with_dates(described: DataFrame, dates: DataFrame, entries: Mapping[str, str
     others = F.map_filter("metadata", lambda name, _: ~name.isin(*entries))
     metadata = F.when(is_course(), F.map_concat(others, known)).otherwise(F.col("metadata"))
     joined = described.join(dates, "course_id", how="left")
-    return joined.select(*ACTIVITY, "course_id", metadata.alias("metadata"), "is_in_scope")
+    return joined.select(*ACTIVITY, "course_id", metadata.alias("metadata"))
 
 
-def is_own_entry(of_nodes: Mapping[str, str], of_batches: Mapping[str, str]) -> IsOwn:
+def is_own_entry(of_nodes: Mapping[str, str], of_batches: Mapping[str, str]) -> Callable[[Column], Column]:
     """A predicate on the names of a row's metadata: those that are configured; dates of batches only in courses."""
 
     def holds(name: Column) -> Column:

@@ -1,9 +1,6 @@
-"""The words that identify activities and contexts in every table."""
+"""The words that identify activities and contexts in every table; no Spark is needed to know them."""
 
 from __future__ import annotations
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 COURSE = "Course"
 COURSE_UNIT = "CourseUnit"
@@ -11,31 +8,10 @@ QUIZ = "Quiz"
 ACTIVITY_TYPES = (COURSE, COURSE_UNIT, QUIZ)
 
 BATCH_CONTEXT = "cb:"
+GROUP_CONTEXT = "g:"
+CONTEXTS = (BATCH_CONTEXT, GROUP_CONTEXT)  # the kinds of contexts, by what their ids begin with
 
 SCORE = "score:"
 MAX_SCORE = "max_score:"
 ATTEMPTS_COUNT = "attempts_count:"
 SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
-
-
-def context_id() -> Column:
-    """The context of a course batch, `cb:<batch_id>`."""
-    return F.concat(F.lit(BATCH_CONTEXT), F.col("batch_id"))
-
-
-def is_served_activity() -> Column:
-    """Whether `activity_type` is one that this software keeps rows of."""
-    return F.col("activity_type").isin(*ACTIVITY_TYPES)
-
-
-def is_served_row() -> Column:
-    """Whether a row of `activity_type` and `context_id` is of a kind that this software keeps."""
-    return is_served_activity() & F.col("context_id").startswith(BATCH_CONTEXT)
-
-
-def is_course() -> Column:
-    return F.col("activity_type") == COURSE
-
-
-def is_quiz() -> Column:
-    return F.col("activity_type") == QUIZ

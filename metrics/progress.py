@@ -6,12 +6,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.keys import ENROLMENT_KEY, enrolment_key
-from metrics.names import context_id, is_course
+from metrics.predicates import context_id, is_course
 from metrics.refusals import (
+    INVALID_DATE,
     INVALID_STATUS,
     MISSING_KEY,
     any_blank,
     first_problem,
+    is_invalid_date,
     is_invalid_status,
 )
 
@@ -25,12 +27,15 @@ def is_done() -> Column:
 
 
 def assess_progress(progress: DataFrame) -> DataFrame:
-    """Every row of (user_id, course_id, batch_id, content_id, status) with its `problem`."""
+    """Every row of (user_id, course_id, batch_id, content_id, status, accessed_on) with its `problem`."""
     problem = first_problem(
         (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")),
         (INVALID_STATUS, is_invalid_status()),
+        (INVALID_DATE, is_invalid_date()),
     )
-    return progress.select("user_id", "course_id", "batch_id", "content_id", "status", problem.alias("problem"))
+    return progress.select(
+        "user_id", "course_id", "batch_id", "content_id", "status", "accessed_on", problem.alias("problem")
+    )
 
 
 def progress_words(accepted: DataFrame, leaves: DataFrame) -> DataFrame:
@@ -74,10 +79,11 @@ def _sum_where(rows: Column, holds: Column) -> Column:
 
 
 def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
-    """(activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, three counts) per learner.
+    """What each learner has started and done below each collection.
 
-    `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
-    was started.
+    (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
+    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a
+    content below it was started.
     """
     bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_earned",
@@ -89,12 +95,12 @@ def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
     return (
         bits.join(masks, ["course_id", "word"], how="inner")
         .select(*learner, "started", "done", F.inline("collections"))
-        .groupBy(*learner, "activity_type", "activity_id", "leaf_nodes_count")
+        .groupBy(*learner, "activity_type", "activity_id", F.col("leaf_nodes_count").alias("leafNodesCount"))
         .agg(
-            F.sum(_bits_of("started", "below")).alias("started_count"),
-            F.sum(_bits_of("done", "required")).alias("completed_count"),
+            F.sum(_bits_of("started", "below")).alias("startedCount"),
+            F.sum(_bits_of("done", "required")).alias("completedCount"),
         )
-        .filter(is_course() | (F.col("started_count") > 0))
+        .filter(is_course() | (F.col("startedCount") > 0))
     )
 
 

@@ -6,25 +6,56 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.keys import ENROLMENT_KEY, enrolment_key
-from metrics.names import ATTEMPTS_COUNT, MAX_SCORE, QUIZ, SCORE, context_id
-from metrics.refusals import INVALID_SCORE, MISSING_KEY, any_blank, first_problem, is_invalid_score
+from metrics.names import ATTEMPTS_COUNT, MAX_SCORE, QUIZ, SCORE
+from metrics.predicates import context_id
+from metrics.refusals import (
+    INVALID_DATE,
+    INVALID_SCORE,
+    MISSING_KEY,
+    OPEN_ATTEMPT,
+    any_blank,
+    first_problem,
+    is_invalid_date,
+    is_invalid_score,
+)
 
 ATTEMPT_KEY = ("course_id", "batch_id", "user_id", "content_id", "attempt_id")
+GROUP_ATTEMPT_KEY = ("group_id", "content_id", "user_id", "attempt_id")
 
 
 def assess_attempts(attempts: DataFrame) -> DataFrame:
     """Every row of `ATTEMPT_KEY`, total_score, total_max_score, last_attempted_on with its `problem`."""
+    return _assessed(attempts, ATTEMPT_KEY)
+
+
+def assess_group_attempts(attempts: DataFrame) -> DataFrame:
+    """Every row of `GROUP_ATTEMPT_KEY` and the columns of `assess_attempts`: of a quiz that was held inside a group."""
+    return _assessed(attempts, GROUP_ATTEMPT_KEY)
+
+
+def _assessed(attempts: DataFrame, key: tuple[str, ...]) -> DataFrame:
     problem = first_problem(
-        (MISSING_KEY, any_blank(*ATTEMPT_KEY)),
+        (MISSING_KEY, any_blank(*key)),
+        (INVALID_DATE, is_invalid_date()),
+        (OPEN_ATTEMPT, is_open()),
         (INVALID_SCORE, is_invalid_score("total_score") | is_invalid_score("total_max_score")),
     )
-    return attempts.select(
-        *ATTEMPT_KEY, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem")
-    )
+    return attempts.select(*key, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem"))
+
+
+def is_open() -> Column:
+    """Whether an attempt was opened and not submitted: it has no score yet, and nothing else is wrong with it."""
+    maximum = "total_max_score"
+    return F.col("total_score").isNull() & (F.col(maximum).isNull() | ~is_invalid_score(maximum))
+
+
+def open_attempts() -> Column:
+    """An aggregate over assessed attempts: those that were opened and not submitted."""
+    return F.count_if(F.col("problem") == OPEN_ATTEMPT).alias("open_attempts")
 
 
 def best_attempts(accepted: DataFrame) -> DataFrame:
-    """(key_high, key_low, content_id, score, max_score, attempts_count, attempt_rows) of each learner and quiz.
+    """(key_high, key_low, content_id, score, maxScore, attemptsCount, attempt_rows) of each learner and quiz.
 
     The best attempt has the greatest score, then the latest date (none before any), then the greatest attempt_id.
     """
@@ -35,13 +66,12 @@ def best_attempts(accepted: DataFrame) -> DataFrame:
         accepted.groupBy(*enrolment_key(), "content_id")
         .agg(
             F.max(ranked).alias("best"),
-            F.size(F.collect_set("attempt_id")).cast("long").alias("attempts_count"),
+            F.size(F.collect_set("attempt_id")).cast("long").alias("attemptsCount"),
             F.count(F.lit(1)).alias("attempt_rows"),
         )
         .select(
             *ENROLMENT_KEY, "content_id",
-            "best.score", "best.max_score",
-            "attempts_count", "attempt_rows",
+            "best.score", F.col("best.max_score").alias("maxScore"), "attemptsCount", "attempt_rows",
         )
     )  # fmt: skip
 
@@ -51,7 +81,7 @@ def quiz_scores(enrolments: DataFrame, best: DataFrame) -> DataFrame:
     return enrolments.join(best, list(ENROLMENT_KEY), how="inner").select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_enrolled", "is_retired",
         F.lit(QUIZ).alias("activity_type"), F.col("content_id").alias("activity_id"),
-        "score", "max_score", "attempts_count", "attempt_rows",
+        "score", "maxScore", "attemptsCount", "attempt_rows",
     )  # fmt: skip
 
 
@@ -68,7 +98,7 @@ def matched_attempt_counts() -> list[Column]:
 
 def scores_by_enrolment(scores: DataFrame) -> DataFrame:
     """(key_high, key_low, scores map<string,double>): the three numbers of every quiz a learner took."""
-    values = ((SCORE, "score"), (MAX_SCORE, "max_score"), (ATTEMPTS_COUNT, "attempts_count"))
+    values = ((SCORE, "score"), (MAX_SCORE, "maxScore"), (ATTEMPTS_COUNT, "attemptsCount"))
     entries = F.array(*(_entry(F.concat(F.lit(prefix), "activity_id"), F.col(value)) for prefix, value in values))
     return (
         scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))

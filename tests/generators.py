@@ -3,12 +3,11 @@
 import json
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.model import Attempt, Enrolment, Group, GroupMember, Progress, Source
+from tests.model import Attempt, Enrolment, Group, GroupAttempt, GroupMember, Progress, Source, TimeSpent
 
 COLLECTION = "application/vnd.ekstep.content-collection"
 USERS = ["u1", "u2", "u3", "u4"]
@@ -18,10 +17,13 @@ BATCHES = ["b1", "b2"]
 UNITS = ["n1", "n2", "n3", "c2"]
 LEAVES = ["l1", "l2", "l3", "l4", "q1", "q2"]
 WIDE_LEAVES = [f"w{number:03}" for number in range(140)]
-TIMES = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)]
+DAY = 24 * 60 * 60 * 1000
+TIMES = [1_767_225_600_000 + day * DAY for day in (0, 1)]  # 2026-01-01 and the day after
+ODD_TIMES = [-1, 0, 250_000_000_000_000, 9_000_000_000_000_000]  # 1969, 1970, and years of five and more digits
 BLANKS = [None, "", " "]
 STATUSES = [0, 1, 1, 2, 2, 2, None]
 SCORES = [0.0, 0.29, 1.0, 1.33, 2.0, 3.0, 57.0]
+SECONDS = [0.0, 0.4994, 0.5, 0.75, 1.25, 61.0005, 3600.0, 1e9]
 
 Tree = dict[str, Any]
 T = TypeVar("T")
@@ -71,6 +73,8 @@ def placements() -> st.SearchStrategy[Tree]:
     odd: list[Tree] = [
         {"status": "Retired"},
         {"relationalMetadata": {"optional": "true"}},
+        {"relationalMetadata": {"optional": "TRUE"}},
+        {"relationalMetadata": {"optional": "yes"}},
         {"relationalMetadata": {"optional": None}},
         {"relationalMetadata": None},
     ]
@@ -131,7 +135,13 @@ def hierarchies(course_id: str) -> st.SearchStrategy[str | None]:
     other_trees = [json.dumps(empty), json.dumps(retired)]
     broken = broken_trees(course_id).map(json.dumps)
     bad = st.one_of(broken, st.sampled_from(other_trees), st.sampled_from(no_trees))
-    return rarely(bad, trees(course_id).map(json.dumps), one_in=5)
+    good = trees(course_id).map(json.dumps)
+    return rarely(bad, rarely(good.map(with_an_odd_escape), good, one_in=6), one_in=5)
+
+
+def with_an_odd_escape(text: str) -> str:
+    """Names as the platform's writers store them: with a backslash before a character that JSON does not escape."""
+    return text.replace('"identifier"', r'"name": "a teacher\'s", "identifier"')
 
 
 Place = tuple[str | None, str | None, str | None]
@@ -149,7 +159,13 @@ def places(enrolments: list[Enrolment]) -> st.SearchStrategy[Place]:
 def enrolment_rows(draw: st.DrawFn) -> Enrolment:
     user, course, batch = draw(places([]))
     active = draw(st.sampled_from([True, True, None, False]))
-    return Enrolment(user, course, batch, active, draw(mostly(STATUSES, [9, -1])), draw(mostly([None], TIMES)))
+    status, completed_on = draw(mostly(STATUSES, [9, -1])), draw(mostly([None], TIMES))
+    certificates = draw(st.sampled_from([None, None, [], [{"name": "merit"}]]))
+    return Enrolment(user, course, batch, active, status, completed_on, draw(dates()), draw(dates()), certificates)
+
+
+def dates() -> st.SearchStrategy[int | None]:
+    return mostly([None, *TIMES, TIMES[0] + DAY - 1], ODD_TIMES)
 
 
 @st.composite
@@ -162,34 +178,65 @@ def progress_rows(draw: st.DrawFn, enrolments: list[Enrolment]) -> list[Progress
         contents += WIDE_LEAVES[start:stop]
     status = draw(mostly(STATUSES, [9]))
     others = draw(st.lists(mostly(STATUSES, [9]), min_size=6, max_size=6))
-    return [Progress(*place, content, others[i] if i < 6 else status) for i, content in enumerate(contents)]
+    date = draw(dates())
+    return [Progress(*place, content, others[i] if i < 6 else status, date) for i, content in enumerate(contents)]
 
 
 @st.composite
 def attempt_rows(draw: st.DrawFn, enrolments: list[Enrolment]) -> Attempt:
     user, course, batch = draw(places(enrolments))
+    return Attempt(course, batch, user, *draw(taken()))
+
+
+@st.composite
+def group_attempt_rows(draw: st.DrawFn) -> GroupAttempt:
+    group, user = draw(mostly(["g1", "g2"], [*BLANKS, "g404"])), draw(mostly(USERS, [*BLANKS, "u404"]))
+    content, attempt, score, maximum, date = draw(taken())
+    return GroupAttempt(group, content, user, attempt, score, maximum, date)
+
+
+Taken = tuple[str | None, str | None, float | None, float | None, int | None]
+
+
+@st.composite
+def taken(draw: st.DrawFn) -> Taken:
+    """The rest of an attempt: content, attempt, score, maximum and date."""
     content = draw(mostly(["q1", "q2", "outside"], BLANKS))
     attempt = draw(mostly(["t1", "t2", "t3"], BLANKS))
     score = draw(mostly(SCORES, [None, math.nan, math.inf, -1.0]))
     maximum = draw(mostly([3.0, 3.0, 1.0, 0.0], [None, math.nan, -math.inf, -1.0]))
-    return Attempt(course, batch, user, content, attempt, score, maximum, draw(st.sampled_from([*TIMES, None])))
+    return content, attempt, score, maximum, draw(st.sampled_from([*TIMES, None]))
 
 
-def without_ties(attempts: list[Attempt]) -> list[Attempt]:
+AnyAttempt = TypeVar("AnyAttempt", bound=Attempt | GroupAttempt)
+
+
+def without_ties(attempts: list[AnyAttempt]) -> list[AnyAttempt]:
     """Rows that differ in nothing but the maximum have no best one: only the first stays."""
-    kept: dict[object, Attempt] = {}
-    for row in attempts:
-        kept.setdefault((*row[:6], row.last_attempted_on), row)
-    return list(kept.values())
+    first: dict[tuple[object, ...], AnyAttempt] = {}
+    for attempt in attempts:
+        first.setdefault(but_the_maximum(attempt), attempt)
+    return list(first.values())
+
+
+def but_the_maximum(attempt: Attempt | GroupAttempt) -> tuple[object, ...]:
+    return tuple(value for name, value in attempt._asdict().items() if name != "total_max_score")
+
+
+@st.composite
+def timespent_rows(draw: st.DrawFn, enrolments: list[Enrolment]) -> TimeSpent:
+    return TimeSpent(*draw(places(enrolments)), draw(mostly(SECONDS, [None, math.nan, math.inf, -1.0, 2e9])))
 
 
 @st.composite
 def group_activities(draw: st.DrawFn) -> dict[str, str | None]:
     activity = draw(
         rarely(
-            st.tuples(st.sampled_from([None, "", "TextBook"]), st.sampled_from([None, "", "c1"])),
+            st.tuples(st.sampled_from([None, "", "Playlist"]), st.sampled_from([None, "", "c1"])),
             st.one_of(
-                st.tuples(st.just("Course"), st.sampled_from([*COURSES, "c404"])),
+                st.tuples(
+                    st.sampled_from(["Course", "Course", "course", "TextBook"]), st.sampled_from([*COURSES, "c404"])
+                ),
                 st.tuples(st.just("CourseUnit"), st.sampled_from(UNITS)),
                 st.tuples(st.just("Quiz"), st.sampled_from(["q1", "q2", "outside"])),
             ),
@@ -225,4 +272,6 @@ def sources(draw: st.DrawFn) -> Source:
         attempts=without_ties(attempts),
         groups=draw(groups()),
         group_members=draw(group_members()),
+        group_attempts=without_ties(draw(st.lists(group_attempt_rows(), max_size=8))),
+        timespent=draw(st.lists(timespent_rows(enrolments), max_size=8)),
     )

@@ -1,129 +1,182 @@
-"""The change set: per row the metrics to set and the own metrics to remove; what is equal is not in it."""
+"""The change set: every row that is computed or stored, as it stood and as it will stand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.names import is_course
-from metrics.ownership import IsOwn
+from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES, TEXTS, TargetTable
+from metrics.activities import WAS
+from metrics.declarations import names
+from metrics.learners import ENTRIES
+from metrics.values import stands
+
+MISSING, EXTRA, DIFFERENT = KINDS = ("missing", "extra", "different")
+_MAPS = {METRICS: (ENTRIES, "map<string,double>"), TEXTS: (TEXTS, "map<string,string>")}
+_FLAGS = "is_changed boolean, kind string, newer int, is_undated boolean"
+
+
+def staged_schema(metrics: Sequence[str]) -> str:
+    """The columns of every staged row; those of other tables than a row's own are null.
+
+    >>> staged_schema(["completed"]).startswith("table string, activity_type string, activity_id string")
+    True
+    """
+    keys = [f"{column} string" for column in KEY_COLUMNS]
+    values = [f"{WAS if stood else ''}{name} double" for name in metrics for stood in (False, True)]
+    maps = [f"{prefix}{name} {kind}" for name, kind in _MAPS.values() for prefix in ("", WAS)]
+    return ", ".join(["table string", *keys, *values, *maps, _FLAGS])
+
+
+def all_names() -> tuple[str, ...]:
+    """The names of all metrics of all tables, each once."""
+    return tuple(dict.fromkeys(name for table in TARGET_TABLES for name in names(table.name)))
 
 
 def compare(
-    computed: DataFrame,
-    stored: DataFrame,
-    key: Sequence[str],
-    is_own: IsOwn,
-    as_of_ms: int,
-    is_open: Column,
-    is_retractable: Column,
+    table: TargetTable,
+    metrics: Sequence[str],
+    computed: DataFrame | None,
+    stored: DataFrame | None,
+    stays: Column,
+    further: Sequence[str] = (),
 ) -> DataFrame:
-    """Every row that is computed or stored, with what the run does to it.
+    """Every row that is computed or stored, with both states.
 
-    `computed` has (key…, agg), `stored` has (key…, agg, agg_last_updated) of the rows that are served; the values of
-    both `agg` are of one type, double or string. Both may carry further columns, which `is_open` (the run may change
-    this row) and `is_retractable` (it may remove metrics that are no longer computed from a row that is computed no
-    longer) are over; null means no.
+    `computed` has (key…, metrics…) and, where the table has them, `entries` or `texts`; `stored` the same under
+    was_<name>, with `newer` and `undated`, names of entries, null where there are none (see `StoredRows`). A stored row
+    that is not computed loses its entries unless it `stays`, a condition on stored rows. An entry that is newer than
+    this run is left alone.
 
-    Returns (key…, further columns…, to_set map, to_remove array, was map, agg_after map, stored_count, newer_count,
-    is_retracted, kind); `was` are the stored values of what is set or removed, `kind` is one of `KINDS`. An entry that
-    was stored by a run with a later as_of is left alone and counted in `newer_count`.
+    Returns (table, key…, metrics…, was_<metric>…, maps…, is_changed, kind, newer, is_undated, further…): the metrics
+    are those that will stand, `newer` is a number of entries, `is_undated` tells rows that change and have an entry
+    without a date, over which only the store decides.
     """
-    ours, theirs = computed.withColumnRenamed("agg", "wanted"), stored.withColumnRenamed("agg", "held")
-    joined = ours.join(theirs, list(key), how="full")
-    nothing = F.create_map().cast(computed.schema["agg"].dataType)
-    held = F.coalesce("held", nothing)
-    dates = F.coalesce("agg_last_updated", F.create_map().cast("map<string,timestamp>"))
-    own = F.map_filter(held, lambda name, _: is_own(name))
-    wanted = F.coalesce("wanted", nothing)
-    newer = F.map_keys(F.map_filter(dates, lambda name, date: is_own(name) & (F.unix_millis(date) > F.lit(as_of_ms))))
-    further = [name for name in joined.columns if name not in {*key, "wanted", "held", "agg_last_updated"}]
-    rows = joined.select(
-        *key, *further,
-        own.alias("own"), wanted.alias("wanted_metrics"), newer.alias("newer"),
-        F.col("wanted").isNotNull().alias("is_computed"),
-        F.coalesce(is_open, F.lit(False)).alias("is_open"),
-        F.coalesce(is_open & is_retractable, F.lit(False)).alias("is_retractable"),
-    )  # fmt: skip
-    return _decided(rows, [*key, *further], nothing)
-
-
-def _decided(rows: DataFrame, columns: list[str], nothing: Column) -> DataFrame:
-    no_names = F.array().cast("array<string>")
-    may_remove = F.col("is_open") & (F.col("is_computed") | F.col("is_retractable"))
-    to_set = F.map_filter(
-        "wanted_metrics",
-        lambda name, value: ~value.eqNullSafe(F.try_element_at("own", name)) & ~F.array_contains("newer", name),
+    joined = _joined(table, metrics, computed, stored, stays)
+    after = [_after(name).alias(name) for name in metrics]
+    map_name, map_type = _MAPS[table.holds]
+    has_map = table.holds == TEXTS or table.has_entries
+    maps = [_map_after(map_name, map_type).alias(map_name), F.col(WAS + map_name)] if has_map else []
+    states = joined.select(
+        *table.key, *after, *(WAS + name for name in metrics), *maps, "is_computed", "newer", "undated", *further
     )
-    to_remove = F.filter(
-        F.map_keys("own"),
-        lambda name: ~_has("wanted_metrics", name) & ~F.array_contains("newer", name),
-    )
-    decided = rows.select(
-        *columns, "own", "is_computed", F.size("newer").alias("newer_count"), F.size("own").alias("stored_count"),
-        F.when(F.col("is_open"), to_set).otherwise(nothing).alias("to_set"),
-        F.when(may_remove, to_remove).otherwise(no_names).alias("to_remove"),
-    )  # fmt: skip
-    kept = F.map_filter("own", lambda name, _: ~_is_touched(name))
-    was = F.map_filter("own", lambda name, _: _is_touched(name))
-    is_retracted = ~F.col("is_computed") & (F.size("to_remove") > 0) & (F.size("to_remove") == F.col("stored_count"))
-    return decided.select(
-        *columns, "to_set", "to_remove", was.alias("was"), F.map_concat(kept, "to_set").alias("agg_after"),
-        "stored_count", "newer_count", is_retracted.alias("is_retracted"),
-        kind(F.col("is_computed"), F.col("stored_count") > 0).alias("kind"),
+    is_changed = reduce(or_, (~F.col(name).eqNullSafe(F.col(WAS + name)) for name in metrics), F.lit(False))
+    stood = stands([WAS + name for name in metrics]) if metrics else F.lit(False)
+    if has_map:
+        is_changed |= _maps_differ(map_name)
+        stood |= F.col(WAS + map_name).isNotNull()
+    return states.select(
+        F.lit(table.name).alias("table"), *table.key, *metrics, *(WAS + name for name in metrics),
+        *([map_name, WAS + map_name] if has_map else []),
+        is_changed.alias("is_changed"),
+        F.when(~F.col("is_computed"), EXTRA).when(stood, DIFFERENT).otherwise(MISSING).alias("kind"),
+        F.coalesce(F.size("newer"), F.lit(0)).alias("newer"),
+        (is_changed & F.col("undated").isNotNull()).alias("is_undated"),
+        *further,
     )  # fmt: skip
 
 
-KINDS = ("missing", "extra", "different")
+def _joined(
+    table: TargetTable, metrics: Sequence[str], computed: DataFrame | None, stored: DataFrame | None, stays: Column
+) -> DataFrame:
+    """Both sides of a row; a side of which there is nothing at all costs no join."""
+    map_name, map_type = _MAPS[table.holds]
+    values = dict.fromkeys(metrics, "double") | {map_name: map_type}
+    ours = {"is_computed": "boolean"} | values
+    theirs = {WAS + name: kind for name, kind in values.items()} | {
+        "newer": "array<string>", "undated": "array<string>", "stays": "boolean"
+    }  # fmt: skip
+    if stored is not None:
+        stored = stored.withColumn("stays", stays)
+    if computed is not None:
+        computed = computed.withColumn("is_computed", F.lit(True))
+    if computed is not None and stored is not None:
+        joined = computed.join(stored, list(table.key), how="full")
+    else:
+        joined = _only(computed, stored)
+    missing = {name: F.lit(None).cast(kind) for name, kind in (ours | theirs).items() if name not in joined.columns}
+    return joined.withColumns(missing | {"is_computed": _or_false(joined, "is_computed")})
 
 
-def kind(is_computed: Column, is_stored: Column) -> Column:
-    """What a changed row is: computed and not stored, stored and not computed, or both and not the same."""
-    missing, extra, different = KINDS
-    return F.when(~is_computed, F.lit(extra)).when(~is_stored, F.lit(missing)).otherwise(F.lit(different))
+def _only(computed: DataFrame | None, stored: DataFrame | None) -> DataFrame:
+    frame = computed if computed is not None else stored
+    assert frame is not None, "a table is compared that is neither computed nor stored"
+    return frame
 
 
-def _is_touched(name: Column) -> Column:
-    return F.array_contains("to_remove", name) | _has("to_set", name)
+def _or_false(rows: DataFrame, name: str) -> Column:
+    return F.coalesce(name, F.lit(False)) if name in rows.columns else F.lit(False)
 
 
-def _has(metrics: str, name: Column) -> Column:
-    return F.call_function("map_contains_key", F.col(metrics), name)
+def _after(name: str) -> Column:
+    """The value that will stand: the stored one where a newer run wrote it, or where the row stays as it is."""
+    is_left = F.array_contains("newer", name) | (~F.col("is_computed") & F.col("stays"))
+    return F.when(F.coalesce(is_left, F.lit(False)), F.col(WAS + name)).otherwise(F.col(name))
 
 
-def is_changed() -> Column:
-    """Whether a row of `compare` is part of the change set."""
-    return (F.size("to_set") > 0) | (F.size("to_remove") > 0)
+def _map_after(name: str, kind: str) -> Column:
+    ours, theirs = (F.coalesce(column, F.create_map().cast(kind)) for column in (name, WAS + name))
+
+    def is_newer(entry: Column, _: Column) -> Column:
+        return F.array_contains("newer", entry)
+
+    def is_ours(entry: Column, value: Column) -> Column:
+        return ~is_newer(entry, value)
+
+    merged = F.map_concat(F.map_filter(ours, is_ours), F.map_filter(theirs, is_newer))
+    stays = F.coalesce(~F.col("is_computed") & F.col("stays"), F.lit(False))
+    after = F.when(stays, F.col(WAS + name)).when(F.col("newer").isNotNull(), merged).otherwise(F.col(name))
+    return F.when(F.size(after) > 0, after)
 
 
-COUNTED = ("stored", "changed", "retracted", "newer", "after")
+def _maps_differ(name: str) -> Column:
+    ours, theirs = F.col(name), F.col(WAS + name)
 
+    def entries(column: Column) -> Column:
+        return F.array_sort(F.map_entries(column))
 
-def change_counts() -> list[Column]:
-    """Aggregates over `compare`, named as in `COUNTED`, to be observed: what happens to rows, entries of newer runs.
-
-    `after` are the rows with metrics as they will be stored.
-    """
-    counts = (
-        F.count_if(F.col("stored_count") > 0),
-        F.count_if(is_changed()),
-        F.count_if("is_retracted"),
-        F.coalesce(F.sum("newer_count"), F.lit(0)),
-        F.count_if(F.size("agg_after") > 0),
+    return F.when(ours.isNull() | theirs.isNull(), ours.isNotNull() | theirs.isNotNull()).otherwise(
+        entries(ours) != entries(theirs)
     )
-    return [count.alias(name) for name, count in zip(COUNTED, counts, strict=True)]
 
 
-def course_totals() -> list[Column]:
-    """Aggregates over `compare` of activity_agg, to be observed: enrolments in all courses and how many are completed.
+def plain_texts(table: TargetTable, rows: DataFrame, will: str, stood: str) -> DataFrame:
+    """`compare` of a table whose rows have one text, where both states stand in one row already, as two columns."""
 
-    They are of the table as it stands after the run, as far as its rows are compared.
+    def text(column: str) -> Column:
+        return F.when(F.col(column).isNotNull(), F.create_map(F.lit(table.column), column))
+
+    kind = F.when(F.col(will).isNull(), EXTRA).when(F.col(stood).isNull(), MISSING).otherwise(DIFFERENT)
+    return rows.select(
+        F.lit(table.name).alias("table"), *table.key, text(will).alias(TEXTS), text(stood).alias(WAS + TEXTS),
+        (~F.col(will).eqNullSafe(F.col(stood))).alias("is_changed"), kind.alias("kind"), F.lit(0).alias("newer"),
+        F.lit(False).alias("is_undated"),
+    )  # fmt: skip
+
+
+COUNTED = ("stored", "changed", "retracted", "added", "newer", "lowered", "compared", "undated")
+
+
+def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
+    """Aggregates over `compare`, to be observed, named `<count> <table>`: what happens to the table's rows.
+
+    stored: rows with metrics; compared: rows looked at; added, retracted: rows that begin and cease to have metrics;
+    newer: entries of newer runs; lowered: rows whose completedCount falls.
     """
-
-    def total(metric: str) -> Column:
-        counted = F.when(is_course(), F.try_element_at("agg_after", F.lit(metric)))
-        return F.coalesce(F.sum(counted), F.lit(0)).cast("long")
-
-    return [total("enrolledCount").alias("enrolled"), total("completedCount").alias("completed")]
+    is_here = F.col("table") == table.name
+    values = [*metrics, *([_MAPS[table.holds][0]] if table.holds == TEXTS or table.has_entries else [])]
+    stood = reduce(or_, (F.col(WAS + name).isNotNull() for name in values))
+    will = reduce(or_, (F.col(name).isNotNull() for name in values))
+    lowered = F.lit(False)
+    if "completedCount" in metrics:
+        lowered = F.coalesce(F.col("completedCount") < F.col(WAS + "completedCount"), F.lit(False))
+    conditions = {
+        "stored": stood, "changed": F.col("is_changed"), "retracted": stood & ~will, "added": ~stood & will,
+        "lowered": lowered, "compared": F.lit(True), "undated": F.col("is_undated"),
+    }  # fmt: skip
+    counts = [F.count_if(is_here & holds).alias(f"{name} {table.name}") for name, holds in conditions.items()]
+    return [*counts, F.coalesce(F.sum(F.when(is_here, F.col("newer"))), F.lit(0)).alias(f"newer {table.name}")]

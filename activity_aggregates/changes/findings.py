@@ -1,99 +1,74 @@
-"""Staged changes as differences between what is computed and what is stored, and which of them took when written."""
+"""Staged changes as findings: what differs of each kind, by how much, and what was not taken when it was written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType, StringType
 
-from activity_aggregates.changes.change_set import kind
-from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
+from activity_aggregates.changes.entries import all_names, entries
+from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
 
-COURSE_ID = "course_id"
-_ROW = ""  # among the names of metrics: the row itself
-
-
-def differing(changed: DataFrame, table: TargetTable) -> DataFrame:
-    """(key…, kind, to_set, to_remove, was) of `staging.changed_rows`; activity_catalog has one entry, course_id."""
-    if table != ACTIVITY_CATALOG:
-        return changed.select(*table.key, "kind", "to_set", "to_remove", "was")
-    nothing = F.create_map().cast("map<string,string>")
-    is_computed, is_stored = F.col(COURSE_ID).isNotNull(), F.col("held_course_id").isNotNull()
-    return changed.select(
-        *ACTIVITY_CATALOG.key,
-        kind(is_computed, is_stored).alias("kind"),
-        F.when(is_computed, F.create_map(F.lit(COURSE_ID), COURSE_ID)).otherwise(nothing).alias("to_set"),
-        F.when(is_computed, F.array().cast("array<string>")).otherwise(F.array(F.lit(COURSE_ID))).alias("to_remove"),
-        F.when(is_stored, F.create_map(F.lit(COURSE_ID), "held_course_id")).otherwise(nothing).alias("was"),
-    )
+TABLES = {table.name: table for table in TARGET_TABLES}
+_ENTRIES = "changes"
 
 
-def counted(differences: DataFrame) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """How many rows are of each kind, and of each metric in how many rows of a kind it differs."""
-    names = F.concat(_names(), F.array(F.lit(_ROW)))
-    counts = differences.select("kind", F.explode(names).alias("metric")).groupBy("kind", "metric").count().collect()
-    rows: dict[str, int] = {}
-    metrics: dict[str, dict[str, int]] = {}
-    for name, metric, count in counts:
-        if metric == _ROW:
-            rows[name] = count
+@dataclass
+class TableFindings:
+    """How many rows of a table are of each kind, and for each metric in how many rows of a kind it differs."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+def findings(changed: DataFrame, families: tuple[str, ...]) -> DataFrame:
+    """(table, key columns…, kind, changes) of staged rows; `changes` is an array of `entries.ENTRY`."""
+    return changed.select("table", *KEY_COLUMNS, "kind", entries(all_names(families)).alias(_ENTRIES))
+
+
+def counted(found: DataFrame) -> dict[str, TableFindings]:
+    """By the tables' names, from one query for all of them."""
+    row = F.array(F.lit(None).cast("string"))
+    named = F.concat(F.transform(_ENTRIES, lambda entry: entry.metric), row)
+    counts = found.select("table", "kind", F.explode(named).alias("metric")).groupBy("table", "kind", "metric").count()
+    by_table = {table.name: TableFindings() for table in TARGET_TABLES}
+    for table, kind, metric, count in counts.collect():
+        if metric is None:
+            by_table[table].rows[kind] = count
         else:
-            metrics.setdefault(metric, {})[name] = count
-    return rows, metrics
+            by_table[table].metrics.setdefault(metric, {})[kind] = count
+    return by_table
 
 
-def largest(differences: DataFrame, key: Sequence[str]) -> DataFrame:
-    """The rows in the order of how far a metric is apart at most, furthest first, else of their keys."""
-    if differences.schema["was"].dataType == MapType(StringType(), StringType()):
-        return differences.orderBy(*key)
+def examples(found: DataFrame, most: int) -> dict[tuple[str, str], list[Row]]:
+    """By table and kind, the `most` rows in which a number is furthest apart; from one query for all of them."""
 
-    def apart(name: Column) -> Column:
-        return F.abs(_number("to_set", name) - _number("was", name))
+    def apart(entry: Column) -> Column:
+        return F.abs(F.coalesce(entry.after, F.lit(0.0)) - F.coalesce(entry.before, F.lit(0.0)))
 
-    return differences.orderBy(F.array_max(F.transform(_names(), apart)).desc(), *key)
-
-
-def json_lines(differences: DataFrame, table: str, key: Sequence[str]) -> DataFrame:
-    """(value) of a JSON object per row: table, kind, key, and for each metric what is stored and what is computed."""
-
-    def entry(name: Column) -> Column:
-        before, after = F.try_element_at(F.col("was"), name), F.try_element_at(F.col("to_set"), name)
-        return F.struct(before.alias("before"), after.alias("after"))
-
-    metrics = F.map_from_arrays(_names(), F.transform(_names(), entry))
-    line = F.struct(F.lit(table).alias("table"), "kind", F.struct(*key).alias("key"), metrics.alias("metrics"))
-    return differences.select(F.to_json(line, {"ignoreNullFields": "false"}).alias("value"))
+    furthest = F.array_max(F.transform(_ENTRIES, apart))
+    order = Window.partitionBy("table", "kind").orderBy(furthest.desc(), *KEY_COLUMNS)
+    ranked = found.withColumn("rank", F.row_number().over(order)).filter(F.col("rank") <= most)
+    by_kind: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(ranked.collect(), key=lambda row: int(row["rank"])):
+        by_kind.setdefault((row["table"], row["kind"]), []).append(row)
+    return by_kind
 
 
-def not_taken(differences: DataFrame, stored: DataFrame, key: Sequence[str]) -> DataFrame:
-    """(key…, metric, wanted, held) of the entries that do not hold what was set, or are there although removed.
+def plain(row: Row) -> dict[str, Any]:
+    """A row of `findings` in the types of JSON: for each metric what is stored and what is computed."""
 
-    `stored` has (key…, agg) as read after the differences were written; null is an entry that is not there.
-    """
-    held = F.coalesce("agg", F.create_map().cast(stored.schema["agg"].dataType))
-    wanted = differences.select(*key, "to_set", F.explode(_names()).alias("metric"))
-    return (
-        wanted.join(stored.select(*key, "agg"), list(key), how="left")
-        .select(
-            *key, "metric",
-            F.try_element_at(F.col("to_set"), F.col("metric")).alias("wanted"),
-            F.try_element_at(held, F.col("metric")).alias("held"),
-        )
-        .filter(~F.col("wanted").eqNullSafe(F.col("held")))
-    )  # fmt: skip
+    def both(entry: Row) -> dict[str, Any]:
+        is_text = entry["text_before"] is not None or entry["text_after"] is not None
+        names = ("text_before", "text_after") if is_text else ("before", "after")
+        return dict(zip(("before", "after"), (entry[name] for name in names), strict=True))
 
-
-def catalog_as_maps(stored: DataFrame) -> DataFrame:
-    """(key…, agg) of the rows of activity_catalog."""
-    return stored.select(*ACTIVITY_CATALOG.key, F.create_map(F.lit(COURSE_ID), COURSE_ID).alias("agg"))
-
-
-def _names() -> Column:
-    """The metrics of a row that differ."""
-    return F.sort_array(F.concat(F.map_keys("to_set"), "to_remove"))
-
-
-def _number(entries: str, name: Column) -> Column:
-    return F.coalesce(F.try_element_at(F.col(entries), name), F.lit(0.0))
+    key = {column: row[column] for column in TABLES[row["table"]].key}
+    metrics = {entry["metric"]: both(entry) for entry in sorted(row[_ENTRIES], key=lambda entry: str(entry["metric"]))}
+    return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}

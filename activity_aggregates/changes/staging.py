@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, TargetTable
+from activity_aggregates.changes.change_set import all_names, staged_schema
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"
@@ -25,30 +26,24 @@ class RunDirectory:
         """An intermediate result of the computation."""
         return f"{self.path}/work/{name}"
 
-    def changes(self, table: str) -> str:
-        """The change set of one table."""
-        return f"{self.path}/changes/{table}"
+    def changes(self, part: str) -> str:
+        """The staged rows of a part: of learners, or all others."""
+        return f"{self.path}/changes/{part}"
 
 
-def staged_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
-    """What is staged of a table, without a look into the files for what columns there are.
-
-    (key…, to_set map, to_remove array, was map, kind, agg_after map, is_changed) of a table of maps, whose values are
-    texts in activity_metadata and doubles elsewhere; (key…, course_id, held_course_id) of activity_catalog.
-    """
-    key = ", ".join(f"{column} string" for column in table.key)
-    path = directory.changes(table.name)
-    if table == ACTIVITY_CATALOG:
-        return spark.read.schema(f"{key}, course_id string, held_course_id string").parquet(path)
-    entries = f"map<string, {'string' if table == ACTIVITY_METADATA else 'double'}>"
-    columns = f"to_set {entries}, to_remove array<string>, was {entries}, kind string, agg_after {entries}"
-    return spark.read.schema(f"{key}, {columns}, is_changed boolean").parquet(path)
+LEARNERS, OTHERS = PARTS = ("learners", "others")
 
 
-def changed_rows(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> DataFrame:
-    """The rows of `staged_rows` that the run changes; of the catalog nothing else is staged."""
-    staged = staged_rows(spark, directory, table)
-    return staged if table == ACTIVITY_CATALOG else staged.filter("is_changed").drop("is_changed")
+def stage_rows(rows: DataFrame, directory: RunDirectory, part: str) -> DataFrame:
+    """Stage compared rows, and what is observed in them; an earlier attempt at the same part is replaced."""
+    path = directory.changes(part)
+    rows.write.mode("overwrite").parquet(path)
+    return rows.sparkSession.read.schema(rows.schema).parquet(path)
+
+
+def changed_rows(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+    """The changed rows of staged parts, in the columns of `staged_schema`; nothing looks into files for columns."""
+    return spark.read.schema(staged_schema(all_names())).parquet(*paths).filter("is_changed")
 
 
 class Staging:
@@ -69,6 +64,10 @@ class Staging:
         self._files.mkdirs(path, permission)
         self._files.setPermission(path, permission)  # mkdirs is subject to the umask
         return RunDirectory(path.toString())
+
+    def parts(self, directory: RunDirectory) -> list[str]:
+        """The paths of what is staged."""
+        return [path for part in PARTS if self.exists(path := directory.changes(part))]
 
     def exists(self, path: str) -> bool:
         return bool(self._files.exists(self._hadoop.Path(path)))

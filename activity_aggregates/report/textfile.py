@@ -13,8 +13,9 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from activity_aggregates.report.prometheus import Latest, latest_by_command, write_metrics
 from activity_aggregates.store.connection import connection, open_session
-from activity_aggregates.store.ledger import RUN, Ledger
+from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.opening import open_ledger
+from activity_aggregates.store.records import RUN
 
 _LOOKED_AT = 2000  # runs: with one an hour, of almost three months
 
@@ -32,7 +33,7 @@ def _latest(ledger: Ledger) -> dict[str, Latest]:
     latest = latest_by_command(ledger.recent(_LOOKED_AT))
     full = latest.get(RUN)
     if full is not None and full.success is None:
-        latest[RUN] = replace(full, success=ledger.last_whole())
+        latest[RUN] = replace(full, success=ledger.last_full_success())
     return latest
 
 

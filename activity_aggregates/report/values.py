@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pyspark.sql import Row
+from collections.abc import Mapping
+from typing import Any
 
 _WHOLE_BELOW = 1e16  # above it, doubles are further apart than 1, and digits would pretend otherwise
 
@@ -26,9 +23,7 @@ def shown(value: float | str | None) -> str:
     return f"{value:.0f}" if is_whole else repr(value)
 
 
-def describe(row: Row, key: Sequence[str]) -> str:
-    """One changed row: its key, then each entry with the value it has and the one it would get."""
-    was: dict[str, float | str] = row["was"]
-    changes = [f"{name} {shown(was.get(name))} -> {shown(value)}" for name, value in sorted(row["to_set"].items())]
-    changes += [f"{name} {shown(was.get(name))} -> -" for name in sorted(row["to_remove"])]
-    return f"{' '.join(str(row[column]) for column in key)}: {', '.join(changes)}"
+def described(change: Mapping[str, Any]) -> str:
+    """One changed row (see `findings.plain`): its key, then each entry with what it has and what it would get."""
+    entries = (f"{name} {shown(both['before'])} -> {shown(both['after'])}" for name, both in change["metrics"].items())
+    return f"{' '.join(change['key'].values())}: {', '.join(entries)}"

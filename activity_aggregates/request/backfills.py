@@ -104,7 +104,9 @@ class _Reading:
         lists = self._mapping("scope", value, tuple(_SCOPE))
         if isinstance(value, dict) and not any(lists.values()):
             self.mistakes.append(f"scope names nothing: {_wanted('scope')}")
-        found = {name: frozenset(self._ids(name, values)) for name, values in lists.items() if values is not None}
+        found: dict[str, Any] = {
+            name: frozenset(self._ids(name, values)) for name, values in lists.items() if values is not None
+        }
         return Scope(**found)
 
     def _ids(self, name: str, values: Any) -> Iterator[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
@@ -13,17 +15,44 @@ _TYPES = ("Course", "CourseUnit", "Quiz")
 _COURSE = "Course"
 _CONTEXT_PREFIX = "cb:"
 
+LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
+RECORDED_IDS = "users"  # where earlier versions recorded ids
+
 Activity = tuple[str | None, str]
 
 
 @dataclass(frozen=True)
+class Learners:
+    """What is kept of learners that a run was asked for: how many, and a digest by which the same ones are known.
+
+    `what` is counted: learners, or the pairs of a file.
+    """
+
+    number: int
+    digest: str
+    what: str = LEARNERS
+
+    @classmethod
+    def sealed(cls, ids: Iterable[str], secret: bytes, what: str = LEARNERS) -> Learners:
+        """Of ids that are not to be kept; without a secret the digest is a plain hash."""
+        known = sorted(set(ids))
+        text = "\n".join(known).encode()
+        digest = hmac.digest(secret, text, "sha256").hex() if secret else hashlib.sha256(text).hexdigest()
+        return cls(len(known), digest, what)
+
+
+@dataclass(frozen=True)
 class Scope:
-    """Activities as (type or None for any, id), contexts, groups and users; an empty set restricts nothing."""
+    """Activities as (type or None for any, id), contexts, groups and users; an empty set restricts nothing.
+
+    What is recorded and logged is `sealed`: it has `learners` in place of the ids of `users`.
+    """
 
     activities: frozenset[Activity] = frozenset()
     contexts: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
+    learners: Learners | None = None
 
     @classmethod
     def parse(
@@ -41,8 +70,21 @@ class Scope:
     def is_full(self) -> bool:
         return self == Scope()
 
+    @property
+    def is_of_learners(self) -> bool:
+        """Whether it names learners, by their ids or sealed."""
+        return bool(self.users) or self.learners is not None
+
+    def sealed(self, secret: bytes) -> Scope:
+        """The same scope without a learner's id."""
+        if not self.users:
+            return self
+        return replace(self, users=frozenset(), learners=Learners.sealed(self.users, secret))
+
     def intersects(self, other: Scope) -> bool:
-        """Whether some row may be in both scopes. Users part nothing: the rows of activities count all learners."""
+        """Whether some row may be in both scopes. One of learners meets every other: nobody knows where they are."""
+        if self.is_of_learners or other.is_of_learners:
+            return True
         return not (
             _are_disjoint(self.contexts, other.contexts)
             or _are_disjoint(self.groups, other.groups)
@@ -50,39 +92,55 @@ class Scope:
         )
 
     def describe(self) -> str:
-        """A few words for a table: `full`, `Course:c1`, `3 users`.
+        """A few words for a table: `full`, `Course:c1`, `3 learners`. They name no learner.
 
         >>> Scope.parse(["Course:c1"], [], [], ["u1", "u2"]).describe()
-        'Course:c1, 2 users'
+        'Course:c1, 2 learners'
         """
+        number, what = (self.learners.number, self.learners.what) if self.learners else (len(self.users), LEARNERS)
         activities = [f"{kind}:{name}" if kind else name for kind, name in self.activities]
         parts = (
             _few("activities", activities),
             _few("contexts", self.contexts),
             _few("groups", [f"group {group}" for group in self.groups]),
-            _few("users", [f"user {user}" for user in self.users]),
+            f"{number} {what.removesuffix('s') if number == 1 else what}" if number else "",
         )
         return ", ".join(part for part in parts if part) or "full"
 
     def to_json(self) -> str:
-        """Stable text; the full scope is {}."""
+        """Stable text of a sealed scope; the full one is {}."""
+        if self.users:
+            raise ValueError("a scope is sealed before it is recorded")
         activities = sorted(([kind, name] for kind, name in self.activities), key=str)
-        lists = {"contexts": sorted(self.contexts), "groups": sorted(self.groups), "users": sorted(self.users)}
-        return json.dumps({name: values for name, values in {"activities": activities, **lists}.items() if values})
+        lists = {"activities": activities, "contexts": sorted(self.contexts), "groups": sorted(self.groups)}
+        found: dict[str, object] = {name: values for name, values in lists.items() if values}
+        return json.dumps(found | ({"learners": asdict(self.learners)} if self.learners else {}))
 
     @classmethod
     def from_json(cls, text: str) -> Scope:
-        lists = json.loads(text)
+        """A recorded scope. Earlier versions recorded the ids of `users`: of those only the number is taken."""
+        found = json.loads(text)
+        learners = Learners(**found["learners"]) if "learners" in found else None
+        if before := found.get(RECORDED_IDS):
+            learners = Learners(len(before), "")
         return cls(
-            frozenset((kind, name) for kind, name in lists.get("activities", ())),
-            *(frozenset(lists.get(name, ())) for name in ("contexts", "groups", "users")),
+            frozenset((kind, name) for kind, name in found.get("activities", ())),
+            frozenset(found.get("contexts", ())),
+            frozenset(found.get("groups", ())),
+            learners=learners,
         )
 
 
+EVERYTHING = Scope()
+
+
 def users_file(path: Path) -> list[str]:
-    """The ids in a file, one per line; blank lines and those that begin with # are passed over."""
+    """The ids in a file, one per line; blank lines and those that begin with # are passed over.
+
+    A byte order mark, which spreadsheets write, is no part of the first id.
+    """
     try:
-        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise BadRequest(f"--users-file {path} cannot be read ({reason}): name a text file of ids") from error

@@ -1,106 +1,149 @@
-"""Applies the staged change sets of a run, table by table, and holds the counts against each other."""
+"""Applies the staged rows of a run, and holds the counts against each other."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from activity_aggregates.changes.entries import entries_that_differ, stored_entries
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.run.asked import Unit
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.spark.sizing import cores
-from activity_aggregates.store.ledger import SUCCEEDED
-from activity_aggregates.store.stored_rows import METADATA_COLUMN
-from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
-from activity_aggregates.writing.apply import (
-    AnyPlan,
-    ApplyPlan,
-    CatalogPlan,
-    MetadataPlan,
-    WriteLimits,
-    apply_changes,
-)
+from activity_aggregates.store.connection import spark_options
+from activity_aggregates.store.stored_rows import StoredRows
+from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES
+from activity_aggregates.writing.apply import apply_changes
+from activity_aggregates.writing.encoding import Times
+from activity_aggregates.writing.plans import Plan, WriteLimits
+from metrics.declarations import names
+
+_ROWS_WORTH_A_TASK = 1000
+UNDATED = "undated"  # a count of changed rows in which another writer's entry has no date
 
 
-def apply_staged(execution: Execution, spark: SparkSession, staging: Staging, directory: RunDirectory) -> int:
-    """Write every staged row, check that all were acknowledged, and end the run as succeeded."""
-    write_staged(execution, spark, directory)
+def apply_staged_rows(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None = None
+) -> None:
+    """Write every staged row, or those of one unit; raises Unreachable where some were not acknowledged."""
     counts = execution.counts
-    execution.end(SUCCEEDED)
-    staging.delete(directory.work(""))
-    retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
-    refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
-    print(
-        f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
-        f"{retracted} of them retracted, {refused} source rows refused"
-    )
-    return 0
+    paths = Staging(spark, directory.path).parts(directory)
+    counts.setdefault("written", 0)
+    for table in TARGET_TABLES:
+        counts.setdefault(f"written.{table.name}", 0)
+    staged = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
+    if not staged or not paths:
+        return
+    rows = changed_rows(spark, paths)
+    if unit is not None:
+        rows = rows.filter(_is_of(unit))
+        staged = rows.count()
+    written = send_rows(execution, rows, staged, "write", plan_of(execution, Times(*_times(execution))))
+    for name, number in written.items():
+        counts[f"written.{name}"] += number
+    counts["written"] += sum(number for name, number in written.items() if name in _OF_AGGREGATES)
+    counts["held"] = _held(execution, spark, directory)
 
 
-def write_staged(execution: Execution, spark: SparkSession, directory: RunDirectory) -> None:
-    """Write every staged row; raises Unreachable where some were not acknowledged."""
-    counts, target, as_of_ms = execution.counts, execution.settings.target, epoch_milliseconds(execution.record.as_of)
-    counts["written"] = 0
-    for table in (table for table in AGGREGATE_TABLES if f"changed.{table.name}" in counts):
-        plan = ApplyPlan(
-            **place_of(execution, table.name), key=table.key, as_of_ms=as_of_ms,
-            agg=target.columns.agg, agg_last_updated=target.columns.agg_last_updated,
-        )  # fmt: skip
-        counts["written"] += _write(execution, spark, directory, table, plan)
-    if f"changed.{ACTIVITY_METADATA.name}" in counts:
-        place, key = place_of(execution, ACTIVITY_METADATA.name), ACTIVITY_METADATA.key
-        _write(execution, spark, directory, ACTIVITY_METADATA, MetadataPlan(**place, key=key, column=METADATA_COLUMN))
-    plan_of_catalog = CatalogPlan(**place_of(execution, ACTIVITY_CATALOG.name))
-    _write(execution, spark, directory, ACTIVITY_CATALOG, plan_of_catalog)
+_OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
 
 
-def place_of(execution: Execution, table: str) -> dict[str, Any]:
-    """What every plan of writing a table says: where it is, when and how it is written."""
+def _times(execution: Execution) -> tuple[int | None, int]:
+    is_ordered = execution.settings.writes.ordering == "write_time"
+    return execution.record.write_time if is_ordered else None, epoch_milliseconds(execution.record.as_of)
+
+
+def plan_of(execution: Execution, times: Times, deletes: Mapping[str, tuple[str, ...]] | None = None) -> Plan:
+    """How the rows of this run are written; with `deletes`, keys by table, whole rows go."""
     target, writes = execution.settings.target, execution.settings.writes
     limits = WriteLimits(
         batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,
         rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
     )  # fmt: skip
-    return {
-        "connection": execution.connection, "keyspace": target.keyspace, "table": target.tables[table],
-        "write_time": execution.record.write_time, "writes": limits, "ticket": execution.lease.ticket,
-    }  # fmt: skip
+    families = tuple(execution.settings.metrics.families)
+    return Plan(
+        connection=execution.cluster, keyspace=target.keyspace, deployed=target.tables,
+        metrics={table.name: names(table.name, families) for table in TARGET_TABLES},
+        maps=(target.columns.agg, target.columns.agg_last_updated), times=times, writes=limits,
+        ticket=execution.lease.ticket, deletes=deletes,
+    )  # fmt: skip
 
 
-def _write(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, table: TargetTable, plan: AnyPlan
-) -> int:
-    """Write what is staged of a table, if anything is, and count it."""
-    staged = execution.counts[f"changed.{table.name}"]
-    written = 0
-    if staged:
-        changes = changed_rows(spark, directory, table)
-        written = send_rows(execution, changes, staged, f"write {table.name}", plan)
-    execution.counts[f"written.{table.name}"] = written
-    return written
-
-
-def send_rows(execution: Execution, changes: DataFrame, staged: int, phase: str, plan: AnyPlan) -> int:
-    """Send the rows of one table, `staged` in number; raises Unreachable where fewer were acknowledged."""
+def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, plan: Plan) -> dict[str, int]:
+    """Send rows, `staged` in number; how many of each table, raises Unreachable where fewer were acknowledged."""
     execution.lease.check()
-    tasks = max(-(-staged // execution.settings.writes.rows_per_task), _parallelism(changes, staged))
-    done = changes.sparkSession.sparkContext.accumulator(0)
+    at_once = min(cores(rows.sparkSession), -(-staged // _ROWS_WORTH_A_TASK))
+    tasks = max(-(-staged // execution.settings.writes.rows_per_task), at_once, 1)
+    done = rows.sparkSession.sparkContext.accumulator(0)
     with execution.steps(phase) as step:
         step.of, step.rows_so_far = staged, lambda: int(done.value)
-        shared_out = changes.repartition(tasks) if tasks > 1 else changes.coalesce(1)
-        applied = apply_changes(shared_out, plan, done, tasks)
-        step.rows = applied.rows
-    if applied.rows != staged:
-        missing = staged - applied.rows
-        raise Unreachable(f"{missing} of {staged} rows of {plan.table} were not acknowledged: run again")
+        applied = apply_changes(rows.repartition(tasks) if tasks > 1 else rows.coalesce(1), plan, done, tasks)
+        step.rows = sum(applied.rows.values())
+    if step.rows != staged:
+        raise Unreachable(f"{staged - step.rows} of {staged} rows were not acknowledged: run again")
     return applied.rows
 
 
-def _parallelism(changes: DataFrame, staged: int) -> int:
-    """As many tasks as there are cores, unless the rows are few: a task costs a connection."""
-    return min(cores(changes.sparkSession), -(-staged // _ROWS_WORTH_A_TASK))
+def units_of(spark: SparkSession, directory: RunDirectory) -> list[Unit]:
+    """The contexts that rows are staged of, one by one, and the rows that are of no context."""
+    paths = Staging(spark, directory.path).parts(directory)
+    contexts = changed_rows(spark, paths).select("context_id").distinct().na.drop().collect() if paths else []
+    return [*(Unit(frozenset([row[0]])) for row in sorted(contexts)), Unit()]
 
 
-_ROWS_WORTH_A_TASK = 1000
+def rows_of(spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
+    """How many rows of a unit are staged."""
+    paths = Staging(spark, directory.path).parts(directory)
+    return changed_rows(spark, paths).filter(_is_of(unit)).count() if paths else 0
+
+
+def _is_of(unit: Unit) -> Column:
+    context = F.col("context_id")
+    return context.isNull() if unit.is_of_groups else context.isin(sorted(unit.contexts))
+
+
+def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
+    """The stored rows as a run sees them."""
+    return StoredRows(
+        spark, execution.session, execution.settings.target, spark_options(execution.cluster),
+        epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course,
+    )  # fmt: skip
+
+
+def held_entries(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, only_undated: bool
+) -> DataFrame | None:
+    """(table, key, metric, after, held) of staged entries that hold another value than was written, read back now.
+
+    With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
+    None where nothing is staged.
+    """
+    paths = Staging(spark, directory.path).parts(directory)
+    if not paths:
+        return None
+    families = tuple(execution.settings.metrics.families)
+    rows = changed_rows(spark, paths)
+    wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, families)
+    stored = stored_rows_of(execution, spark)
+    tables = [table for table in TARGET_TABLES if table.holds == METRICS]
+    read = (stored_entries(table, stored.rows(table, names(table.name, families)), families) for table in tables)
+    now = reduce(DataFrame.unionByName, read)
+    key = F.concat_ws(" ", *KEY_COLUMNS)
+    joined = wanted.withColumn("key", key).join(
+        now.withColumn("key", key).select("table", "key", "metric", "held"), ["table", "key", "metric"], how="left"
+    )
+    return joined.filter("NOT (after <=> held)").select("table", "key", "metric", "after", "held")
+
+
+def _held(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+    """How many entries another writer's undated one has won over."""
+    if not execution.counts.get(UNDATED):
+        return 0
+    with execution.steps("read back"):
+        found = held_entries(execution, spark, directory, only_undated=True)
+        return 0 if found is None else found.count()

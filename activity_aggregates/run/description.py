@@ -2,52 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.sources.tables import BATCHES, Sources
+from activity_aggregates.changes.change_set import compare
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.reading import Placed
+from activity_aggregates.run.work import Work
+from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
+from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics import courses, metadata
-from metrics.ownership import IsOwn
+from metrics.activities import WAS
+from metrics.names import COURSE
+from metrics.predicates import is_served_activity
 
 
 @dataclass(frozen=True)
 class Description:
-    """Entries by name: `fields` are attributes of nodes, `dates` those of the `batches` of a course."""
+    """Entries by name: `fields` are attributes of nodes, `dates` those of the batches of a course."""
 
     fields: Mapping[str, str]
     dates: Mapping[str, str]
-    batches: DataFrame
-    seen: Observation
 
     def __bool__(self) -> bool:
         """Whether anything is to be described."""
         return bool(self.fields or self.dates)
 
-    def owns(self) -> IsOwn:
+    def owns(self) -> Callable[[Column], Column]:
         return metadata.is_own_entry(self.fields, self.dates)
-
-    def rows(self, placed: DataFrame, outlines: DataFrame) -> DataFrame:
-        """(activity_type, activity_id, agg map<string,string>, is_in_scope) of the activities that a tree has.
-
-        `placed` is the catalog with `is_in_scope`, `outlines` are those of its courses.
-        """
-        described = metadata.activity_metadata(placed, courses.described_nodes(outlines))
-        if self.dates:
-            described = metadata.with_dates(described, metadata.course_dates(self.batches), self.dates)
-        return described.select(*metadata.ACTIVITY, described.metadata.alias("agg"), "is_in_scope")
-
-    def counts(self) -> dict[str, int]:
-        """What was read for the `rows`, once they were computed."""
-        return {f"read.{BATCHES.name}": self.seen.get["read"]} if self.dates else {}
 
 
 def description(sources: Sources, choices: settings.Metadata) -> Description:
     """The entries that are not left to others; dates only where the batches are configured."""
     fields = {entry: attribute for entry, attribute in (choices.fields or {}).items() if attribute}
     dates = {entry: date for entry, date in (choices.batches or {}).items() if date and sources.has(BATCHES)}
-    batches, seen = sources.frame(BATCHES), Observation()
-    return Description(fields, dates, batches.observe(seen, F.count(F.lit(1)).alias("read")), seen)
+    return Description(fields, dates)
+
+
+def compare_metadata(
+    inputs: Inputs, work: Work, placed: Placed, described: Description, further: frozenset[str]
+) -> dict[TargetTable, DataFrame]:
+    """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
+
+    `further` are courses whose batches have changed. What is stored of other activities stays as it is.
+    """
+    if not described:
+        return {}
+    owners = placed.owners.filter(F.col("course_id").isNotNull() & ~F.col("is_blocked"))
+    places = owners.select(*metadata.ACTIVITY, "course_id").distinct()
+    outlines = courses.settled(placed.outlines)
+    if placed.touched is not None:
+        is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(placed.changed | further))
+        is_new |= work.is_whole()
+        places = _smallest(inputs, owners.filter(is_new).select(*metadata.ACTIVITY, "course_id").distinct())
+        if further:
+            places, outlines = _with_courses(inputs, described, places, outlines, further)
+    nodes = courses.described_nodes(outlines)
+    rows = metadata.activity_metadata(places, nodes)
+    if described.dates:
+        batches = inputs.sources.frame(BATCHES)
+        rows = metadata.with_dates(rows, metadata.course_dates(batches), described.dates)
+    computed = rows.select(*metadata.ACTIVITY, F.when(F.size("metadata") > 0, F.col("metadata")).alias(TEXTS))
+    stored = inputs.stored_rows(ACTIVITY_METADATA)
+    if stored is not None:
+        owns = described.owns()
+        own = F.map_filter(WAS + TEXTS, lambda name, _: owns(name))
+        stored = stored.filter(is_served_activity()).withColumn(WAS + TEXTS, F.when(F.size(own) > 0, own))
+    return {ACTIVITY_METADATA: compare(ACTIVITY_METADATA, (), computed, stored, F.lit(True))}
+
+
+def _smallest(inputs: Inputs, places: DataFrame) -> DataFrame:
+    """The places of activities that no course with a smaller id describes in another context."""
+    if (held := inputs.catalog()) is None:
+        return places
+    smallest = held.groupBy(*metadata.ACTIVITY).agg(F.min("course_id").alias("smallest"))
+    joined = places.join(smallest, list(metadata.ACTIVITY), how="left")
+    return joined.filter(F.coalesce(F.col("smallest") >= F.col("course_id"), F.lit(True))).drop("smallest")
+
+
+def _with_courses(
+    inputs: Inputs, described: Description, places: DataFrame, outlines: DataFrame, course_ids: frozenset[str]
+) -> tuple[DataFrame, DataFrame]:
+    """Further courses by themselves, of which only the batches have changed; those that were never computed are not."""
+    trees = inputs.among(inputs.sources.frame(HIERARCHIES), "course_id", course_ids)
+    others = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
+    parsed = courses.settled(courses.outlines(others, described.fields))
+    themselves = inputs.among(
+        outlines.select("course_id").unionByName(parsed.select("course_id")), "course_id", course_ids
+    )
+    known = inputs.stored.plain_keys(ACTIVITY_METADATA).filter(F.col("activity_type") == COURSE)
+    rows = themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
+        F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "course_id"
+    )
+    columns = parsed.columns
+    return places.unionByName(rows).distinct(), outlines.select(columns).unionByName(parsed)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 
-from activity_aggregates.changes.staging import RunDirectory, changed_rows
-from activity_aggregates.report.values import describe
-from activity_aggregates.store.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
+from activity_aggregates.changes.findings import examples, findings, plain
+from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
+from activity_aggregates.report.values import described
+from activity_aggregates.store.targets import TARGET_TABLES
 
 _EXAMPLES = 5
 
 
-def print_differences(spark: SparkSession, directory: RunDirectory, counts: Mapping[str, int]) -> None:
-    """Print each table's counts, and its first changed rows in the order of their keys."""
+def print_differences(
+    spark: SparkSession, staging: Staging, directory: RunDirectory, counts: Mapping[str, int], families: tuple[str, ...]
+) -> None:
+    """Print each table's counts, and the rows in which something would change most."""
     print("dry run: nothing was written")
-    for table in (*AGGREGATE_TABLES, ACTIVITY_METADATA):
-        changed = counts.get(f"changed.{table.name}")
-        if changed is None:
-            continue
-        print(f"{table.name}: {changed} rows would change, {counts[f'retracted.{table.name}']} of them retracted")
-        for row in _examples(spark, directory, table) if changed else ():
-            print(f"  {describe(row, table.key)}")
-        if changed > _EXAMPLES:
-            print(f"  … and {changed - _EXAMPLES} more")
-
-
-def _examples(spark: SparkSession, directory: RunDirectory, table: TargetTable) -> list[Row]:
-    return changed_rows(spark, directory, table).orderBy(*table.key).limit(_EXAMPLES).collect()
+    paths = staging.parts(directory)
+    found = examples(findings(changed_rows(spark, paths), families), _EXAMPLES) if paths else {}
+    for table in TARGET_TABLES:
+        changed, retracted = counts.get(f"changed.{table.name}", 0), counts.get(f"retracted.{table.name}", 0)
+        print(f"{table.name}: {changed} rows would change, {retracted} of them retracted")
+        rows = [row for (name, _), of_kind in found.items() if name == table.name for row in of_kind][:_EXAMPLES]
+        for row in rows:
+            print(f"  {described(plain(row))}")
+        if changed > len(rows):
+            print(f"  … and {changed - len(rows)} more")

@@ -3,30 +3,88 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from cassandra.cluster import Session
 
 from activity_aggregates import settings
+from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import CheckFailed, JobError
 from activity_aggregates.interrupts import was_interrupted
 from activity_aggregates.request.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.request.scope import Scope
+from activity_aggregates.run import order
+from activity_aggregates.run.asked import Asked, Unit
+from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.steps import Steps
-from activity_aggregates.spark.session import stop_spark
 from activity_aggregates.store.connection import Connection, translated
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import Lease
-from activity_aggregates.store.ledger import FAILED, INTERRUPTED, STOPPED, SUPERSEDED, Ledger, RunRecord
+from activity_aggregates.store.ledger import Ledger
+from activity_aggregates.store.records import (
+    APPLYING,
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    SUCCEEDED,
+    SUPERSEDED,
+    UNIT_OF_GROUPS,
+    RunRecord,
+)
+
+_ONE_MS = timedelta(milliseconds=1)
+_CHANGED = "changed."
 
 
-def now_in_ms() -> datetime:
+class Work(Protocol):
+    """What of a run needs Spark and the tables: the order of events is the same whatever does it.
+
+    A staging directory is a path or URI. What is staged is applied with absolute values, so again and again.
+    """
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """What goes wrong in the block with the sources, the store or Spark becomes one of the family of errors."""
+
+    def start(self, execution: Execution) -> None:
+        """Be ready to work; raises BadRequest for a staging directory that cannot be used."""
+
+    def stop(self) -> None:
+        """Have nothing of this process write any more."""
+
+    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
+        """By source the optional columns that it has."""
+
+    def create_directory(self, execution: Execution) -> str: ...
+
+    def exists(self, directory: str) -> bool: ...
+
+    def stage(
+        self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
+    ) -> None:
+        """Compute, compare and stage; raises CheckFailed at a limit."""
+
+    def units(self, execution: Execution, directory: str) -> list[Unit]:
+        """The units of what is staged, that of the group rows last."""
+
+    def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int: ...
+
+    def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+        """Write every staged row, of one unit only where it is given; raises Unreachable where not all arrived."""
+
+    def show(self, execution: Execution, directory: str) -> None:
+        """Print what would change."""
+
+    def tidy(self, directory: str) -> None:
+        """Delete what nobody needs after the rows were written."""
+
+
+def now_in_ms(clock: Clock = MACHINE) -> datetime:
     """The clock, in the milliseconds that Cassandra keeps."""
-    return in_milliseconds(datetime.now(UTC))
+    return in_milliseconds(clock.now())
 
 
 @dataclass
@@ -37,7 +95,7 @@ class Execution:
     """
 
     settings: settings.Settings
-    connection: Connection
+    connection: Connection | None
     session: Session
     ledger: Ledger
     lease: Lease
@@ -45,7 +103,16 @@ class Execution:
     steps: Steps
     record: RunRecord
     erased: Erased
+    work: Work
+    clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> Connection:
+        """The connection that reads and writes go by."""
+        if self.connection is None:
+            raise ValueError("this run has no cluster")
+        return self.connection
 
     def save(self, **changes: Any) -> None:
         """Write the record, with `changes` to its fields, the counts and the phases so far."""
@@ -54,7 +121,7 @@ class Execution:
 
     def end(self, status: str, message: str = "") -> None:
         """Write the record of a run that has ended."""
-        self.save(status=status, message=message, finished_at=now_in_ms())
+        self.save(status=status, message=message, finished_at=now_in_ms(self.clock))
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
@@ -72,10 +139,9 @@ class Execution:
             raise
 
     def _end_interrupted(self) -> None:
-        if self.steps.spark is not None:
-            stop_spark(self.steps.spark)  # before the lease is released: a task may be writing
+        self.work.stop()  # before the lease is freed: a task may be writing
         self._end_early(INTERRUPTED, "it was interrupted")
-        if self.record.staged:
+        if self.record.is_resumable:
             self.steps.say(f"run {self.record.run_id} can be finished with --resume last")
 
     def _end_failed(self, error: Exception) -> None:
@@ -89,28 +155,80 @@ class Execution:
             return  # what fails after the end, while tidying up, takes nothing back
         try:
             with translated():
-                self.end(status, message)
+                if self.lease.is_held or self._is_still_under_way():
+                    self.end(status, message)
         except JobError as error:  # the store is gone: the record stays as it was, and a later run marks it as lost
             logging.getLogger(__name__).warning("the ledger could not be told that the run was %s: %s", status, error)
 
-    def choose_as_of(self, given: datetime | None) -> None:
-        """Take the snapshot time and the place in its order, and begin the record."""
+    def _is_still_under_way(self) -> bool:
+        """Whether nobody who has the lease now has dealt with this run meanwhile."""
+        stored = self.ledger.get(self.record.run_id)
+        return stored is None or stored.is_under_way
+
+    def begin(self, as_of: datetime | None) -> bool:
+        """Take the snapshot time and the place in the order, and begin the record; False where it is superseded."""
         limits = self.settings.limits
         clock = store_clock(self.session)
-        as_of = choose_as_of(given, now_in_ms(), self.ledger.last_as_of(), clock, limits.clock_skew)
-        self.record = replace(self.record, as_of=as_of, sequence=self.ledger.runs_as_of(as_of))
+        chosen = choose_as_of(as_of, now_in_ms(self.clock), self.ledger.last_as_of(), clock, limits.clock_skew)
+        self.record = replace(self.record, as_of=chosen, sequence=self.ledger.runs_as_of(chosen))
+        if order.is_erase_unfinished(self.others()):
+            self.counts[order.DEAD_ERASE] = 1
         self.save()
+        return not self.is_superseded()
+
+    def others(self) -> list[RunRecord]:
+        """The runs that its place in the order is known from."""
+        return [run for run in self.ledger.history() if run.run_id != self.record.run_id]
+
+    def present(self) -> order.Present:
+        """What runs compute by now, as its sources are found."""
+        found = definitions(self.settings, self.work.optional_columns(self))
+        return order.Present(found, self.record.code_version, self.erased.newest)
 
     def is_superseded(self) -> bool:
-        """Whether a run with a later as_of has succeeded over an intersecting scope; then this one writes nothing."""
-        newer = self.ledger.superseding(self.record.write_time, self.record.as_of, self.written)
+        """Whether a run with a later as_of has written over an intersecting scope; then this one writes nothing."""
+        newer = order.superseding(self.record, self.written, self.ledger.since(self.record.as_of))
         if newer is None:
             return False
+        self.end_superseded(f"superseded by run {newer.run_id} with as_of {newer.as_of.isoformat()}")
+        return True
+
+    def end_superseded(self, why: str) -> None:
         self.counts["written"] = 0
-        message = f"superseded by run {newer.run_id} with as_of {newer.as_of.isoformat()}: nothing was written"
+        message = f"{why}: nothing was written"
         self.end(SUPERSEDED, message)
         print(message)
-        return True
+
+    def write(self, unit: Unit | None = None) -> None:
+        """Write what is staged, and end as succeeded.
+
+        The record says that the run writes before its first write. Until everything is acknowledged tasks may be
+        writing whatever becomes of this process, so then its lease is left to expire.
+        """
+        self.lease.check()
+        self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)
+        with self.lease.written_under():
+            self.work.apply(self, self.record.staging_dir, unit)
+        self.end(SUCCEEDED)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is staged that is to be written."""
+        changed = [rows for name, rows in self.counts.items() if name.startswith(_CHANGED)]
+        return not changed or any(changed)
+
+
+def unit_of(record: RunRecord) -> Unit | None:
+    """The unit of a backfill that a run is; None for any other run."""
+    if not record.unit:
+        return None
+    return Unit() if record.unit == UNIT_OF_GROUPS else Unit(record.scope.contexts)
+
+
+def later_start(clock: Clock, latest: RunRecord | None) -> datetime:
+    """When a run begins that holds the lease: later than all before it, whatever their machines' clocks were."""
+    now = now_in_ms(clock)
+    return now if latest is None else max(now, latest.started_at + _ONE_MS)
 
 
 def written_scope(scope: Scope, sources: settings.Sources) -> Scope:

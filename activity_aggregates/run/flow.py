@@ -1,51 +1,44 @@
-"""`run`: compute the aggregates, compare them with what is stored, stage the difference and apply it."""
+"""The one order of events of every run: hold the lease, choose what to start from, stage, apply, record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from cassandra.cluster import Session
 
-from activity_aggregates import __version__
-from activity_aggregates.changes.staging import RunDirectory, Staging
+from activity_aggregates import __version__, settings
+from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.applying import apply_staged
-from activity_aggregates.run.comparison import read_groups
-from activity_aggregates.run.computation import aggregate, check_refused_share, read_enrolments
-from activity_aggregates.run.description import description
-from activity_aggregates.run.dry_run import print_differences
-from activity_aggregates.run.execution import Execution, has_groups, now_in_ms, written_scope
-from activity_aggregates.run.incremental import stage_changes
-from activity_aggregates.run.opening import open_comparison, open_sources
-from activity_aggregates.run.refused import keep_refused
+from activity_aggregates.request.backfills import Window
+from activity_aggregates.request.pairs import read_pairs, sealed_pairs
+from activity_aggregates.request.scope import EVERYTHING, Scope
+from activity_aggregates.run import order
+from activity_aggregates.run.asked import Asked
+from activity_aggregates.run.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
+from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.run.steps import Steps
-from activity_aggregates.run.unfinished import Base, NoBase, complete_base
-from activity_aggregates.spark.run_directory import check_run_directory
-from activity_aggregates.spark.session import open_spark, translated_spark
-from activity_aggregates.store.connection import connection, open_session
-from activity_aggregates.store.erased import erased_table
-from activity_aggregates.store.lease import HeldBy, LeaseTicket, held
-from activity_aggregates.store.ledger import (
-    APPLYING,
+from activity_aggregates.store.connection import Connection, connection, open_session
+from activity_aggregates.store.erased import ErasedTable, erased_table
+from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
+from activity_aggregates.store.ledger import Ledger, new_run_id
+from activity_aggregates.store.migrations import check_applied
+from activity_aggregates.store.records import (
     DRY_RUN,
+    ERASE,
     INCREMENTAL,
     RUN,
     RUNNING,
-    Ledger,
+    VERIFY,
     RunRecord,
-    new_run_id,
 )
-from activity_aggregates.store.migrations import check_applied
-from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, AGGREGATE_TABLES
 
 LAST = "last"
+FOUND = "scope.learners_found"
 _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its changes"
 
 
@@ -53,22 +46,77 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 class RunRequest:
     """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger.
 
-    `changed` is a file of user_id,course_id,batch_id.
+    `dry_run` says that nothing is written, `changed` is a file of pairs, `window` that of a backfill.
     """
 
-    scope: Scope
+    scope: Scope = EVERYTHING
     as_of: datetime | None = None
     dry_run: bool = False
     resume: str | None = None
     wait: float = 0.0
     command: str = RUN
     changed: Path | None = None
+    window: Window | None = None
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether it moves counts by differences. Who only looks can count whole contexts instead."""
+        if self.command == VERIFY and self.dry_run:
+            return False
+        return self.command in (INCREMENTAL, ERASE) or bool(self.scope.users) or self.changed is not None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What runs find around them."""
+
+    settings: settings.Settings
+    digest: str
+    connection: Connection | None
+    session: Session
+    ledger: Ledger
+    erased: ErasedTable
+    work: Work
+    clock: Clock = MACHINE
+    keeping: Callable[[Lease], AbstractContextManager[None]] = Lease.beating
+
+    def new_record(self, request: RunRequest) -> RunRecord:
+        """The record of a run that is asked for now; it starts, and has its as_of chosen, when it holds the lease."""
+        asked_at = now_in_ms(self.clock)
+        scope = request.scope.sealed(self.erased.secret)
+        if request.changed is not None:
+            scope = replace(scope, learners=sealed_pairs(read_pairs(request.changed), self.erased.secret))
+        return RunRecord(
+            run_id=new_run_id(asked_at), command=request.command, status=RUNNING, staged=False,
+            as_of=asked_at, sequence=0, scope=scope, started_at=asked_at, finished_at=None,
+            staging_dir="", counts={}, phases={}, settings_digest=self.digest, code_version=__version__,
+            message="",
+        )  # fmt: skip
+
+    def ticket(self, run_id: str) -> LeaseTicket:
+        """With a holder of its own, each time that it is taken."""
+        chosen = self.settings
+        margin = safe_margin(chosen.lease.ttl, chosen.limits.clock_skew, chosen.cassandra.request_timeout)
+        table = chosen.target.tables[TABLE]
+        return LeaseTicket(chosen.target.keyspace, table, run_id, chosen.lease.ttl, margin, chosen.lease.consistency)
+
+
+@contextmanager
+def surroundings(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[Surroundings]:
+    """With a session of the store whose schema was checked, and Spark to work with once it is needed."""
+    chosen = configuration.settings
+    link = connection(chosen.cassandra, environ)
+    with open_session(link) as session:
+        check_applied(session, chosen)
+        ledger = Ledger(session, chosen.target.keyspace, chosen.target.tables["aggregate_runs"])
+        erased = erased_table(chosen.target, chosen.erased, environ)
+        yield Surroundings(chosen, configuration.digest, link, session, ledger, erased, SparkWork(chosen, link))
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
     """Run, or resume; 0 also where another run holds the lease or a newer run has succeeded."""
-    with executing(configuration, environ, request) as execution:
-        return carry_out(execution, request) if execution else 0
+    with surroundings(configuration, environ) as around:
+        return carry_out(around, request)
 
 
 @contextmanager
@@ -76,64 +124,176 @@ def executing(
     configuration: Configuration, environ: Mapping[str, str], request: RunRequest
 ) -> Iterator[Execution | None]:
     """The run while it holds its lease; None, with a line that says why, where there is nothing to do."""
-    chosen = configuration.settings
-    target = chosen.target
-    link = connection(chosen.cassandra, environ)
-    steps = Steps(chosen.log.format)
-    with open_session(link) as session:
-        check_applied(session, chosen)
-        ledger = Ledger(session, target.keyspace, target.tables["aggregate_runs"])
-        record = _resumable(ledger, request.resume) if request.resume else _new_record(configuration, request)
-        if record is None:
-            print(_NOTHING_TO_RESUME)
-            yield None
-            return
-        written = written_scope(record.scope, chosen.sources)
-        ticket = LeaseTicket(target.keyspace, target.tables["aggregate_leases"], record.run_id, chosen.lease.ttl)
-        with held(session, ticket, written, wait=request.wait, on_wait=partial(_say_waiting, steps)) as lease:
-            if isinstance(lease, HeldBy):
-                print(
-                    f"run {lease.run_id} ({lease.scope.describe()}) is under way, so this one did nothing: "
-                    "try again later, or wait for it with --wait SECONDS"
-                )
-                yield None
-                return
-            ledger.mark_lost(written, now_in_ms())
-            # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
-            erased = erased_table(target, chosen.erased, environ).read(session)
-            execution = Execution(chosen, link, session, ledger, lease, written, steps, record, erased)
-            with execution.recorded(), translated_spark():
-                yield execution
+    with surroundings(configuration, environ) as around, holding(around, request) as execution:
+        yield execution
 
 
-def carry_out(execution: Execution, request: RunRequest) -> int:
-    """Do what is asked of a run that holds its lease."""
-    return _resume(execution) if request.resume else _run(execution, request)
+def carry_out(around: Surroundings, request: RunRequest) -> int:
+    """Do what is asked for."""
+    record = _to_resume(around.ledger, request.resume) if request.resume else around.new_record(request)
+    if record is None:
+        print(_NOTHING_TO_RESUME)
+        return 0
+    with holding(around, request, record) as execution:
+        if execution is None:
+            return 0
+        return _resume(execution) if request.resume else _run(execution, request)
 
 
-def _say_waiting(steps: Steps, holder: HeldBy) -> None:
-    steps.say(f"waiting for the lease of run {holder.run_id}, which has {holder.seconds_left} s left unless renewed")
+@contextmanager
+def holding(around: Surroundings, request: RunRequest, record: RunRecord | None = None) -> Iterator[Execution | None]:
+    """A run, of its record where it has one, while it holds the lease; None, with a line, where another one does."""
+    record = record or around.new_record(request)
+    steps = Steps(around.settings.log.format)
+    found = _lease(around, record.run_id, request.wait, steps)
+    if isinstance(found, HeldBy):
+        print(
+            f"run {found.run_id} ({_scope_of(around.ledger, found.run_id)}) is under way, so this one did nothing: "
+            "try again later, or wait for it with --wait SECONDS"
+        )
+        yield None
+        return
+    try:
+        with around.keeping(found):
+            yield from _under_lease(around, found, record, steps)
+    finally:
+        found.free()
+
+
+def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: Steps) -> Iterator[Execution]:
+    around.ledger.mark_lost(now_in_ms(around.clock))
+    if not record.began_writing:
+        record = replace(record, started_at=later_start(around.clock, around.ledger.latest()))
+    # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
+    erased = around.erased.read(around.session)
+    execution = Execution(
+        around.settings, around.connection, around.session, around.ledger, lease,
+        written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
+    )  # fmt: skip
+    with execution.recorded(), around.work.guarded():
+        yield execution
+
+
+def _lease(around: Surroundings, run_id: str, wait: float, steps: Steps) -> Lease | HeldBy:
+    def is_over(other: str) -> bool:
+        """Who resumes a run may find that run's own lease, of a process that died."""
+        known = around.ledger.get(other)
+        return other == run_id or (known is not None and not known.is_under_way)
+
+    def say(holder: HeldBy) -> None:
+        steps.say(
+            f"waiting for the lease of run {holder.run_id}, which has {holder.seconds_left} s left unless renewed"
+        )
+
+    return waited_for(
+        around.session, around.ticket(run_id), wait=wait, is_over=is_over, on_wait=say, clock=around.clock
+    )
+
+
+def _scope_of(ledger: Ledger, run_id: str) -> str:
+    known = ledger.get(run_id)
+    return known.scope.describe() if known else "it has just begun"
 
 
 def _run(execution: Execution, request: RunRequest) -> int:
-    execution.choose_as_of(request.as_of)
-    if execution.is_superseded():
+    if not execution.begin(request.as_of):
         return 0
-    is_incremental = request.command == INCREMENTAL
-    spark, staging = start_spark(execution, extended=is_incremental)
-    base = _base(execution, spark, staging, may_write=not request.dry_run) if is_incremental else None
-    directory = staging.create(execution.record.run_id)
-    execution.save(staging_dir=directory.path)
-    if base is None:
-        stage(execution, spark, directory, keeps_quarantine=not request.dry_run)
-    else:
-        stage_changes(execution, spark, directory, base, keeps_quarantine=not request.dry_run)
+    execution.work.start(execution)
+    asked = prepare(execution, request)
+    stage(execution, asked, keeps_quarantine=not request.dry_run)
     if request.dry_run:
-        print_differences(spark, directory, execution.counts)
+        execution.work.show(execution, execution.record.staging_dir)
         execution.end(DRY_RUN)
         return 0
-    execution.save(status=APPLYING, staged=True)
-    return apply_staged(execution, spark, staging, directory)
+    finish(execution)
+    return 0
+
+
+def prepare(execution: Execution, request: RunRequest) -> Asked:
+    """What is asked of a run, with what the ledger has for it to start from.
+
+    What a dead run has staged is completed first, where this one needs a base and may write. Raises BadRequest where
+    there is no base and nothing but one would do.
+    """
+    present = execution.present()
+    execution.record = replace(execution.record, definitions=present.definitions)
+    if request.needs_base and not request.dry_run:
+        _complete_first(execution, present)
+    runs = execution.others()
+    found = order.base_of(runs, present)
+    base = found if isinstance(found, order.Base) else None
+    asked = Asked(
+        scope=request.scope, changed=request.changed, window=request.window, base=base,
+        erasing=request.command == ERASE, last_full=order.last_full(runs), sizes=order.table_sizes(runs),
+    )  # fmt: skip
+    if isinstance(found, order.NoBase) and request.needs_base:
+        asked = _without_base(execution, request, asked, found)
+    elif base is not None and request.command == INCREMENTAL:
+        since = base.watermark - timedelta(seconds=execution.settings.incremental.lookback)
+        execution.steps.say(f"looking for changes since {since.isoformat()}")
+        asked = replace(asked, since=since)
+    return _with_dead(execution, asked, runs)
+
+
+def _without_base(execution: Execution, request: RunRequest, asked: Asked, found: order.NoBase) -> Asked:
+    """Everything is computed by who may; who was asked for some learners is refused."""
+    if request.command == INCREMENTAL:
+        execution.record = replace(execution.record, command=RUN)
+    elif request.command != ERASE:
+        raise BadRequest(
+            f"{found.reason}, and the counts of some learners' contexts move by differences only: "
+            "start `activity-aggregates run` without a scope first"
+        )
+    execution.steps.say(f"{found.reason}, so this run computes everything")
+    return replace(asked, scope=EVERYTHING)
+
+
+def _with_dead(execution: Execution, asked: Asked, runs: list[RunRecord]) -> Asked:
+    """With the contexts that dead runs left half-written; the record names the runs that this one puts right."""
+    if asked.is_everything:
+        left = order.left_half_written(runs) if asked.erasing else []
+        execution.record = replace(execution.record, settles=frozenset(run.run_id for run in left))
+        return asked
+    by_run = order.half_written_contexts(runs, asked.scope)
+    execution.record = replace(execution.record, settles=order.settled_by(runs, asked.scope))
+    for run_id, contexts in by_run.items():
+        execution.steps.say(f"run {run_id} left {len(contexts)} contexts half-written: they are computed whole")
+    return replace(asked, whole=frozenset[str]().union(*by_run.values()))
+
+
+def _complete_first(execution: Execution, present: order.Present) -> None:
+    """Apply what a dead run has staged, under this run's lease and in that run's name."""
+    dead = order.completed_first(execution.others(), present)
+    if dead is None or not execution.work.exists(dead.staging_dir):
+        return
+    execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
+    steps = Steps(execution.steps.format, execution.steps.out, execution.steps.spark, dict(dead.phases))
+    other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts), written=EVERYTHING)
+    with other.recorded():
+        other.record = replace(dead, message=f"finished by run {execution.record.run_id}")
+        other.write(unit_of(dead))
+
+
+def stage(execution: Execution, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0) -> None:
+    """Stage below a directory of the run's own."""
+    directory = execution.work.create_directory(execution)
+    execution.save(staging_dir=directory)
+    execution.work.stage(execution, directory, asked, keeps_quarantine=keeps_quarantine, share=share)
+    if (found := execution.counts.get(FOUND)) is not None and execution.record.scope.learners is not None:
+        print(f"{found} of {execution.record.scope.learners.number} ids were found")
+
+
+def finish(execution: Execution) -> None:
+    """Write what is staged and say what came of it."""
+    execution.write(unit_of(execution.record))
+    execution.work.tidy(execution.record.staging_dir)
+    counts = execution.counts
+    retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
+    refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
+    print(
+        f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
+        f"{retracted} of them retracted, {refused} source rows refused"
+    )
 
 
 def _resume(execution: Execution) -> int:
@@ -143,95 +303,28 @@ def _resume(execution: Execution) -> int:
         return 0
     execution.record = record
     execution.steps.seconds.update(record.phases)
+    execution.counts.update(record.counts)
     if execution.is_superseded():
         return 0
-    if execution.erased.newest is not None and execution.erased.newest > record.started_at:
-        raise BadRequest(f"run {record.run_id} began before learners were erased, whom it may name: start a new run")
-    spark, staging = start_spark(execution)
-    if not staging.exists(record.staging_dir):
-        raise BadRequest(
-            f"the staged changes of run {record.run_id} are gone from {record.staging_dir}: start a new run"
-        )
-    execution.counts.update(record.counts)
-    execution.save(status=APPLYING, finished_at=None, message="")
-    return apply_staged(execution, spark, staging, RunDirectory(record.staging_dir))
+    execution.work.start(execution)
+    why = order.why_not_completed(record, execution.others(), execution.present())
+    if why is None and not execution.work.exists(record.staging_dir):
+        why = f"its staged changes are gone from {record.staging_dir}"
+    if why is not None:
+        execution.end_superseded(f"run {record.run_id} cannot be finished any more, as {why}; start a new run")
+        return 0
+    execution.record = replace(record, message="")
+    finish(execution)
+    return 0
 
 
-def _base(execution: Execution, spark: SparkSession, staging: Staging, may_write: bool) -> Base | None:
-    """What an incremental run starts from; None where everything has to be computed, and the run says why."""
-    try:
-        return complete_base(execution, spark, staging, may_write)
-    except NoBase as reason:
-        execution.steps.say(f"{reason}, so this run computes everything")
-        execution.record = replace(execution.record, command=RUN)
-        return None
-
-
-def start_spark(execution: Execution, extended: bool = False) -> tuple[SparkSession, Staging]:
-    """The session, and the place for staged changes, without those of runs of long ago."""
-    chosen = execution.settings
-    check_run_directory(chosen.staging, chosen.spark)
-    with execution.steps("start Spark"):
-        spark = open_spark(chosen.spark, f"activity-aggregates {execution.record.run_id}", extended)
-    execution.steps.spark = spark
-    staging = Staging(spark, chosen.staging.dir)
-    staging.prune(execution.record.started_at, chosen.staging.keep_days)
-    return spark, staging
-
-
-def stage(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, keeps_quarantine: bool, share: float = 1.0
-) -> None:
-    """Compute, compare and stage everything, or the changes of a share of it.
-
-    Raises CheckFailed where a limit is passed, before anything is written.
-    """
-    chosen, counts, steps = execution.settings, execution.counts, execution.steps
-    sources = open_sources(execution, spark)
-    described = description(sources, chosen.metadata)
-    enrolled = read_enrolments(sources, counts, steps, described.fields)
-    keep_refused(execution, enrolled.refused, keeps_quarantine)
-    check_refused_share(counts, chosen.limits.refused_share)
-    execution.lease.check()
-    computed = aggregate(sources, enrolled, chosen.metrics, directory, counts, steps)
-    keep_refused(execution, computed.refused, keeps_quarantine)
-    execution.lease.check()
-    comparison = open_comparison(execution, spark, directory, share)
-    tables = [ACTIVITY_USER_AGG, ACTIVITY_AGG]
-    if has_groups(chosen.sources):
-        tables = list(AGGREGATE_TABLES)
-        group = read_groups(sources, counts, steps)
-        keep_refused(execution, group.refused, keeps_quarantine)
-        learners = comparison.stage_activities(enrolled, computed, group.members, described)
-        comparison.stage_groups(enrolled, computed, group, learners)
-    else:
-        steps.say("no group part: sources.groups and sources.group_members are not configured")
-        comparison.stage_activities(enrolled, computed, None, described)
-    comparison.check_retracted_share(tables, chosen.limits)
-    spark.catalog.clearCache()
-
-
-def _new_record(configuration: Configuration, request: RunRequest) -> RunRecord:
-    """The record of a run that starts now; its as_of is chosen when it holds the lease."""
-    started_at = now_in_ms()
-    return RunRecord(
-        run_id=new_run_id(started_at), command=request.command, status=RUNNING, staged=False,
-        as_of=started_at, sequence=0, scope=request.scope, started_at=started_at, finished_at=None,
-        staging_dir="", counts={}, phases={}, settings_digest=configuration.digest, code_version=__version__,
-        message="",
-    )  # fmt: skip
-
-
-def _resumable(ledger: Ledger, run_id: str) -> RunRecord | None:
+def _to_resume(ledger: Ledger, run_id: str) -> RunRecord | None:
     """The run to resume: the newest that stopped while applying, or the named one if it did."""
-    unfinished = ledger.unfinished()
     if run_id == LAST:
-        return unfinished[0] if unfinished else None
-    if (record := next((run for run in unfinished if run.run_id == run_id), None)) is not None:
-        return record
+        return order.to_resume(ledger.history())
     known = ledger.get(run_id)
     if known is None:
-        raise BadRequest(f"--resume {run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+        raise BadRequest(f"--resume {run_id} is not in the ledger: list its runs with `activity-aggregates runs`")
     if known.is_resumable:
-        raise BadRequest(f"run {run_id} is older than a full run that has succeeded: start a new run")
+        return known
     raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")

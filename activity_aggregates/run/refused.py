@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from activity_aggregates.run.computation import refused_rows
 from activity_aggregates.run.execution import Execution
+from activity_aggregates.run.limits import refused_rows
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.quarantine import quarantine_rows, save_quarantine
 
@@ -19,5 +19,5 @@ def keep_refused(execution: Execution, refused: Mapping[str, DataFrame], keeps: 
         if keeps and refused_rows(execution.counts, source):
             with execution.steps("keep refused rows"):
                 kept = quarantine_rows(rows, record.run_id, source)
-                options = spark_options(execution.connection)
+                options = spark_options(execution.cluster)
                 save_quarantine(kept, chosen.target, options, chosen.staging.quarantine_days)

@@ -6,19 +6,15 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 
-from activity_aggregates.spark.kept import materialised
-
 CASSANDRA_FORMAT = "org.apache.spark.sql.cassandra"
 # The connector's joins by key, in place of scans, are asked for where they are wanted and nowhere else.
 SCANNED = {"directJoinSetting": "off"}
 LOOKED_UP = {"directJoinSetting": "on"}
 
 
-def looked_up(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
-    """`lookup`, read at once: the connector's join does not find renamed columns in what is later asked of them."""
-    return materialised(lookup(keys, rows, key))
-
-
 def lookup(keys: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
-    """The rows that Cassandra has for each of the distinct keys, which it is asked for one by one."""
+    """The rows that Cassandra has for each of the distinct keys, which it is asked for one by one.
+
+    To be kept at once: the connector's join does not find renamed columns in what is later asked of them.
+    """
     return keys.select(*key).join(rows, list(key), how="inner").select(*rows.columns)

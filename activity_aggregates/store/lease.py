@@ -1,38 +1,53 @@
-"""The lease: intersecting runs never overlap.
+"""The lease: one run at a time.
 
-All live leases are rows of one partition, which only lightweight transactions change: a static `version` orders them,
-and a run enters its row on the condition that no other has entered since it looked. A row lives for `ttl` seconds; a
-heartbeat renews it, and a dead run's row expires. Whoever writes can ask the store itself how long a lease has left.
+A single row, which only lightweight transactions change: it is inserted where it is not there, renewed and deleted by
+who holds it, and expires `ttl` seconds after it was last renewed. `holder` is random each time the lease is taken. No
+statement is ever sent twice: one that timed out may still be applied, so the row itself is asked what became of it.
+Whoever writes stops `margin` seconds before the time that was asked for runs out: by then the last request is through,
+and clocks that are not quite right have been allowed for.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from cassandra import ConsistencyLevel, OperationTimedOut, WriteTimeout
+from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
+from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import SimpleStatement
 
+from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import JobError, Unreachable
-from activity_aggregates.request.scope import Scope
+from activity_aggregates.retrying import retried
 from activity_aggregates.store.connection import translated
 
+TABLE = "aggregate_lease"
+POLL_SECONDS = 1.0
 _NAME = "runs"
-_POLL_SECONDS = 1.0
-_RACES = 50
+_BEATS_PER_TTL = 6
+_SECONDS_TO_ASK = 10.0
 
 
 @dataclass(frozen=True)
 class HeldBy:
-    """The run that stands in the way."""
+    """The run that stands in the way; one without an id has just gone."""
 
     run_id: str
-    scope: Scope
+    seconds_left: int
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What the row says."""
+
+    holder: str
+    run_id: str
     seconds_left: int
 
 
@@ -44,136 +59,180 @@ class LeaseTicket:
     table: str
     run_id: str
     ttl: int
+    margin: float = 0.0
+    consistency: str = "LOCAL_SERIAL"
+    holder: str = field(default_factory=lambda: secrets.token_hex(16))
 
-    def seconds_left(self, session: Session) -> float:
-        """Seconds until the lease expires unless it is renewed, counted from the question on; 0.0 when it is gone."""
-        asked = time.monotonic()
-        query = f"SELECT TTL(scope) AS ttl FROM {self.keyspace}.{self.table} WHERE name = %s AND run_id = %s"
-        row = session.execute(_serial(query), [_NAME, self.run_id]).one()
-        return max(0.0, row.ttl - (time.monotonic() - asked)) if row and row.ttl else 0.0
+    def seconds_left(self, session: Session, clock: Clock = MACHINE) -> float:
+        """Seconds in which it may be written, counted from the question on; 0.0 when the lease is gone."""
+        asked = clock.monotonic()
+        found = self.look(session)
+        if found is None or found.holder != self.holder:
+            return 0.0
+        return max(0.0, found.seconds_left - self.margin - (clock.monotonic() - asked))
+
+    def look(self, session: Session) -> Holder | None:
+        """Who holds it, all transactions before the question included; None where nobody does."""
+        query = f"SELECT holder, run_id, TTL(holder) AS seconds_left FROM {self._place} WHERE name = %s"
+        row = session.execute(self._statement(query, is_read=True), [_NAME]).one()
+        if row is None or row.holder is None:
+            return None
+        return Holder(row.holder, row.run_id or "", row.seconds_left or 0)
+
+    def insert(self, session: Session, now: datetime) -> bool:
+        columns = "(name, holder, run_id, since) VALUES (%s, %s, %s, %s)"
+        query = f"INSERT INTO {self._place} {columns} IF NOT EXISTS USING TTL %s"
+        return self._applied(session, query, [_NAME, self.holder, self.run_id, now, self.ttl])
+
+    def renew(self, session: Session, now: datetime) -> bool:
+        """All columns are set, so that none expires alone; a row that has expired is not revived."""
+        query = (
+            f"UPDATE {self._place} USING TTL %s SET holder = %s, run_id = %s, since = %s WHERE name = %s IF holder = %s"
+        )
+        return self._applied(session, query, [self.ttl, self.holder, self.run_id, now, _NAME, self.holder])
+
+    def delete(self, session: Session) -> bool:
+        query = f"DELETE FROM {self._place} WHERE name = %s IF holder = %s"
+        return self._applied(session, query, [_NAME, self.holder])
+
+    def _applied(self, session: Session, query: str, values: list[Any]) -> bool:
+        return bool(session.execute(self._statement(query), values).was_applied)
+
+    def _statement(self, query: str, is_read: bool = False) -> SimpleStatement:
+        level = ConsistencyLevel.name_to_value[self.consistency]
+        if is_read:
+            return SimpleStatement(query, consistency_level=level, is_idempotent=True)
+        never_again = FallthroughRetryPolicy()
+        return SimpleStatement(query, serial_consistency_level=level, is_idempotent=False, retry_policy=never_again)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.keyspace}.{self.table}"
 
 
 class Lease:
-    """A lease that is held and kept by a heartbeat, until it is released."""
+    """A lease that is held and kept by a heartbeat, until it is freed, or left to expire."""
 
-    def __init__(self, session: Session, ticket: LeaseTicket, scope_text: str, deadline: float) -> None:
+    def __init__(self, session: Session, ticket: LeaseTicket, deadline: float, clock: Clock) -> None:
         self.ticket = ticket
         self._session = session
-        self._scope_text = scope_text
         self._deadline = deadline
+        self._clock = clock
         self._ended = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._is_written_under = False
+
+    @property
+    def is_held(self) -> bool:
+        return self._clock.monotonic() < self._deadline
 
     def check(self) -> None:
         """Raise Unreachable when the lease is lost: from then on another run may be writing."""
-        if time.monotonic() >= self._deadline:
+        if not self.is_held:
             raise Unreachable(
                 f"the lease of run {self.ticket.run_id} was lost, because Cassandra did not renew it within "
                 f"{self.ticket.ttl} s: check the cluster, then finish the run with --resume last or run again"
             )
 
-    def start(self) -> None:
-        self._heart.start()
-
-    def release(self) -> None:
-        """Stop the heartbeat and free the lease; what cannot be freed now expires."""
-        self._ended.set()
-        self._heart.join()
-        table = f"{self.ticket.keyspace}.{self.ticket.table}"
+    def beat(self) -> None:
+        """Renew it once. What came of a renewal that failed is not asked: the deadline stays as it was."""
+        asked = self._clock.monotonic()
         with suppress(JobError), translated():
-            delete = f"DELETE FROM {table} WHERE name = %s AND run_id = %s IF EXISTS"
-            self._session.execute(delete, [_NAME, self.ticket.run_id])
+            is_ours = self.ticket.renew(self._session, self._clock.now())
+            # Where the row is gone, or another's, the lease is no longer ours.
+            self._deadline = asked + self.ticket.ttl - self.ticket.margin if is_ours else min(asked, self._deadline)
 
-    def _beat(self) -> None:
-        while not self._ended.wait(self.ticket.ttl / 3):
-            asked = time.monotonic()
+    @contextmanager
+    def written_under(self) -> Iterator[None]:
+        """Whatever writes is at its end when the block comes to its own; otherwise it may go on writing."""
+        self._is_written_under = True
+        yield
+        self._is_written_under = False
+
+    def free(self) -> None:
+        """Let the next run in at once. Where something may still be writing, and where it fails, it expires."""
+        if not self._is_written_under:
             with suppress(JobError), translated():
-                if not self._renewed():
-                    self._deadline = asked  # someone removed the row: the lease is no longer ours
-                    return
-                self._deadline = asked + self.ticket.ttl
+                self.ticket.delete(self._session)
 
-    def _renewed(self) -> bool:
-        table = f"{self.ticket.keyspace}.{self.ticket.table}"
-        update = (
-            f"UPDATE {table} USING TTL {self.ticket.ttl} SET scope = %s, acquired_at = %s "
-            "WHERE name = %s AND run_id = %s IF EXISTS"
-        )
-        values = [self._scope_text, datetime.now(UTC), _NAME, self.ticket.run_id]
-        return bool(self._session.execute(update, values).was_applied)
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Renewed by a thread for the block."""
+        heart = threading.Thread(target=self._beat_on, name="lease", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            heart.join()
+
+    def _beat_on(self) -> None:
+        while not self._ended.wait(self.ticket.ttl / _BEATS_PER_TTL):
+            self.beat()
 
 
-@contextmanager
-def held(
-    session: Session, ticket: LeaseTicket, scope: Scope, *, wait: float, on_wait: Callable[[HeldBy], None]
-) -> Iterator[Lease | HeldBy]:
-    """The lease for the block, or who holds it after `wait` seconds.
+def safe_margin(ttl: int, clock_skew: float, request_seconds: float) -> float:
+    """Seconds before the end of a lease from which nothing is written: the skew, and one request's time.
 
-    Who resumes a run may find that run's own lease, of a process that died. It is waited for as long as nobody renews
-    it, whatever `wait` says: that ends within its time to live. `on_wait` is called once, when the waiting begins.
+    A lease that is hardly longer than that is used for half of its time.
+
+    >>> safe_margin(120, 5.0, 30.0), safe_margin(60, 5.0, 30.0)
+    (35.0, 30.0)
     """
-    give_up = time.monotonic() + wait
-    expires_at = 0.0
+    return min(clock_skew + request_seconds, ttl / 2)
+
+
+def taken(session: Session, ticket: LeaseTicket, clock: Clock = MACHINE) -> Lease | HeldBy:
+    """The lease, which has to be kept from now on, or who holds it."""
+    asked = clock.monotonic()
+    lost: Unreachable | None = None
+    try:
+        with translated():
+            if ticket.insert(session, clock.now()):
+                return Lease(session, ticket, asked + ticket.ttl - ticket.margin, clock)
+    except Unreachable as error:
+        lost = error
+    asked = clock.monotonic()
+    found = retried(lambda: _looked(session, ticket), _SECONDS_TO_ASK, clock)
+    if found is not None and found.holder == ticket.holder:  # it was applied, and only the answer was lost
+        return Lease(session, ticket, asked + (found.seconds_left) - ticket.margin, clock)
+    if lost is not None:
+        raise lost
+    return HeldBy(found.run_id, found.seconds_left) if found is not None else HeldBy("", 0)
+
+
+def _looked(session: Session, ticket: LeaseTicket) -> Holder | None:
+    with translated():
+        return ticket.look(session)
+
+
+def waited_for(
+    session: Session,
+    ticket: LeaseTicket,
+    *,
+    wait: float,
+    is_over: Callable[[str], bool],
+    on_wait: Callable[[HeldBy], None],
+    clock: Clock = MACHINE,
+) -> Lease | HeldBy:
+    """The lease, or who holds it after `wait` seconds.
+
+    The lease of a run that `is_over` was left to expire, as its tasks may live on. It is waited for whatever `wait`
+    says, as long as nobody renews it: that ends within its time to live. `on_wait` is called once, when the waiting
+    begins.
+    """
+    give_up = clock.monotonic() + wait
     before: HeldBy | None = None
-    while isinstance(found := _acquired(session, ticket, scope), HeldBy):
-        is_renewed = before is not None and found.seconds_left > before.seconds_left
-        if before is None:
-            expires_at = time.monotonic() + found.seconds_left + 2 * _POLL_SECONDS
-        is_expiring = found.run_id == ticket.run_id and not is_renewed and time.monotonic() < expires_at
-        if not is_expiring and time.monotonic() >= give_up:
-            yield found
-            return
-        if before is None:
+    expires_at = 0.0
+    while isinstance(found := taken(session, ticket, clock), HeldBy):
+        is_same = before is not None and found.run_id == before.run_id
+        if not is_same:
+            expires_at = clock.monotonic() + found.seconds_left + 2 * POLL_SECONDS
+        is_renewed = is_same and before is not None and found.seconds_left > before.seconds_left
+        is_expiring = not is_renewed and clock.monotonic() < expires_at and (not found.run_id or is_over(found.run_id))
+        if not is_expiring and clock.monotonic() >= give_up:
+            return found
+        if before is None and found.run_id:
             on_wait(found)
         before = found
-        time.sleep(_POLL_SECONDS)
-    found.start()
-    try:
-        yield found
-    finally:
-        found.release()
-
-
-def _acquired(session: Session, ticket: LeaseTicket, scope: Scope) -> Lease | HeldBy:
-    for _ in range(_RACES):
-        version, holder = _look(session, ticket, scope)
-        if holder is not None:
-            return holder
-        asked = time.monotonic()
-        if _entered(session, ticket, scope, version):
-            return Lease(session, ticket, scope.to_json(), asked + ticket.ttl)
-    raise Unreachable(
-        f"the lease in {ticket.keyspace}.{ticket.table} could not be taken in {_RACES} attempts: try again"
-    )
-
-
-def _look(session: Session, ticket: LeaseTicket, scope: Scope) -> tuple[int | None, HeldBy | None]:
-    """The partition's version, and a live run whose scope intersects."""
-    query = f"SELECT version, run_id, scope, TTL(scope) AS ttl FROM {ticket.keyspace}.{ticket.table} WHERE name = %s"
-    version = None
-    for row in session.execute(_serial(query), [_NAME]):
-        version = row.version
-        if row.scope is not None and scope.intersects(Scope.from_json(row.scope)):
-            return version, HeldBy(row.run_id, Scope.from_json(row.scope), row.ttl or 0)
-    return version, None
-
-
-def _entered(session: Session, ticket: LeaseTicket, scope: Scope, version: int | None) -> bool:
-    """Enter our row if nobody has entered since `version`. A transaction that timed out is looked up."""
-    table = f"{ticket.keyspace}.{ticket.table}"
-    batch = (
-        "BEGIN BATCH "
-        f"UPDATE {table} SET version = %s WHERE name = %s IF version = %s; "
-        f"UPDATE {table} USING TTL {ticket.ttl} SET scope = %s, acquired_at = %s WHERE name = %s AND run_id = %s; "
-        "APPLY BATCH"
-    )
-    values = [(version or 0) + 1, _NAME, version, scope.to_json(), datetime.now(UTC), _NAME, ticket.run_id]
-    try:
-        return bool(session.execute(batch, values).was_applied)
-    except (WriteTimeout, OperationTimedOut):
-        return ticket.seconds_left(session) > 0
-
-
-def _serial(query: str) -> SimpleStatement:
-    """A read that sees, and completes, every lightweight transaction before it."""
-    return SimpleStatement(query, consistency_level=ConsistencyLevel.LOCAL_SERIAL, is_idempotent=True)
+        clock.sleep(POLL_SECONDS)
+    return found

@@ -1,8 +1,9 @@
 """The schema of the target keyspace: numbered files conf/schema/*.cql, each applied once and recorded with a checksum.
 
-Every statement of a file is repeatable (IF NOT EXISTS), because a migrate that died is simply run again. All of them go
-to one node, the same one whoever migrates in a datacenter, so that two migrates at once cannot create one table under
-two ids.
+Every statement of a file is repeatable, because a migrate that died is simply run again: tables are created IF NOT
+EXISTS, and a column that is there is not added again, for which older stores have no such words. All of them go to one
+node, the same one whoever migrates in a datacenter, so that two migrates at once cannot create one table under two
+ids.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from activity_aggregates.store.connection import translated
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
 )
+_ADDED = re.compile(r"ALTER TABLE (\w+)\.(\w+) ADD (\w+) ")
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
 # A table that another migrate has just created is listed a moment before it can be read.
 _OPENING_SECONDS = 5.0
@@ -159,7 +161,9 @@ def apply(session: Session, migration: Migration, target: Target) -> None:
     names = {"keyspace": target.keyspace, **target.tables}
     names |= {"agg": target.columns.agg, "agg_last_updated": target.columns.agg_last_updated}
     for statement in statements(migration.text):
-        _change_schema(session, Template(statement).substitute(names))
+        change = Template(statement).substitute(names)
+        if not _is_column_there(session, change):
+            _change_schema(session, change)
     session.execute(
         f"INSERT INTO {target.keyspace}.{target.tables['aggregate_migrations']} (number, name, checksum, applied_at) "
         "VALUES (%s, %s, %s, toTimestamp(now())) IF NOT EXISTS",
@@ -179,6 +183,15 @@ def _create_keyspace(session: Session, target: Target) -> None:
         )
     except ConfigurationException as error:
         raise BadRequest(f"target.replication {target.replication} is refused: {error.message}") from error
+
+
+def _is_column_there(session: Session, change: str) -> bool:
+    """Whether the statement adds a column that an earlier attempt has added."""
+    added = _ADDED.match(change)
+    if added is None:
+        return False
+    query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
+    return added[3] in {row.column_name for row in session.execute(query, [added[1], added[2]])}
 
 
 def _change_schema(session: Session, statement: str, values: list[Any] | None = None) -> None:

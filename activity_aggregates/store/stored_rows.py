@@ -1,61 +1,120 @@
-"""The rows of the aggregate tables as they are stored."""
+"""The rows of the target tables as they are stored, in columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from cassandra.cluster import Session
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, looked_up
-from activity_aggregates.store.targets import ACTIVITY_CATALOG, ACTIVITY_METADATA, TargetTable
+from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from activity_aggregates.store.targets import TEXTS, TargetTable
+from metrics.activities import WAS
+from metrics.learners import ENTRIES
+from metrics.names import SCORE_PREFIXES
+from metrics.predicates import is_served_row
 
-METADATA_COLUMN = "metadata"
-
-
-class Stored:
-    """Reads target tables through the connector; the keys of their maps are left to the caller to judge."""
-
-    def __init__(self, spark: SparkSession, target: settings.Target, cassandra_options: Mapping[str, str]) -> None:
-        self._spark = spark
-        self._target = target
-        self._options = cassandra_options
-
-    def rows(self, table: TargetTable) -> DataFrame:
-        """(key…, agg map<string,double>, agg_last_updated map<string,timestamp>)."""
-        return self._rows(table, SCANNED)
-
-    def matching(self, table: TargetTable, keys: DataFrame, key: Sequence[str], by_lookup: bool) -> DataFrame:
-        """`rows` whose `key` is among the distinct `keys`; by lookup or by a scan, see `Sources.matching`."""
-        if not by_lookup:
-            return self._rows(table, SCANNED).join(keys, list(key), how="left_semi")
-        return looked_up(keys, self._rows(table, LOOKED_UP), key)
-
-    def _rows(self, table: TargetTable, options: Mapping[str, str]) -> DataFrame:
-        columns = self._target.columns
-        return self._table(table.name, options).select(
-            *table.key,
-            _map(columns.agg, "map<string,double>").alias("agg"),
-            _map(columns.agg_last_updated, "map<string,timestamp>").alias("agg_last_updated"),
-        )
-
-    def metadata(self) -> DataFrame:
-        """The rows of activity_metadata in the form of `rows`; its entries have no dates."""
-        return self._table(ACTIVITY_METADATA.name).select(
-            *ACTIVITY_METADATA.key,
-            _map(METADATA_COLUMN, "map<string,string>").alias("agg"),
-            F.create_map().cast("map<string,timestamp>").alias("agg_last_updated"),
-        )
-
-    def catalog(self) -> DataFrame:
-        """(context_id, activity_type, activity_id, course_id) as last written."""
-        return self._table(ACTIVITY_CATALOG.name).select(*ACTIVITY_CATALOG.key, "course_id")
-
-    def _table(self, name: str, options: Mapping[str, str] = SCANNED) -> DataFrame:
-        place = {"keyspace": self._target.keyspace, "table": self._target.tables[name]}
-        return self._spark.read.format(CASSANDRA_FORMAT).options(**{**self._options, **options, **place}).load()
+_NONE = "array<string>"
+_SCORES = "^(" + "|".join(SCORE_PREFIXES) + ")"
 
 
-def _map(column: str, kind: str) -> Column:
-    return F.coalesce(F.col(f"`{column}`"), F.create_map().cast(kind))
+@dataclass(frozen=True)
+class StoredRows:
+    """Reads target tables through the connector.
+
+    `as_of_ms` tells which stored dates are newer; `has_scores` says whether the entries with ids in their names are the
+    job's own.
+    """
+
+    spark: SparkSession
+    session: Session
+    target: settings.Target
+    options: Mapping[str, str]
+    as_of_ms: int
+    has_scores: bool
+
+    def is_empty(self, table: TargetTable) -> bool:
+        """Whether the table has no row at all; asked of the store itself, which costs no query of Spark's."""
+        place = f"{self.target.keyspace}.{self.target.tables[table.name]}"
+        return self.session.execute(f"SELECT {table.key[0]} FROM {place} LIMIT 1").one() is None
+
+    def rows(self, table: TargetTable, metrics: Sequence[str]) -> DataFrame:
+        """(key…, was_<metric>…, was_entries or was_texts, newer, undated), all rows of kinds that the job serves.
+
+        `newer` are the names of entries that a later run has written, `undated` those without a date; null for none.
+        """
+        return self._columns(table, metrics, self._table(table.name, SCANNED))
+
+    def matching(self, table: TargetTable, metrics: Sequence[str], keys: DataFrame, key: Sequence[str]) -> DataFrame:
+        """`rows` whose `key`, which begins with the whole partition key, is among the distinct `keys`: by lookups."""
+        raw = lookup(keys, self._table(table.name, LOOKED_UP), key)
+        return self._columns(table, metrics, raw)
+
+    def _columns(self, table: TargetTable, metrics: Sequence[str], raw: DataFrame) -> DataFrame:
+        if table.holds == TEXTS:
+            return self._texts(table, raw)
+        if "context_id" in table.key:
+            raw = raw.filter(is_served_row())
+        agg, dates = F.col(f"`{self.target.columns.agg}`"), F.col(f"`{self.target.columns.agg_last_updated}`")
+        values = [agg[name].alias(WAS + name) for name in metrics]
+        rows = raw.select(*table.key, agg.alias("agg"), dates.alias("dates"), *values)
+        entries = [self._entries(metrics).alias(WAS + ENTRIES)] if table.has_entries else []
+        return rows.select(
+            *table.key, *(WAS + name for name in metrics), *entries, self._newer(metrics).alias("newer"),
+            self._undated(metrics).alias("undated"),
+        )  # fmt: skip
+
+    def _entries(self, metrics: Sequence[str]) -> Column:
+        """The scores of quizzes in a Course row; a map without further entries is not looked through."""
+        if not self.has_scores:
+            return F.lit(None).cast("map<string,double>")
+        known = sum((F.col(WAS + name).isNotNull().cast("int") for name in metrics), F.lit(0))
+        scores = F.map_filter("agg", lambda name, _: name.rlike(_SCORES))
+        is_more = F.size("agg") > known
+        return F.when(is_more, F.when(F.size(scores) > 0, scores))
+
+    def _is_own(self, metrics: Sequence[str], name: Column) -> Column:
+        is_named = name.isin(*metrics)
+        return is_named | name.rlike(_SCORES) if self.has_scores else is_named
+
+    def _newer(self, metrics: Sequence[str]) -> Column:
+        """Own entries with a later date; a row without any later date is not looked through."""
+        bound = F.lit(self.as_of_ms)
+        late = F.map_filter("dates", lambda name, date: (F.unix_millis(date) > bound) & self._is_own(metrics, name))
+        return F.when(F.unix_millis(F.array_max(F.map_values("dates"))) > bound, _or_null(F.map_keys(late)))
+
+    def _undated(self, metrics: Sequence[str]) -> Column:
+        """Own entries that have no date: another writer has set them. Where all have one, nothing is looked through."""
+        is_dated = F.col("dates").isNotNull()
+
+        def lacks(name: Column) -> Column:
+            has = F.coalesce(F.call_function("map_contains_key", F.col("dates"), name), F.lit(False))
+            return self._is_own(metrics, name) & ~(is_dated & has)
+
+        has_fewer = F.coalesce(F.size("dates"), F.lit(0)) < F.size("agg")
+        return F.when(has_fewer, _or_null(F.filter(F.map_keys("agg"), lacks)))
+
+    def _texts(self, table: TargetTable, raw: DataFrame) -> DataFrame:
+        column = F.col(f"`{table.column}`")
+        texts = F.create_map(F.lit(table.column), column) if table.is_plain else column
+        nothing = F.lit(None).cast(_NONE)
+        return raw.select(*table.key, texts.alias(WAS + TEXTS), nothing.alias("newer"), nothing.alias("undated"))
+
+    def plain(self, table: TargetTable) -> DataFrame:
+        """(key…, the text) of a table whose rows have one."""
+        return self._table(table.name, SCANNED).select(*table.key, table.column)
+
+    def plain_keys(self, table: TargetTable) -> DataFrame:
+        """(key…) of all rows."""
+        return self._table(table.name, SCANNED).select(*table.key)
+
+    def _table(self, name: str, options: Mapping[str, str]) -> DataFrame:
+        place = {"keyspace": self.target.keyspace, "table": self.target.tables[name]}
+        return self.spark.read.format(CASSANDRA_FORMAT).options(**{**self.options, **options, **place}).load()
+
+
+def _or_null(names: Column) -> Column:
+    return F.when(F.size(names) > 0, names)

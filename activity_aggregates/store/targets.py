@@ -1,37 +1,61 @@
-"""The target tables: what identifies a row of each, and which of them hold maps of metrics."""
+"""The target tables: all that is to be known of each. A new target is a declaration here and a migration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+METRICS, TEXTS = "metrics", "texts"
+
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A table of maps by its own name; the deployed name comes from the settings.
+    """A table by its own name; the deployed name comes from the settings.
 
-    The aggregate tables have `agg` and `agg_last_updated`, activity_metadata has `metadata`.
+    `holds` says what its rows are: maps of METRICS (doubles, each with a date), or TEXTS. `column` is the column of a
+    table of texts: a map, or, where it `is_plain`, the one text that the row is about. `has_entries` says that its maps
+    have entries with ids in their names too.
     """
 
     name: str
     partition_key: tuple[str, ...]
     clustering_key: tuple[str, ...] = ()
+    holds: str = METRICS
+    column: str = ""
+    is_plain: bool = False
+    has_entries: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:
         """All columns of the primary key, partition key first; every one is text."""
         return self.partition_key + self.clustering_key
 
+    @property
+    def is_of_learners(self) -> bool:
+        """Whether a row is one learner's."""
+        return "user_id" in self.key
 
-ACTIVITY_USER_AGG = TargetTable("activity_user_agg", ("activity_type", "activity_id", "user_id"), ("context_id",))
+    @property
+    def is_of_groups(self) -> bool:
+        return "group_id" in self.key
+
+
+ACTIVITY_USER_AGG = TargetTable(
+    "activity_user_agg", ("activity_type", "activity_id", "user_id"), ("context_id",), has_entries=True
+)
 ACTIVITY_AGG = TargetTable("activity_agg", ("activity_type", "activity_id", "context_id"))
 GROUP_ACTIVITY_AGG = TargetTable("group_activity_agg", ("group_id",), ("activity_type", "activity_id"))
 GROUP_ACTIVITY_USER_AGG = TargetTable(
-    "group_activity_user_agg", ("group_id", "activity_type", "activity_id"), ("user_id",)
+    "group_activity_user_agg", ("group_id", "activity_type", "activity_id"), ("user_id",), has_entries=True
 )
-
 AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
 
-ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"))
+# What an activity is called.
+ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"), holds=TEXTS, column="metadata")
+# Which course an activity belongs to in a context.
+ACTIVITY_CATALOG = TargetTable(
+    "activity_catalog", ("context_id",), ("activity_type", "activity_id"), TEXTS, "course_id", is_plain=True
+)
 
-# Which course an activity belongs to in a context: the one table that has no maps.
-ACTIVITY_CATALOG = TargetTable("activity_catalog", ("context_id",), ("activity_type", "activity_id"))
+TARGET_TABLES = (*AGGREGATE_TABLES, ACTIVITY_METADATA, ACTIVITY_CATALOG)
+# Every column of any key, in one order.
+KEY_COLUMNS = tuple(dict.fromkeys(column for table in TARGET_TABLES for column in table.key))

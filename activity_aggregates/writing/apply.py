@@ -1,150 +1,87 @@
-"""Applies change sets to Cassandra from Spark's executors: one session per task, and counts of what it acknowledged."""
+"""Applies staged rows to Cassandra from Spark's executors: one session per task, and counts of what it acknowledged."""
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from cassandra.cluster import Session
 from cassandra.query import BoundStatement, PreparedStatement
 from pyspark import Accumulator
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates import errors
 from activity_aggregates.errors import JobError
 from activity_aggregates.retrying import retried
 from activity_aggregates.spark.sizing import cores
-from activity_aggregates.store.connection import Connection, open_session, translated
-from activity_aggregates.store.lease import LeaseTicket
+from activity_aggregates.store.connection import open_session, translated
 from activity_aggregates.writing.batches import Batches, replica_sets
-from activity_aggregates.writing.encoding import (
-    AggregateEncoder,
-    CatalogEncoder,
-    DeleteEncoder,
-    EntriesEncoder,
-    MetadataEncoder,
-)
+from activity_aggregates.writing.encoding import Encoder, Row
+from activity_aggregates.writing.plans import Plan
 from activity_aggregates.writing.sending import LeaseWatch, Pace, Sender
-from metrics.catalog import ACTIVITY_IN_CONTEXT
 
-
-@dataclass(frozen=True, kw_only=True)
-class WriteLimits:
-    """Bounds of one task, and `rows_per_second` of all tasks together; see `writes` in the settings."""
-
-    batch_rows: int
-    batch_bytes: int
-    in_flight: int
-    rows_per_second: float | None
-    retry_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan(ABC):
-    """How the rows of one table are written; it travels to the executors. Without a ticket no lease is asked for."""
-
-    connection: Connection
-    keyspace: str
-    table: str
-    write_time: int  # µs
-    writes: WriteLimits
-    ticket: LeaseTicket | None
-
-    @property
-    def place(self) -> str:
-        return f"{self.keyspace}.{self.table}"
-
-    @abstractmethod
-    def encoder(self) -> EntriesEncoder | CatalogEncoder | DeleteEncoder: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApplyPlan(_Plan):
-    """A table of metrics, with the names of its key and of its map columns."""
-
-    key: tuple[str, ...]
-    agg: str
-    agg_last_updated: str
-    as_of_ms: int
-
-    def encoder(self) -> AggregateEncoder:
-        return AggregateEncoder(self.place, self.key, self.agg, self.agg_last_updated, self.as_of_ms, self.write_time)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetadataPlan(_Plan):
-    """The texts that activities are shown with, with the names of the key and of the map column."""
-
-    key: tuple[str, ...]
-    column: str
-
-    def encoder(self) -> MetadataEncoder:
-        return MetadataEncoder(self.place, self.key, self.column, self.write_time)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CatalogPlan(_Plan):
-    """The catalog of activities."""
-
-    def encoder(self) -> CatalogEncoder:
-        return CatalogEncoder(self.place, ACTIVITY_IN_CONTEXT, self.write_time)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeletePlan(_Plan):
-    """Whole rows that go, with the names of their key."""
-
-    key: tuple[str, ...]
-
-    def encoder(self) -> DeleteEncoder:
-        return DeleteEncoder(self.place, self.key, self.write_time)
-
-
-AnyPlan = ApplyPlan | MetadataPlan | CatalogPlan | DeletePlan
+_RESULT = "name string, count long"
+_ROWS, _ENTRIES_SET, _ENTRIES_REMOVED, _BATCHES, _RETRIES = (
+    "rows ",
+    "entries set",
+    "entries removed",
+    "batches",
+    "retries",
+)
+_STOPPED = "stopped "
+_BATCH_ROWS = 10_000  # of one record batch
 
 
 @dataclass(frozen=True)
 class Applied:
     """What Cassandra acknowledged; an entry is a metric with its date, `retries` counts batches sent again."""
 
-    rows: int = 0
-    entries_set: int = 0
-    entries_removed: int = 0
-    batches: int = 0
-    retries: int = 0
-
-
-_APPLIED_SCHEMA = ", ".join(f"{field.name} long" for field in fields(Applied))
+    rows: dict[str, int]
+    entries_set: int
+    entries_removed: int
+    batches: int
+    retries: int
 
 
 def apply_changes(
-    changes: DataFrame, plan: AnyPlan, on_rows: Accumulator[int] | None = None, tasks: int | None = None
+    changes: DataFrame, plan: Plan, on_rows: Accumulator[int] | None = None, tasks: int | None = None
 ) -> Applied:
-    """Write the rows of one table, each partition by a task of its own.
+    """Write staged rows (see `staging.changed_rows`), or delete those of (table, key…): each partition by a task.
 
-    An `ApplyPlan` takes (key…, to_set map<string,double>, to_remove array<string>), a `MetadataPlan` the same with
-    texts, a `CatalogPlan` takes (context_id, activity_type, activity_id, course_id), where a null course_id deletes,
-    a `DeletePlan` (key…).
     `on_rows` grows by the rows of every task that ends. `tasks`, the number of partitions, lets fewer tasks than could
     run at once use the whole rate. Raises Unreachable when the store or the lease is lost, BadRequest when the store
     refuses a write; what was written until then stays and is written again by a resumed run.
     """
-    writer = partial(_write, _of_one_task(plan, _tasks_at_once(changes.sparkSession, tasks)), on_rows)
+    spark = changes.sparkSession
+    writer = partial(_write, _of_one_task(plan, _tasks_at_once(spark, tasks)), on_rows)
+    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(key)
+    spark.conf.set(key, str(_BATCH_ROWS))
     try:
-        results = changes.select(*plan.encoder().columns).mapInArrow(writer, _APPLIED_SCHEMA).collect()
-    except PySparkException as error:
-        stopped = WriteStopped.found_in(str(error))
-        if stopped is None:
-            raise
-        raise stopped.as_job_error(plan.table, 0 if on_rows is None else on_rows.value) from error
-    return Applied(*(sum(column) for column in zip(*results, strict=True)))
+        results = changes.mapInArrow(writer, _RESULT).collect()
+    finally:
+        spark.conf.set(key, str(before))
+    counts: Counter[str] = Counter()
+    for name, number in results:
+        counts[name] += number
+    rows = {name.removeprefix(_ROWS): number for name, number in counts.items() if name.startswith(_ROWS)}
+    if stopped := next((name for name in counts if name.startswith(_STOPPED)), None):
+        kind, _, reason = stopped.removeprefix(_STOPPED).partition(" ")
+        raise _error(kind)(
+            f"writing stopped after {sum(rows.values())} rows: {reason}; run again, or finish it with --resume last"
+        )
+    return Applied(rows, counts[_ENTRIES_SET], counts[_ENTRIES_REMOVED], counts[_BATCHES], counts[_RETRIES])
+
+
+def _error(kind: str) -> type[JobError]:
+    found: type[JobError] = getattr(errors, kind)
+    return found
 
 
 def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
@@ -155,95 +92,90 @@ def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:
     return min(tasks, at_once) if tasks else at_once
 
 
-def _of_one_task(plan: _Plan, tasks: int) -> _Plan:
+def _of_one_task(plan: Plan, tasks: int) -> Plan:
     rate = plan.writes.rows_per_second
     return replace(plan, writes=replace(plan.writes, rows_per_second=rate / tasks)) if rate else plan
 
 
-class WriteStopped(Exception):
-    """What ends a task, in one line: of a worker's exception Spark tells the driver only the text."""
-
-    _TEXT = re.compile(r"WriteStopped: after (\d+) rows (\w+) (.+)$", re.MULTILINE)
-
-    def __init__(self, rows: int, kind: str, reason: str) -> None:
-        super().__init__(f"after {rows} rows {kind} {reason}")
-        self._rows = rows
-        self._kind = kind
-        self._reason = reason
-
-    @classmethod
-    def found_in(cls, text: str) -> WriteStopped | None:
-        """The one that Spark quotes, if there is one."""
-        found = cls._TEXT.search(text)
-        return cls(int(found[1]), found[2], found[3]) if found else None
-
-    def as_job_error(self, table: str, rows_of_others: int) -> JobError:
-        kind: type[JobError] = getattr(errors, self._kind)
-        rows = self._rows + rows_of_others
-        return kind(
-            f"writing {table} stopped after {rows} rows: {self._reason}; run again, or finish it with --resume last"
-        )
-
-
-def _write(
-    plan: _Plan, on_rows: Accumulator[int] | None, changes: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """The work of one task: opens one session, writes its rows, and yields the one row of what was acknowledged."""
+def _write(plan: Plan, on_rows: Accumulator[int] | None, changes: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The work of one task: opens one session, writes its rows, and yields what was acknowledged or what stopped it."""
     first = next(changes, None)
     if first is None:
         return
-    sender: Sender | None = None
+    task = _Task(plan)
     try:
         with ExitStack() as opened:
-            session, prepared = retried(partial(_connect, plan, opened), plan.writes.retry_seconds)
-            sender = _sender(plan, session)
-            applied = _send_all(plan, sender, session, prepared, chain([first], changes))
+            retried(partial(task.connect, opened), plan.writes.retry_seconds)
+            task.send(chain([first], changes))
     except JobError as error:
-        rows = sender.rows if sender else 0
-        raise WriteStopped(rows, type(error).__name__, " ".join(str(error).split())) from error
+        task.counts[f"{_STOPPED}{type(error).__name__} {' '.join(str(error).split())}"] += 1
     if on_rows is not None:
-        on_rows.add(applied.rows)
-    yield pa.RecordBatch.from_pylist([asdict(applied)])
+        on_rows.add(task.rows)
+    yield pa.RecordBatch.from_pydict({"name": list(task.counts), "count": pa.array(task.counts.values(), pa.int64())})
 
 
-def _connect(plan: _Plan, opened: ExitStack) -> tuple[Session, dict[str, PreparedStatement]]:
-    opened.close()  # an earlier attempt that came halfway
-    session = opened.enter_context(open_session(plan.connection))
-    with translated():
-        return session, {statement: _prepared(session, statement) for statement in plan.encoder().statements}
+class _Task:
+    """What one task has at hand and what it has counted."""
 
+    def __init__(self, plan: Plan) -> None:
+        self.counts: Counter[str] = Counter()
+        self._plan = plan
+        self._encoders = plan.encoders()
+        self._session: Session | None = None
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._sender: Sender | None = None
 
-def _prepared(session: Session, statement: str) -> PreparedStatement:
-    prepared = session.prepare(statement)
-    prepared.is_idempotent = True  # values and write time are absolute
-    return prepared
+    @property
+    def rows(self) -> int:
+        return self._sender.rows if self._sender else 0
 
+    def connect(self, opened: ExitStack) -> None:
+        opened.close()  # an earlier attempt that came halfway
+        self._session = opened.enter_context(open_session(self._plan.connection))
+        self._prepared = {}
 
-def _sender(plan: _Plan, session: Session) -> Sender:
-    writes = plan.writes
-    lease = LeaseWatch(plan.ticket, session, writes.retry_seconds)
-    return Sender(session, writes.in_flight, writes.retry_seconds, Pace(writes.rows_per_second), lease)
-
-
-def _send_all(
-    plan: _Plan,
-    sender: Sender,
-    session: Session,
-    prepared: dict[str, PreparedStatement],
-    changes: Iterator[pa.RecordBatch],
-) -> Applied:
-    encoder = plan.encoder()
-    nodes = replica_sets(session.cluster.metadata, plan.keyspace, plan.connection.local_datacenter)
-    batches = Batches[BoundStatement](plan.writes.batch_rows, plan.writes.batch_bytes)
-    entries_set = entries_removed = 0
-    for row in chain.from_iterable(map(encoder.rows, changes)):
-        statement = BoundStatement(prepared[row.statement])
-        statement.values = row.values
-        for batch in batches.add(nodes.of_statement(statement), statement, row.size):
+    def send(self, changes: Iterator[pa.RecordBatch]) -> None:
+        """Send all rows, and count them when all are acknowledged."""
+        session, plan = self._session, self._plan
+        assert session is not None
+        writes = plan.writes
+        lease = LeaseWatch(plan.ticket, session, writes.retry_seconds)
+        sender = Sender(session, writes.in_flight, writes.retry_seconds, Pace(writes.rows_per_second), lease)
+        self._sender = sender
+        nodes = replica_sets(session.cluster.metadata, plan.keyspace, plan.connection.local_datacenter)
+        batches = Batches[BoundStatement](writes.batch_rows, writes.batch_bytes)
+        counts: Counter[str] = Counter()
+        for table, row in self._encoded(changes):
+            statement = BoundStatement(self._statement(session, row.statement))
+            statement.values = row.values
+            for batch in batches.add(nodes.of_statement(statement), statement, row.size):
+                sender.send(batch)
+            counts[_ROWS + table] += 1
+            counts[_ENTRIES_SET] += row.entries_set
+            counts[_ENTRIES_REMOVED] += row.entries_removed
+        for batch in batches.rest():
             sender.send(batch)
-        entries_set += row.entries_set
-        entries_removed += row.entries_removed
-    for batch in batches.rest():
-        sender.send(batch)
-    sender.finish()
-    return Applied(sender.rows, entries_set, entries_removed, sender.batches, sender.retries)
+        sender.finish()
+        self.counts.update(counts)
+        self.counts.update({_BATCHES: sender.batches, _RETRIES: sender.retries})
+
+    def _encoded(self, changes: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, Row]]:
+        for batch in changes:
+            tables = batch.column("table")
+            for table in pc.unique(tables).to_pylist():
+                encoder: Encoder = self._encoders[table]
+                here = batch.filter(pc.equal(tables, table)).select(list(encoder.columns))
+                for row in encoder.rows(here):
+                    yield table, row
+
+    def _statement(self, session: Session, text: str) -> PreparedStatement:
+        if text not in self._prepared:
+            prepared = retried(partial(_prepared, session, text), self._plan.writes.retry_seconds)
+            prepared.is_idempotent = True  # values and write time are absolute
+            self._prepared[text] = prepared
+        return self._prepared[text]
+
+
+def _prepared(session: Session, text: str) -> PreparedStatement:
+    with translated():
+        return session.prepare(text)

@@ -1,4 +1,4 @@
-"""Change sets as Cassandra's protocol wants them: the statement of each row and its values as bytes.
+"""Staged rows as Cassandra's protocol wants them: the statement of each row and its values as bytes.
 
 Encoding a record batch by columns costs a fraction of what the driver's own serialisation of Python maps does
 (docs/writing.md). Everything here follows the native protocol, version 4.
@@ -6,17 +6,19 @@ Encoding a record batch by columns costs a fraction of what the driver's own ser
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import pyarrow as pa
 
+from activity_aggregates.writing.protocol import bigint, count, double, keys, names_set, with_length
+
+WAS = "was_"
+ENTRIES, TEXTS = "entries", "texts"
 # What the server counts for a cell in a batch beside its name and value, less what the protocol has in its place.
 _CELL_BYTES = 12
-_CACHED_SHAPES = 1024
-_CACHED_NAMES = 32  # rows of more entries are too rare, and too large, to be kept
 _DOUBLE_BYTES = 8
 _LENGTH_OF_8 = _DOUBLE_BYTES.to_bytes(4, "big")
 
@@ -31,209 +33,267 @@ class Row(NamedTuple):
     entries_removed: int
 
 
-class _Shape(NamedTuple):
-    """What rows that set the same metrics have in common: all but the values."""
+class Encoder(Protocol):
+    """Encodes the rows of one table; `columns` are those of a record batch that it reads."""
 
-    prefixes: list[bytes]
-    dates: bytes
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    @property
+    def statements(self) -> Sequence[str]: ...
+
+    def rows(self, changes: pa.RecordBatch) -> Iterator[Row]: ...
 
 
-class EntriesEncoder(ABC):
-    """Rows of (key…, to_set map, to_remove array<string>): entries that are set or removed one by one, in all `maps`.
+@dataclass(frozen=True)
+class Times:
+    """The write time of every cell in µs, None to leave it to the store, and the as_of in ms that entries are dated."""
+
+    write_time: int | None
+    as_of_ms: int
+
+    @property
+    def using(self) -> str:
+        return "" if self.write_time is None else " USING TIMESTAMP ?"
+
+    @property
+    def values(self) -> list[bytes]:
+        return [] if self.write_time is None else [bigint(self.write_time)]
+
+
+class MapStatements:
+    """The statements that set and remove entries one by one, in all `maps` of a row.
 
     A whole map is never assigned, so no other writer's entry is lost.
     """
 
-    def __init__(self, table: str, key: Sequence[str], maps: Sequence[str], write_time: int) -> None:
+    def __init__(self, table: str, key: Sequence[str], maps: Sequence[str], times: Times) -> None:
         adds = [f"{column} = {column} + ?" for column in maps]
         removes = [f"{column} = {column} - ?" for column in maps]
-        self._key = key
-        self._maps = maps
-        self._sets = _update(table, adds, key)
-        self._removes = _update(table, removes, key)
-        self._does_both = _update(table, adds + removes, key)
-        self._write_time = _bigint(write_time)
+
+        def update(assignments: Sequence[str]) -> str:
+            return f"UPDATE {table}{times.using} SET {', '.join(assignments)} WHERE {_is_row(key)}"
+
+        self.sets, self.removes, self.both = update(adds), update(removes), update(adds + removes)
+        self._maps = len(maps)
+        self._first = times.values
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return *self._key, "to_set", "to_remove"
+    def all(self) -> tuple[str, ...]:
+        return self.sets, self.removes, self.both
 
-    @property
-    def statements(self) -> tuple[str, ...]:
-        return self._sets, self._removes, self._does_both
-
-    def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
-        """The rows of a record batch; one that neither sets nor removes anything has no statement and is left out."""
-        to_set, to_remove = changes.column("to_set"), changes.column("to_remove")
-        set_bounds, names, entries = _bounds(to_set), _texts(to_set.keys), self._encoded(to_set.items)
-        remove_bounds, removed_names = _bounds(to_remove), _texts(to_remove.values)
-        for at, key in enumerate(_keys(changes, self._key)):
-            first, last = set_bounds[at], set_bounds[at + 1]
-            removed = removed_names[remove_bounds[at] : remove_bounds[at + 1]]
-            values = [self._write_time]
-            if last > first:
-                values += self._added(tuple(names[first:last]), entries, first)
-            if removed:
-                values += [_set(removed)] * len(self._maps)
-            if len(values) > 1:
-                statement = self._removes if last == first else self._does_both if removed else self._sets
-                yield _row(statement, [*values, *key], last - first, len(removed))
-
-    @abstractmethod
-    def _encoded(self, entries: pa.Array) -> Any:
-        """The values of all entries of a record batch, as `_added` takes them."""
-
-    @abstractmethod
-    def _added(self, names: tuple[bytes, ...], entries: Any, first: int) -> list[bytes]:
-        """What is added to each of the maps: the entries of these names, from the `first` of all."""
+    def row(self, key: Sequence[bytes], added: Sequence[bytes], removed: Sequence[bytes], entries: int) -> Row:
+        """`added` is what is added to each map, nothing where no entry is set; `removed` are names."""
+        statement = self.both if added and removed else self.sets if added else self.removes
+        values = [*self._first, *added]
+        if removed:
+            values += [names_set(removed)] * self._maps
+        return _row(statement, [*values, *key], entries, len(removed))
 
 
-class AggregateEncoder(EntriesEncoder):
-    """Rows of metrics, which are doubles; each entry's date is set and removed with it."""
+class _Shape(NamedTuple):
+    """What rows that set and remove the same metrics have in common."""
+
+    template: np.ndarray[Any, Any]  # the bytes of the entries that are set, the values still missing
+    places: tuple[tuple[str, int], ...]  # the metrics that are set, and where their values go
+    dates: bytes
+    removed: tuple[bytes, ...]
+
+
+class MetricsEncoder:
+    """Rows of (key…, metrics…, was_<metric>…) and, where there are any, maps of further entries in both states.
+
+    An entry is set where it differs from what it was, and removed where it is no more; its date goes with it.
+    """
 
     def __init__(
-        self, table: str, key: Sequence[str], agg: str, agg_last_updated: str, as_of_ms: int, write_time: int
+        self,
+        table: str,
+        key: Sequence[str],
+        metrics: Sequence[str],
+        maps: tuple[str, str],
+        has_entries: bool,
+        times: Times,
     ) -> None:
-        super().__init__(table, key, (agg, agg_last_updated), write_time)
-        self._date = _LENGTH_OF_8 + _bigint(as_of_ms)
-        self._known_shape = lru_cache(_CACHED_SHAPES)(self._shape)
+        self._key, self._metrics, self._has_entries = key, metrics, has_entries
+        self._statements = MapStatements(table, key, maps, times)
+        self._date = _LENGTH_OF_8 + bigint(times.as_of_ms)
+        self._shapes: dict[int, _Shape] = {}
 
-    def _encoded(self, entries: pa.Array) -> bytes:
-        return _doubles(entries)
+    @property
+    def columns(self) -> Sequence[str]:
+        further = [ENTRIES, WAS + ENTRIES] if self._has_entries else []
+        return [*self._key, *self._metrics, *(WAS + name for name in self._metrics), *further]
 
-    def _added(self, names: tuple[bytes, ...], entries: bytes, first: int) -> list[bytes]:
-        shape = self._known_shape(names) if len(names) <= _CACHED_NAMES else self._shape(names)
-        parts = [_count(names)]
-        for entry, prefix in enumerate(shape.prefixes, start=first):
-            parts.append(prefix)
-            parts.append(entries[entry * _DOUBLE_BYTES : (entry + 1) * _DOUBLE_BYTES])
-        return [b"".join(parts), shape.dates]
+    @property
+    def statements(self) -> Sequence[str]:
+        return self._statements.all
 
-    def _shape(self, names: tuple[bytes, ...]) -> _Shape:
-        prefixes = [_with_length(name) for name in names]
-        dates = b"".join([_count(names), *(prefix + self._date for prefix in prefixes)])
-        return _Shape([prefix + _LENGTH_OF_8 for prefix in prefixes], dates)
+    def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
+        """The rows of a record batch, those that change alike one after the other."""
+        values = {name: _doubles(changes.column(name)) for name in self._metrics}
+        codes = self._codes(changes)
+        row_keys = list(keys(changes, self._key))
+        further = self._further(changes)
+        for code in np.unique(codes):
+            shape = self._shape(int(code))
+            at = np.flatnonzero(codes == code)
+            bodies = np.tile(shape.template, (len(at), 1))
+            for name, place in shape.places:
+                encoded = values[name][at].astype(">f8").view(np.uint8).reshape(len(at), _DOUBLE_BYTES)
+                bodies[:, place : place + _DOUBLE_BYTES] = encoded
+            for number, body in zip(at, bodies, strict=True):
+                yield from self._rows(row_keys[number], shape, body.tobytes(), further.get(int(number), _NOTHING))
+
+    def _codes(self, changes: pa.RecordBatch) -> np.ndarray[Any, Any]:
+        """For each row a number with two bits for each metric: whether it is set, whether it is removed."""
+        codes = np.zeros(changes.num_rows, np.int64)
+        for position, name in enumerate(self._metrics):
+            after, was = changes.column(name), changes.column(WAS + name)
+            will, stood = _valid(after), _valid(was)
+            is_set = will & (~stood | (_doubles(after) != _doubles(was)))
+            codes |= is_set.astype(np.int64) << (2 * position)
+            codes |= (~will & stood).astype(np.int64) << (2 * position + 1)
+        return codes
+
+    def _shape(self, code: int) -> _Shape:
+        if code not in self._shapes:
+            to_set = [name for at, name in enumerate(self._metrics) if code >> (2 * at) & 1]
+            removed = [name.encode() for at, name in enumerate(self._metrics) if code >> (2 * at + 1) & 1]
+            template, places, dates = b"", [], b""
+            for name in to_set:
+                template += with_length(name.encode()) + _LENGTH_OF_8
+                places.append((name, len(template)))
+                template += bytes(_DOUBLE_BYTES)
+                dates += with_length(name.encode()) + self._date
+            self._shapes[code] = _Shape(np.frombuffer(template, np.uint8), tuple(places), dates, tuple(removed))
+        return self._shapes[code]
+
+    def _rows(self, key: tuple[bytes, ...], shape: _Shape, body: bytes, further: _Further) -> Iterator[Row]:
+        to_set = len(shape.places) + len(further.to_set)
+        removed = [*shape.removed, *further.removed]
+        if not to_set and not removed:
+            return
+        added: list[bytes] = []
+        if to_set:
+            entries = b"".join(with_length(name) + _LENGTH_OF_8 + double(value) for name, value in further.to_set)
+            dates = b"".join(with_length(name) + self._date for name, _ in further.to_set)
+            added = [count(to_set) + body + entries, count(to_set) + shape.dates + dates]
+        yield self._statements.row(key, added, removed, to_set)
+
+    def _further(self, changes: pa.RecordBatch) -> dict[int, _Further]:
+        """What changes in the maps of entries with ids in their names, by the number of the row."""
+        if not self._has_entries:
+            return {}
+        will, was = changes.column(ENTRIES), changes.column(WAS + ENTRIES)
+        rows = np.flatnonzero(_valid(will) | _valid(was))
+        return {int(at): _differences(dict(will[at].as_py() or ()), dict(was[at].as_py() or ())) for at in rows}
 
 
-class MetadataEncoder(EntriesEncoder):
-    """Rows of texts, in one map."""
-
-    def __init__(self, table: str, key: Sequence[str], column: str, write_time: int) -> None:
-        super().__init__(table, key, (column,), write_time)
-
-    def _encoded(self, entries: pa.Array) -> list[bytes]:
-        if entries.null_count:
-            raise ValueError("the change set has an entry without a text")
-        return _texts(entries)
-
-    def _added(self, names: tuple[bytes, ...], entries: list[bytes], first: int) -> list[bytes]:
-        texts = entries[first : first + len(names)]
-        pairs = (_with_length(name) + _with_length(text) for name, text in zip(names, texts, strict=True))
-        return [b"".join([_count(names), *pairs])]
+class _Further(NamedTuple):
+    to_set: Sequence[tuple[bytes, Any]]
+    removed: Sequence[bytes]
 
 
-class CatalogEncoder:
-    """Rows of (key…, course_id string): the course that owns an activity in a context; null where the row goes."""
+_NOTHING = _Further((), ())
 
-    def __init__(self, table: str, key: Sequence[str], write_time: int) -> None:
+
+def _differences(will: Mapping[str, Any], was: Mapping[str, Any]) -> _Further:
+    to_set = [(name.encode(), value) for name, value in sorted(will.items()) if was.get(name) != value]
+    return _Further(to_set, [name.encode() for name in sorted(was) if name not in will])
+
+
+class TextsEncoder:
+    """Rows of (key…, texts, was_texts): entries of one map of texts."""
+
+    def __init__(self, table: str, key: Sequence[str], column: str, times: Times) -> None:
         self._key = key
-        marks = ", ".join("?" for _ in self.columns)
-        self._inserts = f"INSERT INTO {table} ({', '.join(self.columns)}) VALUES ({marks}) USING TIMESTAMP ?"
-        self._deletes = f"DELETE FROM {table} USING TIMESTAMP ? WHERE {_is_row(key)}"
-        self._write_time = _bigint(write_time)
+        self._statements = MapStatements(table, key, (column,), times)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return *self._key, "course_id"
+    def columns(self) -> Sequence[str]:
+        return [*self._key, TEXTS, WAS + TEXTS]
 
     @property
-    def statements(self) -> tuple[str, ...]:
+    def statements(self) -> Sequence[str]:
+        return self._statements.all
+
+    def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
+        for key, differences in zip(keys(changes, self._key), _texts_that_differ(changes), strict=True):
+            pairs = [with_length(name) + with_length(text.encode()) for name, text in differences.to_set]
+            added = [b"".join([count(len(pairs)), *pairs])] if pairs else []
+            if added or differences.removed:
+                yield self._statements.row(key, added, differences.removed, len(pairs))
+
+
+class PlainTextEncoder:
+    """Rows of (key…, texts, was_texts) of a table whose rows have one text: the row is written, or goes."""
+
+    def __init__(self, table: str, key: Sequence[str], column: str, times: Times) -> None:
+        self._key = key
+        columns = [*key, column]
+        marks = ", ".join("?" for _ in columns)
+        self._inserts = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){times.using}"
+        self._deletes = f"DELETE FROM {table}{times.using} WHERE {_is_row(key)}"
+        self._times = times.values
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return [*self._key, TEXTS, WAS + TEXTS]
+
+    @property
+    def statements(self) -> Sequence[str]:
         return self._inserts, self._deletes
 
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
-        courses = _texts(changes.column("course_id"))
-        for key, course_id in zip(_keys(changes, self._key), courses, strict=True):
-            if course_id is None:
-                yield _row(self._deletes, [self._write_time, *key], 0, 1)
-            else:
-                yield _row(self._inserts, [*key, course_id, self._write_time], 1, 0)
+        for key, differences in zip(keys(changes, self._key), _texts_that_differ(changes), strict=True):
+            for _, text in differences.to_set:
+                yield _row(self._inserts, [*key, text.encode(), *self._times], 1, 0)
+            if differences.removed:
+                yield _row(self._deletes, [*self._times, *key], 0, 1)
 
 
 class DeleteEncoder:
     """Rows of (key…), which go as a whole, other writers' entries included."""
 
-    def __init__(self, table: str, key: Sequence[str], write_time: int) -> None:
+    def __init__(self, table: str, key: Sequence[str], times: Times) -> None:
         self._key = key
-        self._deletes = f"DELETE FROM {table} USING TIMESTAMP ? WHERE {_is_row(key)}"
-        self._write_time = _bigint(write_time)
+        self._deletes = f"DELETE FROM {table}{times.using} WHERE {_is_row(key)}"
+        self._times = times.values
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(self._key)
+    def columns(self) -> Sequence[str]:
+        return self._key
 
     @property
-    def statements(self) -> tuple[str, ...]:
+    def statements(self) -> Sequence[str]:
         return (self._deletes,)
 
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
-        for key in _keys(changes, self._key):
-            yield _row(self._deletes, [self._write_time, *key], 0, 1)
+        for key in keys(changes, self._key):
+            yield _row(self._deletes, [*self._times, *key], 0, 1)
 
 
-def _update(table: str, assignments: Sequence[str], key: Sequence[str]) -> str:
-    return f"UPDATE {table} USING TIMESTAMP ? SET {', '.join(assignments)} WHERE {_is_row(key)}"
+def _texts_that_differ(changes: pa.RecordBatch) -> Iterator[_Further]:
+    will, was = changes.column(TEXTS).to_pylist(), changes.column(WAS + TEXTS).to_pylist()
+    return (_differences(dict(one or ()), dict(other or ())) for one, other in zip(will, was, strict=True))
 
 
-def _is_row(key: Sequence[str]) -> str:
+def _doubles(column: pa.Array) -> np.ndarray[Any, Any]:
+    """The values; NaN stands where there is none."""
+    values: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    return values
+
+
+def _valid(column: pa.Array) -> np.ndarray[Any, Any]:
+    valid: np.ndarray[Any, Any] = column.is_valid().to_numpy(zero_copy_only=False)
+    return valid
+
+
+def _is_row(key: Iterable[str]) -> str:
     return " AND ".join(f"{column} = ?" for column in key)
 
 
 def _row(statement: str, values: list[bytes], entries_set: int, entries_removed: int) -> Row:
     cells = 2 * (entries_set + entries_removed)
     return Row(statement, values, sum(map(len, values)) + _CELL_BYTES * cells, entries_set, entries_removed)
-
-
-def _keys(changes: pa.RecordBatch, key: Sequence[str]) -> Iterator[tuple[bytes, ...]]:
-    return zip(*(_key_values(changes.column(column)) for column in key), strict=True)
-
-
-def _key_values(column: pa.Array) -> list[Any]:
-    """The values of a column of a key, which is text or int."""
-    if pa.types.is_int32(column.type):
-        return [value.to_bytes(4, "big", signed=True) for value in column.to_pylist()]
-    return _texts(column)
-
-
-def _texts(column: pa.Array) -> list[Any]:
-    texts: list[Any] = column.cast(pa.binary()).to_pylist()
-    return texts
-
-
-def _doubles(column: pa.Array) -> bytes:
-    """All values, 8 bytes each; a null would be stored as an empty value that no reader expects."""
-    if column.null_count:
-        raise ValueError("the change set has a metric without a value")
-    encoded: bytes = column.to_numpy(zero_copy_only=False).astype(">f8").tobytes()
-    return encoded
-
-
-def _bounds(column: pa.ListArray) -> list[int]:
-    """Where the entries of each row begin among those of all rows, and where the last row's end."""
-    bounds: list[int] = column.offsets.to_pylist()
-    return bounds
-
-
-def _set(names: Sequence[bytes]) -> bytes:
-    return b"".join([_count(names), *map(_with_length, names)])
-
-
-def _count(names: Sequence[bytes]) -> bytes:
-    return len(names).to_bytes(4, "big")
-
-
-def _with_length(name: bytes) -> bytes:
-    return len(name).to_bytes(4, "big") + name
-
-
-def _bigint(value: int) -> bytes:
-    return value.to_bytes(8, "big", signed=True)

@@ -34,7 +34,10 @@ class Pace:
 
 
 class LeaseWatch:
-    """Knows from the store itself that the run's lease lives, and asks again when half of its time has passed."""
+    """Knows from the store itself that the run's lease lives, and asks again when half of its time has passed.
+
+    The time that it knows of ends before the lease does: a request that is sent in it is through by then.
+    """
 
     def __init__(self, ticket: LeaseTicket | None, session: Session, retry_seconds: float) -> None:
         self._ticket = ticket

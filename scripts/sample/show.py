@@ -10,8 +10,8 @@ from cassandra.cluster import Session
 from activity_aggregates.report.outcome import outcome
 from activity_aggregates.report.values import shown
 from activity_aggregates.settings import Settings, Target
-from activity_aggregates.store.ledger import SUCCEEDED, Ledger, RunRecord
-from activity_aggregates.store.stored_rows import METADATA_COLUMN
+from activity_aggregates.store.ledger import Ledger
+from activity_aggregates.store.records import SUCCEEDED, RunRecord
 from activity_aggregates.store.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 from scripts.sample.command import on_cassandra
 
@@ -33,7 +33,7 @@ def show(session: Session, settings: Settings) -> int:
     if written:
         for table in AGGREGATE_TABLES:
             show_table(session, target, table, target.columns.agg)
-        show_table(session, target, ACTIVITY_METADATA, METADATA_COLUMN)
+        show_table(session, target, ACTIVITY_METADATA, ACTIVITY_METADATA.column)
         show_run(run)
     else:
         show_shortly(run, target)

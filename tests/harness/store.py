@@ -62,12 +62,12 @@ class Store:
 
     def stored(self, name: str) -> list[Row]:
         """All rows."""
-        rows = self._session.execute(f"SELECT * FROM {_full(self._table(name))}")
+        rows = self._session.execute(_all_rows(self._table(name)))
         return [self._typed(name, row._asdict()) for row in rows]
 
     def snapshot(self) -> Snapshot:
         """Every row of every table as it is, to be put back by `restore`."""
-        found = {name: self._session.execute(f"SELECT * FROM {_full(table)}") for name, table in self._tables.items()}
+        found = {name: self._session.execute(_all_rows(table)) for name, table in self._tables.items()}
         return {name: [row._asdict() for row in rows] for name, rows in found.items()}
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -117,6 +117,13 @@ class Store:
 
 def _full(table: TableMetadata) -> str:
     return f"{table.keyspace_name}.{table.name}"
+
+
+def _all_rows(table: TableMetadata) -> str:
+    """A query whose times are epoch milliseconds: the driver cannot hold every time that a column can."""
+    times = (name for name, column in table.columns.items() if column.cql_type == "timestamp")
+    numbers = dict.fromkeys(times, "toUnixTimestamp({0}) AS {0}")
+    return f"SELECT {', '.join(numbers.get(name, '{0}').format(name) for name in table.columns)} FROM {_full(table)}"
 
 
 def _equals(columns: Sequence[str]) -> str:

@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 import yaml
+from activity_aggregates.run.units import contexts_of
 from cassandra.concurrent import execute_concurrent_with_args
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.request.backfills import read_backfill
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.units import units_of
-from activity_aggregates.store.lease import LeaseTicket, held
+from activity_aggregates.store.connection import connection, spark_options
+from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.store.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.environment import Environment
+from tests.harness.leases import held
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
 from tests.harness.waiting import wait_at_work
@@ -110,14 +112,12 @@ def test_activities_learners_and_a_window_find_their_contexts(world: World, spar
     world.made.store.load("activity_catalog", [{**course, "context_id": "cb:b9"}])  # nobody is enrolled there any more
 
     def found(scope: dict[str, list[str]], **keys: Any) -> list[str]:
-        units = units_of(
-            spark, load(world.conf, os.environ, {}).settings, os.environ, read_backfill(world.record(scope, **keys))
-        )
-        assert all(len(unit.contexts) == 1 for unit in units)
-        return [context for unit in units for context in unit.contexts]
+        settings, plan = load(world.conf, os.environ, {}).settings, read_backfill(world.record(scope, **keys))
+        options = spark_options(connection(settings.cassandra, os.environ))
+        rows = contexts_of(spark, settings, options, plan.scope, plan.window).distinct().collect()
+        return sorted(row[0] for row in rows)
 
     assert found({"activities": ["Course:c1"]}) == ["cb:b1", "cb:b2", "cb:b3"]
-    assert found({"activities": ["Course:c1"], "contexts": ["cb:b1", "cb:b4"]}) == ["cb:b1"]
     window = {"from": "2026-01-05", "to": "2026-01-06"}
     assert found({"activities": ["c1", "Course:c2"]}, window=window) == ["cb:b3"]
     assert found({"activities": ["Course:c2"]}) == ["cb:b4", "cb:b9"]
@@ -133,8 +133,8 @@ def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = world.record({"users": ["u-b4"]})
-    ticket = LeaseTicket(world.made.targets, "aggregate_leases", "other", ttl=60)
-    with held(world.made.session, ticket, Scope(), wait=0, on_wait=print):
+    ticket = LeaseTicket(world.made.targets, "aggregate_lease", "other", ttl=60)
+    with held(world.made.session, ticket):
         assert world.backfill(file) == 0
     said = capsys.readouterr().out
     assert "run other (full) is under way" in said

@@ -6,17 +6,18 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
-from activity_aggregates.request.scope import Scope
-from activity_aggregates.store.lease import LeaseTicket, held
+from activity_aggregates.store.lease import LeaseTicket, waited_for
 from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.environment import Environment
+from tests.harness.leases import held
 from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
 from tests.harness.waiting import PATIENCE_SECONDS, wait_at_work
@@ -77,7 +78,7 @@ class World:
         return record
 
     def ticket(self, run_id: str) -> LeaseTicket:
-        return LeaseTicket(self.made.targets, "aggregate_leases", run_id, ttl=60)
+        return LeaseTicket(self.made.targets, "aggregate_lease", run_id, ttl=60)
 
 
 def learner(done: int) -> dict[str, float]:
@@ -118,7 +119,7 @@ def test_a_run_that_another_one_overtook_is_superseded(world: World, capsys: pyt
     world.enrol(1)
     assert world.run("--as-of", AFTER, "--context", "cb:b1") == 0
     world.do("u0", "A")
-    assert world.run("--as-of", BEFORE, "--user", "u0") == 0
+    assert world.run("--as-of", BEFORE, "--context", "cb:b1") == 0
     assert "superseded by run" in capsys.readouterr().out
     assert (world.latest().status, world.latest().counts["written"]) == (SUPERSEDED, 0)
     assert world.stored() == {"u0": learner(0)}
@@ -126,26 +127,26 @@ def test_a_run_that_another_one_overtook_is_superseded(world: World, capsys: pyt
 
 def test_a_second_run_at_once_does_nothing_and_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.enrol(1)
-    with held(world.made.session, world.ticket("other"), Scope(), wait=0, on_wait=print):
+    with held(world.made.session, world.ticket("other")):
         assert world.run() == 0
-    assert "run other (full) is under way, so this one did nothing" in capsys.readouterr().out
+    assert "run other (it has just begun) is under way, so this one did nothing" in capsys.readouterr().out
     assert world.stored() == {}
 
 
-def test_a_run_of_one_learner_waits_buries_a_dead_run_and_counts_all_learners(
+def test_a_run_waits_buries_a_dead_run_and_counts_all_learners(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.enrol(3)
     dead = left_by_a_killed_run()
     world.made.ledger.save(dead)
-    of_other = "(name, run_id, scope) VALUES ('runs', 'other', '{}') USING TTL 5"
-    world.made.session.execute(f"INSERT INTO {world.made.targets}.aggregate_leases {of_other}")
-    assert world.run("--wait", "60", "--user", "u1") == 0
+    of_other = "(name, holder, run_id) VALUES ('runs', 'h', 'other') USING TTL 5"
+    world.made.session.execute(f"INSERT INTO {world.made.targets}.aggregate_lease {of_other}")
+    assert world.run("--wait", "60") == 0
     assert "waiting for the lease of run other" in capsys.readouterr().err
     found = world.made.ledger.get(dead.run_id)
     assert found is not None
     assert found.status == LOST
-    assert world.stored() == {"u1": learner(0)}
+    assert world.stored() == {f"u{n}": learner(0) for n in range(3)}
     row = world.made.session.execute(f"SELECT agg FROM {world.made.targets}.activity_agg").one()
     assert row.agg["enrolledCount"] == 3
     directory = Path(world.latest().staging_dir.removeprefix("file:"))
@@ -155,13 +156,11 @@ def test_a_run_of_one_learner_waits_buries_a_dead_run_and_counts_all_learners(
 def test_a_run_that_is_resumed_while_it_lives_is_left_alone(world: World) -> None:
     told: list[int] = []
     live, again = world.ticket("r1"), world.ticket("r1")
-    short = LeaseTicket(live.keyspace, live.table, live.run_id, ttl=9)
-    with (
-        held(world.made.session, short, Scope(), wait=0, on_wait=print),
-        held(
-            world.made.session, again, Scope(), wait=0, on_wait=lambda holder: told.append(holder.seconds_left)
-        ) as found,
-    ):
+    with held(world.made.session, replace(live, ttl=9)):
+        found = waited_for(
+            world.made.session, again, wait=0, is_over=lambda run_id: True,
+            on_wait=lambda holder: told.append(holder.seconds_left),
+        )  # fmt: skip
         assert getattr(found, "run_id", None) == "r1"
     assert len(told) == 1
 

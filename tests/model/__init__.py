@@ -5,35 +5,56 @@ exact fractions.
 """
 
 from tests.model.aggregates import model
+from tests.model.erasing import erased_from, without
+from tests.model.published import published_problems
 from tests.model.rows import (
-    ActivityKey,
+    FAMILIES,
     Attempt,
-    CatalogKey,
     Enrolment,
-    Expected,
     Group,
-    GroupKey,
+    GroupAttempt,
     GroupMember,
-    GroupUserKey,
     Metrics,
     Progress,
+    Settings,
     Source,
+    TimeSpent,
+)
+from tests.model.tables import (
+    ActivityKey,
+    CatalogKey,
+    DayKey,
+    GroupKey,
+    GroupUserKey,
+    Tables,
     UserKey,
+    differences,
+    same_tables,
 )
 
 __all__ = [
+    "FAMILIES",
     "ActivityKey",
     "Attempt",
     "CatalogKey",
+    "DayKey",
     "Enrolment",
-    "Expected",
     "Group",
+    "GroupAttempt",
     "GroupKey",
     "GroupMember",
     "GroupUserKey",
     "Metrics",
     "Progress",
+    "Settings",
     "Source",
+    "Tables",
+    "TimeSpent",
     "UserKey",
+    "differences",
+    "erased_from",
     "model",
+    "published_problems",
+    "same_tables",
+    "without",
 ]

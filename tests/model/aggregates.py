@@ -1,49 +1,75 @@
-"""The whole model: sources in, target tables out."""
+"""The whole model: sources and stored rows in, target tables out."""
 
 from collections import Counter, defaultdict
-from typing import Literal
 
 from tests.model.acceptance import (
     Attempts,
-    Contents,
     Courses,
+    Enrolments,
     Learning,
     accept_attempts,
     accept_enrolments,
+    accept_group_attempts,
     accept_progress,
+    accept_timespent,
 )
+from tests.model.activities import day_rows, of_learners, summary
 from tests.model.courses import Course, read_course
-from tests.model.groups import group_rows
-from tests.model.numbers import leaf_counts, quiz_numbers, scores_by_quiz, summary
-from tests.model.rows import ActivityKey, CatalogKey, Expected, Metrics, Place, Source, UserKey
+from tests.model.groups import Groups, active_members, group_activities, held_quizzes
+from tests.model.learners import Learners
+from tests.model.rows import Metrics, Place, Settings, Source
+from tests.model.tables import ActivityKey, CatalogKey, Tables, UserKey, own_tables, with_foreign_entries
 
 Catalog = dict[CatalogKey, str]
 
 
-def model(
-    source: Source, completion: Literal["sticky", "current"] = "sticky", scores_in_course: bool = True
-) -> Expected:
-    counts: Counter[str] = Counter()
+def model(source: Source, settings: Settings | None = None, before: Tables | None = None) -> Tables:
+    """What a full run over the source leaves where `before` was stored."""
+    settings, before, counts = settings or Settings(), before or Tables(), Counter[str]()
     all_courses: Courses = {key: read_course(key, text) for key, text in source.hierarchies.items()}
     courses = {key: course for key, course in all_courses.items() if isinstance(course, Course)}
     accepted = accept_enrolments(source.enrolments, all_courses, counts)
-    enrolments = accepted.by_place
     contents = accept_progress(source.progress, accepted, all_courses, counts)
     attempts = accept_attempts(source.attempts, accepted, counts)
-    catalog = owners(enrolments, courses, attempts, counts)
+    timespent = accept_timespent(source.timespent, counts)
+    left = of_unsettled_courses(own_tables(before, settings), accepted.unsettled)
+    catalog = owners(accepted.by_place, courses, attempts, counts) | left.activity_catalog
 
-    learner_rows: dict[UserKey, Metrics] = {}
-    for place, learning in enrolments.items():
-        if learning.is_active:
-            course = courses[place.course_id]
-            done_earlier = completion == "sticky" and (learning.status == 2 or learning.is_dated)
-            scores = scores_by_quiz(attempts.get(place, {})) if scores_in_course else {}
-            learner_rows |= course_row(place, course, contents, done_earlier, scores)
-            learner_rows |= unit_rows(place, course, contents, catalog)
-            learner_rows |= quiz_rows(place, attempts, catalog)
-    groups, group_users = group_rows(source, learner_rows, enrolments, catalog, counts)
-    activities = activity_rows(catalog, enrolments, courses, learner_rows)
-    return Expected(learner_rows, activities, groups, group_users, catalog, counts)
+    learners = Learners(accepted.by_place, courses, contents, attempts, timespent, catalog, settings).rows()
+    activities = activity_rows(catalog, accepted, courses, learners, settings)
+    held, members = accept_group_attempts(source, counts), active_members(source, counts)
+    held_by_learners, held_activities = held_quizzes(held, members, settings)
+    stored = learners | left.activity_user_agg | held_by_learners
+    listed = group_activities(source.groups, settings, counts)
+    of_groups, of_members = Groups(stored, catalog, members, held, settings, before.activity_user_agg).rows(listed)
+    computed = Tables(
+        activity_user_agg=stored,
+        activity_agg=activities | left.activity_agg | held_activities,
+        group_activity_agg=of_groups,
+        group_activity_user_agg=of_members,
+        activity_day_agg=day_rows(learners.items(), settings) | left.activity_day_agg,
+        activity_catalog=catalog,
+        counts=counts,
+    )
+    return with_foreign_entries(computed, before, settings)
+
+
+def of_unsettled_courses(before: Tables, unsettled: set[str]) -> Tables:
+    """The rows that stay as they are: those of the courses, and of what the catalog gives to them."""
+
+    def stays(context_id: str, activity_type: str, activity_id: str) -> bool:
+        if activity_type == "Course":
+            return activity_id in unsettled
+        return before.activity_catalog.get(CatalogKey(context_id, activity_type, activity_id)) in unsettled
+
+    return Tables(
+        activity_user_agg={
+            key: row for key, row in before.activity_user_agg.items() if stays(key.context_id, *key[:2])
+        },
+        activity_agg={key: row for key, row in before.activity_agg.items() if stays(key.context_id, *key[:2])},
+        activity_day_agg={key: row for key, row in before.activity_day_agg.items() if stays(key.context_id, *key[:2])},
+        activity_catalog={key: course for key, course in before.activity_catalog.items() if course in unsettled},
+    )
 
 
 def owners(
@@ -61,45 +87,24 @@ def owners(
     return {key: min(candidates) for key, candidates in containing.items()}
 
 
-def course_row(
-    place: Place, course: Course, contents: Contents, done_earlier: bool, scores: Metrics
-) -> dict[UserKey, Metrics]:
-    metrics = leaf_counts(contents.get(place, {}), course.leaves(), course.required())
-    if done_earlier:
-        metrics["completed"] = 1
-    return {UserKey("Course", place.course_id, place.user_id, place.context_id): metrics | scores}
-
-
-def unit_rows(place: Place, course: Course, contents: Contents, catalog: Catalog) -> dict[UserKey, Metrics]:
-    rows = {}
-    for unit in course.units():
-        metrics = leaf_counts(contents.get(place, {}), course.leaves(unit), course.required(unit))
-        belongs_here = catalog[CatalogKey(place.context_id, "CourseUnit", unit)] == place.course_id
-        if belongs_here and metrics["startedCount"] >= 1:
-            rows[UserKey("CourseUnit", unit, place.user_id, place.context_id)] = metrics
-    return rows
-
-
-def quiz_rows(place: Place, attempts: Attempts, catalog: Catalog) -> dict[UserKey, Metrics]:
-    return {
-        UserKey("Quiz", quiz, place.user_id, place.context_id): quiz_numbers(taken)
-        for quiz, taken in attempts.get(place, {}).items()
-        if catalog[CatalogKey(place.context_id, "Quiz", quiz)] == place.course_id
-    }
-
-
 def activity_rows(
-    catalog: Catalog, enrolments: dict[Place, Learning], courses: dict[str, Course], rows: dict[UserKey, Metrics]
+    catalog: Catalog,
+    enrolments: Enrolments,
+    courses: dict[str, Course],
+    rows: dict[UserKey, Metrics],
+    settings: Settings,
 ) -> dict[ActivityKey, Metrics]:
     activities = {}
     for (context_id, activity_type, activity_id), course_id in catalog.items():
+        if course_id in enrolments.unsettled:
+            continue
         key = ActivityKey(activity_type, activity_id, context_id)
         learners = {
             place.user_id
-            for place, learning in enrolments.items()
+            for place, learning in enrolments.by_place.items()
             if learning.is_active and (place.course_id, place.context_id) == (course_id, context_id)
         }
-        taken = [metrics for row, metrics in rows.items() if (row[0], row[1], row[3]) == key]
         unit = activity_id if activity_type == "CourseUnit" else None
-        activities[key] = summary(key, learners, taken, leaf_nodes=len(courses[course_id].required(unit)))
+        leaf_nodes = len(courses[course_id].required(unit))
+        activities[key] = summary(activity_type, of_learners(rows, key), len(learners), leaf_nodes, settings)
     return activities

@@ -1,6 +1,7 @@
 """What a course consists of: its units, its leaves, and which of them are required."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ Way = tuple[Node, ...]  # from the root down to one placement of a node, that no
 
 
 class InvalidTreeError(ValueError):
-    """A node without identifier, or below itself."""
+    """A node without identifier, or below itself, or one whose children are no list."""
 
 
 @dataclass(frozen=True)
@@ -52,35 +53,72 @@ def read_course(course_id: str, text: str | None) -> Course | Reason:
     if course_id.endswith(".img") or is_blank(text):
         return "missing_hierarchy"
     try:
-        root = json.loads(text or "")
+        root = json.loads(with_known_escapes(text or ""))
         if is_retired(root):
             return "retired"
         course = Course(list(ways_down(root, above=(), taken=frozenset({course_id}))))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "invalid_hierarchy"
     return course if course.leaves() else "empty_hierarchy"
 
 
+def with_known_escapes(text: str) -> str:
+    r"""The same JSON, with a character in place of an escape that JSON does not know.
+
+    >>> with_known_escapes(r'{"name": "Teacher\'s \"day\""}')
+    '{"name": "Teacher\'s \\"day\\""}'
+    """
+
+    def known(escape: re.Match[str]) -> str:
+        return escape[0] if escape[1] in '"\\/bfnrtu' else json.dumps(escape[1])[1:-1]
+
+    def of_string(string: re.Match[str]) -> str:
+        return re.sub(r"\\(.)", known, string[0], flags=re.DOTALL)
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"', of_string, text, flags=re.DOTALL)
+
+
 def ways_down(raw: Any, above: Way, taken: frozenset[str]) -> Iterator[Way]:
-    if not isinstance(raw, dict) or is_blank(raw.get("identifier")):
-        raise InvalidTreeError("a node without identifier")
-    identifier = raw["identifier"]
+    identifier = identified(raw)
     if above and identifier in taken:
         raise InvalidTreeError(f"{identifier} contains itself")
-    children = raw.get("children") or []
-    is_leaf = bool(above) and not children and raw.get("mimeType") != COLLECTION
+    is_leaf = bool(above) and not is_collection(raw)
     way = (*above, Node(identifier, is_leaf, is_optional(raw)))
     yield way
-    if not children and not is_leaf:
-        children = [{"identifier": leaf} for leaf in raw.get("leafNodes") or []]
-    for child in children:
+    if is_leaf:
+        return
+    leaf_nodes = [{"identifier": leaf} for leaf in listed(raw, "leafNodes")] if not listed(raw, "children") else []
+    for child in listed(raw, "children") or leaf_nodes:
         if not is_retired(child):
             yield from ways_down(child, way, taken | {identifier})
 
 
+def identified(raw: Any) -> str:
+    if not isinstance(raw, dict) or is_blank(raw.get("identifier")):
+        raise InvalidTreeError("a node without identifier")
+    identifier = str(raw["identifier"])
+    identifier.encode()  # half a surrogate pair is no text: a ValueError, too
+    return identifier
+
+
+def is_collection(raw: dict[str, Any]) -> bool:
+    """The type of the node decides where it has one, and where it has none, whether it has children."""
+    if raw.get("mimeType") is not None:
+        return bool(raw["mimeType"] == COLLECTION)
+    return bool(listed(raw, "children"))
+
+
+def listed(raw: dict[str, Any], name: str) -> list[Any]:
+    found = raw.get(name) or []
+    if not isinstance(found, list):
+        raise InvalidTreeError(f"{name} is no list")
+    return found
+
+
 def is_optional(raw: dict[str, Any]) -> bool:
     metadata = raw.get("relationalMetadata")
-    return isinstance(metadata, dict) and metadata.get("optional") is True
+    optional = metadata.get("optional") if isinstance(metadata, dict) else None
+    return optional is True or (isinstance(optional, str) and optional.lower() == "true")
 
 
 def is_retired(raw: Any) -> bool:

@@ -1,13 +1,17 @@
-"""The metrics of one row."""
+"""The metrics of one learner's row, and the arithmetic of all."""
 
 import math
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
-from tests.model.rows import ActivityKey, Attempt, Metrics
+from tests.model.acceptance import latest
+from tests.model.rows import Attempt, Date, GroupAttempt, Metrics
 
-BEFORE_ANY_ATTEMPT = datetime.min.replace(tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Taken = Sequence[Attempt | GroupAttempt]
 
 
 def percentage(part: int | Fraction, whole: int | Fraction, of_nothing: float) -> float:
@@ -19,6 +23,20 @@ def percentage(part: int | Fraction, whole: int | Fraction, of_nothing: float) -
     29.0
     """
     return min(math.floor(Fraction(10000 * part) / whole) / 100, 100.0) if whole else of_nothing
+
+
+def average(total: Fraction | int, count: int) -> float:
+    """Floored to two decimals; 0 of nobody.
+
+    >>> average(hundredths([33.33, 66.66]), 2), average(5, 0)
+    (49.99, 0.0)
+    """
+    return math.floor(100 * Fraction(total) / count) / 100 if count else 0.0
+
+
+def hundredths(percentages: Sequence[float]) -> Fraction:
+    """Their exact sum."""
+    return sum((printed(value) for value in percentages), Fraction(0))
 
 
 def printed(value: float) -> Fraction:
@@ -37,11 +55,8 @@ def leaf_counts(contents: dict[str, int], leaves: set[str], required: set[str]) 
     }
 
 
-def quiz_numbers(attempts: list[Attempt]) -> Metrics:
-    best = max(
-        attempts,
-        key=lambda each: (each.total_score, each.last_attempted_on or BEFORE_ANY_ATTEMPT, each.attempt_id),
-    )
+def quiz_numbers(attempts: Taken) -> Metrics:
+    best = max(attempts, key=lambda each: (each.total_score, dated(each.last_attempted_on), each.attempt_id))
     score, maximum = float(best.total_score or 0), float(best.total_max_score or 0)
     return {
         "score": score,
@@ -49,6 +64,15 @@ def quiz_numbers(attempts: list[Attempt]) -> Metrics:
         "attemptsCount": len({each.attempt_id for each in attempts}),
         "scorePercentage": percentage(printed(score), printed(maximum), of_nothing=0),
     }
+
+
+def dated(date: Date) -> float:
+    """To be compared: no date is before any."""
+    return -math.inf if date is None else date
+
+
+def last_attempted_on(attempts: Taken) -> Date:
+    return latest(each.last_attempted_on for each in attempts)
 
 
 def scores_by_quiz(quizzes: dict[str, list[Attempt]]) -> Metrics:
@@ -61,23 +85,29 @@ def scores_by_quiz(quizzes: dict[str, list[Attempt]]) -> Metrics:
     return entries
 
 
-def summary(key: ActivityKey, learners: set[str], rows: list[Metrics], leaf_nodes: int) -> Metrics:
-    """The numbers of an activity in its context, from the rows of its learners."""
-    if key.activity_type == "Quiz":
-        counts: Metrics = {"enrolledCount": len(learners), "startedCount": len(rows), "completedCount": len(rows)}
-        return counts | {"completionPercentage": percentage(len(rows), len(learners), of_nothing=0)}
-    completed = sum(row["completed"] == 1 for row in rows)
-    done = sum(int(row["completedCount"]) for row in rows)
-    reached = {
-        f"reached{share}Count": sum(row["completionPercentage"] >= share for row in rows) for share in (25, 50, 75)
-    }
-    return {
-        "enrolledCount": len(learners),
-        "startedCount": sum(row["startedCount"] >= 1 for row in rows),
-        "completedCount": completed,
-        "completionPercentage": percentage(completed, len(learners), of_nothing=0),
-        "leafNodesCount": leaf_nodes,
-        "completedLeafNodesCount": done,
-        "averageProgress": percentage(done, len(learners) * leaf_nodes, of_nothing=100 if learners else 0),
-        **reached,
-    }
+def whole_seconds(rows: list[float]) -> float:
+    """Each row rounded to milliseconds, their sum rounded down.
+
+    >>> whole_seconds([0.4994, 0.5])
+    0.0
+    >>> whole_seconds([1.4996, 0.5004])
+    2.0
+    """
+    return float(sum(math.floor(printed(seconds) * 1000 + Fraction(1, 2)) for seconds in rows) // 1000)
+
+
+def day(date: float, time_zone: str) -> str | None:
+    """The day of a time zone on which a moment falls; none outside of the years 1 to 9999.
+
+    >>> day(1767308400000, "UTC"), day(1767308400000, "Asia/Kolkata"), day(9e15, "UTC")
+    ('2026-01-01', '2026-01-02', None)
+    """
+    try:
+        return (EPOCH + timedelta(milliseconds=date)).astimezone(ZoneInfo(time_zone)).date().isoformat()
+    except OverflowError:
+        return None
+
+
+def dates(**by_name: Date) -> Metrics:
+    """The dates that there are, as entries."""
+    return {name: float(date) for name, date in by_name.items() if date is not None}

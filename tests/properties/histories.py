@@ -1,114 +1,178 @@
-"""What happens to a platform, a step at a time: rows of generated sources, written over those that are there."""
+"""Random histories: what happens to some small platforms beside one another, and the commands that look at all of them.
+
+A command of some seconds does for all platforms at once; as their ids are apart, each of them has a history of its own.
+The same seed gives the same history, and a platform goes through the same whether the others are there or not, so a
+failing one can be looked at alone.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed
-from hypothesis import settings as hypothesis_settings
+import yaml
 
-from tests.generators import sources
-from tests.harness.store import Store
-from tests.model import Source
-from tests.properties.worlds import apart
+from tests.model import FAMILIES
+from tests.properties.operations import Operation, command, joined
+from tests.properties.platforms import Platform
 
-Rows = list[dict[str, Any]]
-_KEYS = {
-    "user_enrolments": ("userid", "courseid", "batchid"),
-    "user_content_consumption": ("userid", "courseid", "batchid", "contentid"),
-    "content_hierarchy": ("identifier",),
-    "assessment_aggregator": ("course_id", "batch_id", "user_id", "content_id", "attempt_id"),
-    "group": ("id",),
-    "group_member": ("groupid", "userid"),
-    "course_batch": ("courseid", "batchid"),
+PLATFORMS = 6
+CHANGE = "change"
+ROUNDS = (4, 7)  # at least, at most
+
+# Kinds of commands and how often each comes up.
+COMMANDS = {
+    "full": 3,
+    "incremental": 8,
+    "users": 4,
+    "users-file": 2,
+    "changed": 4,
+    "contexts": 4,
+    "activities": 3,
+    "groups": 2,
+    "backfill": 2,
+    "repair": 2,
+    "repair-users": 1,
+    "erase": 1,
+    "again": 1,
+    "older": 1,
+    "dry": 1,
+    "settings": 1,
+}
+CAN_DIE = ("full", "incremental", "users", "changed", "contexts", "backfill")
+
+
+class Script:
+    """What is common to all platforms of a history: the kinds of its steps, its settings, and where runs die."""
+
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(f"script {seed}")
+        self.settings = drawn_settings(chance)
+        self.has_foreign_writers = chance.random() < 0.2
+        self.steps: list[tuple[str, int | None]] = [("full" if chance.random() < 0.8 else "incremental", None)]
+        for _ in range(chance.randint(*ROUNDS)):
+            self.steps += self._round(chance)
+        self._later_settings = random.Random(f"settings {seed}")
+
+    def _round(self, chance: random.Random) -> list[tuple[str, int | None]]:
+        """Something happens, mostly, and a command is called, which may be killed and finished or not."""
+        happens: list[tuple[str, int | None]] = [(CHANGE, None)] if chance.random() < 0.85 else []
+        kind = chance.choices(list(COMMANDS), list(COMMANDS.values()))[0]
+        killed = chance.randrange(4) if kind in CAN_DIE and chance.random() < 0.2 else None
+        after: list[tuple[str, int | None]] = []
+        if killed is not None:
+            after = chance.choice([[("resume", None)], [(CHANGE, None), ("resume", None)], [(CHANGE, None)], []])
+        return [*happens, (kind, killed), *after]
+
+    def next_settings(self) -> dict[str, Any]:
+        return drawn_settings(self._later_settings)
+
+
+def drawn_settings(chance: random.Random) -> dict[str, Any]:
+    others = sorted(FAMILIES - {"completion"})
+    families = chance.choice([others, others, [], [family for family in others if chance.random() < 0.5]])
+    return {
+        "families": ["completion", *families],
+        "completion": chance.choice(["sticky", "current"]),
+        "scores_in_course": chance.choice([True, True, False]),
+        "course_types": chance.choice([["Course"], ["Course", "TextBook"]]),
+        "time_zone": chance.choice(["UTC", "Asia/Kolkata"]),
+        "carry": chance.choice([[], ["foreign"]]),
+    }
+
+
+def history(seed: int, platforms: Iterable[int] = range(PLATFORMS)) -> list[Operation]:
+    """All of it, from empty tables on; of the platforms named alone."""
+    script = Script(seed)
+    taking_part = [Platform(f"w{number}-", random.Random(f"platform {seed} {number}")) for number in platforms]
+    operations = [Operation("settings", {"metrics": script.settings})]
+    operations += [operation for platform in taking_part for operation in platform.begin()]
+    foreign_writers = 0.15 if script.has_foreign_writers else 0.0
+    for kind, killed in script.steps:
+        if kind == CHANGE:
+            for platform in taking_part:
+                operations += platform.go_on(foreign_writers) if platform.chance.random() < 0.7 else []
+        elif kind == "settings":
+            operations.append(Operation("settings", {"metrics": script.next_settings()}))
+        elif kind == "resume":
+            operations.append(resumed(operations))
+        else:
+            operations += called(kind, killed, taking_part)
+    return joined(operations)
+
+
+def resumed(operations: Sequence[Operation]) -> Operation:
+    """A backfill goes on where it is called again, everything else by its place in the ledger."""
+    latest = next(operation for operation in reversed(operations) if operation.is_command)
+    if latest.arguments[0] != "backfill":
+        return command("run", "--resume", "last")
+    return command(*(each for each in latest.arguments if each != "--again"), files=latest.files)
+
+
+def called(kind: str, killed: int | None, platforms: Sequence[Platform]) -> list[Operation]:
+    """The command, with what each platform would have it look at; none where that is nothing."""
+    if kind in WITHOUT_SCOPE:
+        return [command(*WITHOUT_SCOPE[kind], killed=killed)]
+    values = []
+    for platform in platforms:
+        values += some(platform.chance, SCOPES[kind](platform))
+        if kind == "erase":
+            platform.erase(values)
+    return [scoped(kind, values, killed)] if values else []
+
+
+def some(chance: random.Random, values: Sequence[str]) -> list[str]:
+    """One or two of them, or none."""
+    return sorted(chance.sample(values, k=min(len(values), chance.choice([0, 1, 1, 2]))))
+
+
+WITHOUT_SCOPE = {
+    "full": ["run"],
+    "incremental": ["run", "--incremental"],
+    "repair": ["verify", "--repair"],
+    "again": ["run", "--as-of", "{last}"],
+    "older": ["run", "--as-of", "{older}"],
+    "dry": ["run", "--dry-run"],
 }
 
 
-def drawn(number: int, worlds: int) -> list[Source]:
-    """Worlds that are apart, the same ones for a number."""
-    found: list[Source] = []
-
-    @seed(number)
-    @hypothesis_settings(
-        max_examples=worlds, phases=[Phase.generate], database=None, deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(sources())
-    def draw(world: Source) -> None:
-        found.append(world)
-
-    draw()
-    return [apart(world, f"w{index}") for index, world in enumerate(found)]
+def pairs(platform: Platform) -> list[str]:
+    return sorted(f"{row['userid']},{row['courseid']},{row['batchid']}" for row in platform.enrolments())
 
 
-def everything(world: Source) -> dict[str, Rows]:
-    """All rows by table, without those whose key the store refuses."""
-    batches = {(row.course_id, row.batch_id) for row in world.enrolments}
-    tables: dict[str, Rows] = {
-        "content_hierarchy": [{"identifier": key, "hierarchy": text} for key, text in world.hierarchies.items()],
-        "course_batch": [
-            {"courseid": course, "batchid": batch, "startdate": "2026-01-01"} for course, batch in batches
-        ],
-        "user_enrolments": [
-            {"userid": user, "courseid": course, "batchid": batch, "active": active, "status": status,
-             "completedon": completed_on}
-            for user, course, batch, active, status, completed_on in world.enrolments
-        ],
-        "user_content_consumption": [
-            {"userid": user, "courseid": course, "batchid": batch, "contentid": content, "status": status}
-            for user, course, batch, content, status in world.progress
-        ],
-        "assessment_aggregator": [row._asdict() for row in world.attempts],
-        "group": [
-            {"id": row.group_id, "status": row.status,
-             "activities": [{k: v for k, v in each.items() if v is not None} for each in row.activities or []]}
-            for row in world.groups
-        ],
-        "group_member": [
-            {"groupid": row.group_id, "userid": row.user_id, "status": row.status} for row in world.group_members
-        ],
-    }  # fmt: skip
-    return {table: [row for row in rows if all(row[key] for key in _KEYS[table])] for table, rows in tables.items()}
+SCOPES = {
+    "users": Platform.learners,
+    "users-file": Platform.learners,
+    "changed": pairs,
+    "contexts": Platform.contexts,
+    "activities": Platform.activities,
+    "groups": Platform.known_groups,
+    "backfill": Platform.contexts,
+    "repair-users": Platform.learners,
+    "erase": Platform.learners,
+}
+FLAGS = {
+    "users": ["run", "--user"],
+    "contexts": ["run", "--context"],
+    "activities": ["run", "--activity"],
+    "groups": ["run", "--group"],
+    "repair-users": ["verify", "--repair", "--user"],
+}
 
 
-class Platform:
-    """The source tables; whoever writes progress touches the enrolment, as Sunbird's own writers do."""
-
-    def __init__(self, store: Store, chance: random.Random) -> None:
-        self._store = store
-        self._chance = chance
-        self._enrolled: set[tuple[str, str, str]] = set()
-
-    def begin(self, worlds: list[Source]) -> None:
-        for world in worlds:
-            self._write(everything(world))
-
-    def go_on(self, worlds: list[Source]) -> None:
-        """A few rows of each world are written, of one or two tables; most worlds stay as they are."""
-        for world in worlds:
-            if self._chance.random() < 0.5:
-                self._write(dict(self._some(everything(world))))
-
-    def _some(self, tables: dict[str, Rows]) -> Iterator[tuple[str, Rows]]:
-        # A hierarchy concerns everybody in the course, so that little is left to find wrong.
-        often = [table for table in sorted(tables) if table != "content_hierarchy" or self._chance.random() < 0.15]
-        for table in self._chance.sample(often, k=2):
-            rows = tables[table]
-            yield table, self._chance.sample(rows, k=min(len(rows), self._chance.choice([1, 1, 2, 5])))
-
-    def _write(self, tables: dict[str, Rows]) -> None:
-        for row in tables.get("user_enrolments", []):
-            self._enrolled.add((row["userid"], row["courseid"], row["batchid"]))
-        for table, rows in tables.items():
-            self._store.load(table, rows)
-        places = {
-            (row["userid"], row["courseid"], row["batchid"]) for row in tables.get("user_content_consumption", [])
-        }
-        touched = [
-            {"userid": user, "courseid": course, "batchid": batch, "lastcontentaccesstime": datetime.now(UTC)}
-            for user, course, batch in sorted(places & self._enrolled)
-        ]
-        self._store.load("user_enrolments", touched)
+def scoped(kind: str, values: list[str], killed: int | None) -> Operation:
+    lines = "".join(f"{value}\n" for value in values)
+    if kind == "users-file":
+        return command("run", "--users-file", "users.txt", files={"users.txt": lines}, killed=killed)
+    if kind == "erase":
+        return command("erase", "--users-file", "users.txt", files={"users.txt": lines}, killed=killed)
+    if kind == "changed":
+        return command("run", "--changed", "changed.csv", files={"changed.csv": lines}, killed=killed)
+    if kind == "backfill":
+        record = {"reason": "A history.", "owner": "tests", "scope": {"contexts": values}, "status": "approved"}
+        return command(
+            "backfill", "record.yaml", "--again", files={"record.yaml": yaml.safe_dump(record)}, killed=killed
+        )
+    *called, flag = FLAGS[kind]
+    return command(*called, *(part for value in values for part in (flag, value)), killed=killed)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from activity_aggregates.run.computation import aggregate, read_enrolments
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +16,6 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import settings
 from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.run.comparison import read_groups
-from activity_aggregates.run.computation import aggregate, read_enrolments
 from activity_aggregates.run.steps import Steps
 from activity_aggregates.sources.tables import SOURCE_TABLES, Sources, deployed_name, fields
 from activity_aggregates.store.erased import NOBODY
@@ -22,7 +23,7 @@ from activity_aggregates.store.targets import AGGREGATE_TABLES
 from metrics import groups
 from metrics.learners import LEARNER_KEY
 from tests.generators import sources
-from tests.model import Expected, Source
+from tests.model import Settings, Source, Tables
 from tests.properties.worlds import apart, expected, united
 
 _WORLDS = 120
@@ -35,12 +36,12 @@ def test_every_row_and_count_is_what_the_model_says(
 ) -> None:
     worlds = [apart(world, f"w{index}") for index, world in enumerate(drawn(number))]
     sticky, scores_in_course = number % 2 == 1, ansi == "false"
-    wanted = expected(worlds, sticky, scores_in_course)
+    wanted = expected(worlds, Settings(sticky=sticky, scores_in_course=scores_in_course))
     choices = settings.Metrics(completion="sticky" if sticky else "current", scores_in_course=scores_in_course)
     found = computed(spark, united(worlds), choices, tmp_path)
     assert_same("counts", found.counts, {name: wanted.counts[name] for name in found.counts})
     assert set(wanted.counts) <= set(found.counts)
-    for table in (*(table.name for table in AGGREGATE_TABLES), "catalog"):
+    for table in (*(table.name for table in AGGREGATE_TABLES), "activity_catalog"):
         assert_same(table, getattr(found, table), getattr(wanted, table))
 
 
@@ -64,7 +65,7 @@ def drawn(number: int) -> list[Source]:
     return worlds
 
 
-def computed(spark: SparkSession, source: Source, choices: settings.Metrics, folder: Path) -> Expected:
+def computed(spark: SparkSession, source: Source, choices: settings.Metrics, folder: Path) -> Tables:
     """What the job computes from the source, read from Parquet files."""
     opened = Sources(spark, written(spark, source, folder), {}, NOBODY)
     counts: dict[str, int] = {}
@@ -77,11 +78,12 @@ def computed(spark: SparkSession, source: Source, choices: settings.Metrics, fol
     enrolled_members = groups.enrolled_members(group.members, enrolled.by_key, rows.catalog)
     sums = groups.member_sums(member_rows)
     group_rows = groups.group_rows(group.activities, group.members, enrolled_members, sums)
-    return Expected(
+    return Tables(
         by_key(rows.learners, LEARNER_KEY),
         by_key(rows.activities, ("activity_type", "activity_id", "context_id")),
         by_key(group_rows, groups.GROUP_ACTIVITY_KEY),
         by_key(member_rows, groups.MEMBER_KEY),
+        {},
         by_key(rows.catalog, ("context_id", "activity_type", "activity_id"), "course_id"),
         Counter({name: count for name, count in counts.items() if name.startswith(("refused.", "counted."))}),
     )
@@ -90,10 +92,10 @@ def computed(spark: SparkSession, source: Source, choices: settings.Metrics, fol
 def written(spark: SparkSession, source: Source, folder: Path) -> settings.Sources:
     """The source as Parquet files, under the names as deployed."""
     rows: dict[str, list[Any]] = {
-        "enrolments": source.enrolments,
-        "progress": source.progress,
+        "enrolments": [(*row[:5], moment(row.completed_on)) for row in source.enrolments],
+        "progress": [row[:5] for row in source.progress],
         "hierarchies": list(source.hierarchies.items()),
-        "attempts": source.attempts,
+        "attempts": [(*row[:-1], moment(row.last_attempted_on)) for row in source.attempts],
         "batches": [],
         "groups": [(row.group_id, row.status, row.activities) for row in source.groups],
         "group_members": [(row.group_id, row.user_id, row.status) for row in source.group_members],
@@ -104,6 +106,10 @@ def written(spark: SparkSession, source: Source, folder: Path) -> settings.Sourc
         frame = spark.createDataFrame([tuple(row) for row in rows[table.name]], table.schema).toDF(*names)
         frame.coalesce(2).write.parquet(files[table.name].path or "")
     return settings.Sources(**files, users=None)
+
+
+def moment(date: int | None) -> datetime | None:
+    return None if date is None else datetime.fromtimestamp(date / 1000, UTC)
 
 
 def by_key(rows: DataFrame, key: tuple[str, ...], value: str = "agg") -> dict[Any, Any]:

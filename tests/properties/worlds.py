@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import NamedTuple, TypeVar
 
-from tests.model import Expected, Source, model
+from tests.model import Settings, Source, Tables, model
 
 _IDS = {"user_id", "course_id", "batch_id", "group_id"}
 Row = TypeVar("Row", bound=NamedTuple)
@@ -27,7 +27,10 @@ def apart(world: Source, name: str) -> Source:
         return text
 
     def listed(activity: dict[str, str | None]) -> dict[str, str | None]:
-        return activity | {"id": named(activity["id"])} if activity["type"] == "Course" else activity
+        return activity | {"id": named(activity["id"])} if is_of_course(activity) else activity
+
+    def is_of_course(activity: dict[str, str | None]) -> bool:
+        return activity["id"] in world.hierarchies or activity["type"] not in ("CourseUnit", "Quiz")
 
     return Source(
         enrolments=renamed(world.enrolments),
@@ -39,6 +42,8 @@ def apart(world: Source, name: str) -> Source:
             for group in renamed(world.groups)
         ],
         group_members=renamed(world.group_members),
+        group_attempts=renamed(world.group_attempts),
+        timespent=renamed(world.timespent),
     )
 
 
@@ -46,24 +51,18 @@ def united(worlds: Sequence[Source]) -> Source:
     """All rows of worlds that are apart."""
     whole = Source()
     for world in worlds:
-        whole.enrolments.extend(world.enrolments)
-        whole.progress.extend(world.progress)
         whole.hierarchies.update(world.hierarchies)
-        whole.attempts.extend(world.attempts)
-        whole.groups.extend(world.groups)
-        whole.group_members.extend(world.group_members)
+        for table in fields(Source):
+            if table.name != "hierarchies":
+                getattr(whole, table.name).extend(getattr(world, table.name))
     return whole
 
 
-def expected(worlds: Sequence[Source], sticky: bool, scores_in_course: bool) -> Expected:
+def expected(worlds: Sequence[Source], settings: Settings) -> Tables:
     """What the model says of each world, together."""
-    whole = Expected({}, {}, {}, {}, {}, Counter())
+    whole = Tables()
     for world in worlds:
-        found = model(world, "sticky" if sticky else "current", scores_in_course)
-        whole.activity_user_agg.update(found.activity_user_agg)
-        whole.activity_agg.update(found.activity_agg)
-        whole.group_activity_agg.update(found.group_activity_agg)
-        whole.group_activity_user_agg.update(found.group_activity_user_agg)
-        whole.catalog.update(found.catalog)
-        whole.counts.update(found.counts)
+        found = model(world, settings)
+        for table in fields(Tables):
+            getattr(whole, table.name).update(getattr(found, table.name))
     return whole

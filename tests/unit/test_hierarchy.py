@@ -10,6 +10,8 @@ import pytest
 from metrics.hierarchy import Collection, Outline, outline, outline_rows
 from tests.harness.hierarchy import COLLECTION, hierarchy_text
 
+QUESTION_SET = "application/vnd.sunbird.questionset"
+
 
 def course(*children: Any, **root: Any) -> Outline:
     return outline("c1", hierarchy_text({"course": "c1", "children": list(children), **root}))
@@ -45,10 +47,28 @@ def test_without_children_a_content_is_a_leaf_and_a_collection_is_not(children: 
     assert (set(found.leaves), units(found), below(found, "n1")) == ({"A", "B"}, {"n1"}, set())
 
 
-@pytest.mark.parametrize("mime_type", ["video/mp4", None, COLLECTION])
-def test_a_node_with_children_is_a_collection_whatever_its_mime_type(mime_type: str | None) -> None:
-    found = course({"identifier": "n1", "mimeType": mime_type, "children": ["A"]})
+@pytest.mark.parametrize("mime_type", [{}, {"mimeType": None}, {"mimeType": " "}, {"mimeType": COLLECTION}])
+def test_a_node_with_children_is_a_collection_unless_its_mime_type_is_another(mime_type: dict[str, Any]) -> None:
+    found = course({"identifier": "n1", "children": ["A"], **mime_type})
     assert (set(found.leaves), units(found)) == ({"A"}, {"n1"})
+
+
+def test_a_question_set_is_one_leaf_with_its_sections_or_without() -> None:
+    section = {"identifier": "s1", "mimeType": QUESTION_SET, "children": [{"leaf": "q1"}, {"leaf": "q2"}]}
+    found = course(unit("n1", {"identifier": "Q", "mimeType": QUESTION_SET, "children": [section]}))
+    assert (required(found, "n1"), set(found.leaves), units(found)) == ({"Q"}, {"Q"}, {"n1"})
+    assert found == course(unit("n1", {"identifier": "Q", "mimeType": QUESTION_SET}))
+
+
+@pytest.mark.parametrize("inside", ["no list", [None], [{"mimeType": "video/mp4"}], ["c1"], ["A"]])
+def test_nothing_below_a_leaf_is_looked_at(inside: Any) -> None:
+    assert required(course({"identifier": "A", "mimeType": "video/mp4", "children": inside})) == {"A"}
+
+
+@pytest.mark.parametrize("mime_type", [{}, {"mimeType": None}, {"mimeType": QUESTION_SET}])
+def test_the_root_is_a_collection_whatever_it_says(mime_type: dict[str, Any]) -> None:
+    root = {"identifier": "c1", "leafNodes": ["A"], **mime_type}
+    assert required(outline("c1", json.dumps(root))) == {"A"}
 
 
 @pytest.mark.parametrize("children", [{}, {"children": None}, {"children": []}])
@@ -105,8 +125,19 @@ def test_a_leaf_that_is_nowhere_required_is_below_and_the_course_stays_computabl
     assert (found.problem, below(found), required(found)) == (None, {"A"}, set())
 
 
-@pytest.mark.parametrize("metadata", [None, {}, [], {"optional": None}, {"optional": "true"}, {"optional": False}])
-def test_only_true_makes_a_node_optional(metadata: Any) -> None:
+@pytest.mark.parametrize("optional", [True, "true", "True", "TRUE"])
+def test_true_and_its_text_in_any_case_make_a_node_optional(optional: Any) -> None:
+    found = course("A", {"leaf": "B", "relationalMetadata": {"optional": optional}})
+    assert (required(found), below(found)) == ({"A"}, {"A", "B"})
+
+
+@pytest.mark.parametrize("optional", [None, False, "false", "yes", "", 1, ["true"]])
+def test_nothing_else_makes_a_node_optional(optional: Any) -> None:
+    assert required(course({"leaf": "A", "relationalMetadata": {"optional": optional}})) == {"A"}
+
+
+@pytest.mark.parametrize("metadata", [None, {}, [], "optional"])
+def test_metadata_that_do_not_speak_of_it_make_nothing_optional(metadata: Any) -> None:
     assert required(course({"leaf": "A", "relationalMetadata": metadata})) == {"A"}
 
 

@@ -1,0 +1,84 @@
+"""Compared rows entry by entry: what each metric or text was and will be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable
+from metrics.activities import WAS
+from metrics.declarations import METRICS as DECLARED
+from metrics.declarations import names
+from metrics.learners import ENTRIES
+
+ENTRY = "struct<metric: string, before: double, after: double, text_before: string, text_after: string>"
+
+
+def entries(metrics: Sequence[str]) -> Column:
+    """The entries of a staged row that differ, an array of `ENTRY`, in the order of the metrics."""
+    nothing = F.lit(None).cast("string")
+
+    def of_metric(name: str) -> Column:
+        return F.struct(
+            F.lit(name).alias("metric"), F.col(WAS + name).alias("before"), F.col(name).alias("after"),
+            nothing.alias("text_before"), nothing.alias("text_after"),
+        )  # fmt: skip
+
+    of_metrics = F.array(*(of_metric(name) for name in metrics)) if metrics else F.array().cast(f"array<{ENTRY}>")
+    everything = F.concat(of_metrics, _of_map(ENTRIES, "double"), _of_map(TEXTS, "string"))
+    return F.filter(
+        everything,
+        lambda entry: ~(entry.before.eqNullSafe(entry.after) & entry.text_before.eqNullSafe(entry.text_after)),
+    )
+
+
+def _of_map(name: str, kind: str) -> Column:
+    """An entry for each name in either state of a map."""
+    nothing = F.create_map().cast(f"map<string,{kind}>")
+    will, was = F.coalesce(name, nothing), F.coalesce(WAS + name, nothing)
+
+    def entry(metric: Column) -> Column:
+        before, after = F.try_element_at(was, metric), F.try_element_at(will, metric)
+        none = F.lit(None).cast("string" if kind == "double" else "double")
+        values = [before, after, none, none] if kind == "double" else [none, none, before, after]
+        labels = ("before", "after", "text_before", "text_after")
+        return F.struct(
+            metric.alias("metric"), *(value.alias(label) for value, label in zip(values, labels, strict=True))
+        )
+
+    return F.transform(F.array_sort(F.array_union(F.map_keys(will), F.map_keys(was))), entry)
+
+
+def all_names(families: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of all metrics that are on."""
+    return tuple(dict.fromkeys(metric.name for metric in DECLARED if metric.family in families))
+
+
+def entries_that_differ(rows: DataFrame, families: tuple[str, ...]) -> DataFrame:
+    """(table, key columns…, metric, before, after) of staged rows of metrics."""
+    exploded = rows.select("table", *KEY_COLUMNS, F.explode(entries(all_names(families))).alias("entry"))
+    return exploded.select("table", *KEY_COLUMNS, "entry.metric", "entry.before", "entry.after")
+
+
+def stored_entries(table: TargetTable, rows: DataFrame, families: tuple[str, ...]) -> DataFrame:
+    """(table, key columns…, metric, held) of `StoredRows.rows` of a table of metrics."""
+    own = names(table.name, families)
+    pairs = F.array(*(F.struct(F.lit(name).alias("metric"), F.col(WAS + name).alias("held")) for name in own))
+    if table.has_entries:
+        nothing = F.create_map().cast("map<string,double>")
+        further = F.transform(
+            F.map_entries(F.coalesce(WAS + ENTRIES, nothing)),
+            lambda entry: F.struct(entry.key.alias("metric"), entry.value.alias("held")),
+        )
+        pairs = F.concat(pairs, further)
+    present = [column if column in table.key else F.lit(None).cast("string").alias(column) for column in KEY_COLUMNS]
+    exploded = rows.select(*present, F.explode(pairs).alias("entry"))
+    return exploded.select(F.lit(table.name).alias("table"), *KEY_COLUMNS, "entry.metric", "entry.held")
+
+
+def united(parts: Sequence[DataFrame]) -> DataFrame:
+    """Frames of the same columns in one."""
+    return reduce(DataFrame.unionByName, parts)

@@ -1,0 +1,56 @@
+"""What is asked of a run: the one value that its choice of what to look at starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from activity_aggregates.request.backfills import Window
+from activity_aggregates.request.scope import EVERYTHING, Scope
+from activity_aggregates.run.order import Base
+from activity_aggregates.store.ledger import RunRecord
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to look at, as it was asked for and as the ledger has it.
+
+    `scope` is what the caller named, with the ids of learners; the full scope is everything. `since` is an instant:
+    only what changed since then (an incremental run). `changed` is a file of user_id,course_id,batch_id. The contexts
+    of `whole` are chosen whole in any case: a dead run left them half-written. `base` is what differences may start
+    from; without one nothing may. `window` is that of a backfill; the contexts of `done` are left out, because units
+    of it have brought them up to date, but the groups of their members are looked at.
+
+    `last_full` is the last full run that succeeded, which need not be a base, for its counts and its phases; `sizes`
+    are the rows of each target table as the ledger has them since.
+    """
+
+    scope: Scope = EVERYTHING
+    since: datetime | None = None
+    changed: Path | None = None
+    whole: frozenset[str] = frozenset()
+    erasing: bool = False
+    base: Base | None = None
+    window: Window | None = None
+    done: frozenset[str] = frozenset()
+    last_full: RunRecord | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether all contexts, pairs and groups are looked at."""
+        is_narrowed = self.since is not None or self.changed is not None or self.window is not None
+        return self.scope.is_full and not is_narrowed
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of a backfill: the staged rows of these contexts, or, where it names none, those of groups."""
+
+    contexts: frozenset[str] = frozenset()
+
+    @property
+    def is_of_groups(self) -> bool:
+        return not self.contexts

@@ -1,0 +1,189 @@
+"""What a run looks at: everything, what has changed, what a scope or a file names, or learners to be erased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.scoped import Scoped
+from activity_aggregates.run.work import PAIR, Work
+from activity_aggregates.sources.changed_at import CHANGED_AT
+from activity_aggregates.sources.erased_rows import erased_rows
+from activity_aggregates.sources.tables import (
+    ATTEMPTS,
+    BATCHES,
+    ENROLMENTS,
+    GROUP_MEMBERS,
+    GROUPS,
+    HIERARCHIES,
+    SourceTable,
+)
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
+from metrics import groups, refusals
+from metrics.activities import WAS
+from metrics.predicates import context_id
+from metrics.refusals import any_blank
+
+# Progress is read of the learners that these name, so nothing needs to say when it was changed.
+DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS)
+_NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
+_COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is looked at, and the courses whose descriptions may have changed without their trees."""
+
+    work: Work
+    described: frozenset[str] = frozenset()
+
+
+def choose(inputs: Inputs) -> Choice:
+    """From what was asked. Raises BadRequest for a scope that names nothing that is there."""
+    asked = inputs.asked
+    with inputs.steps("choose"):
+        if asked.erasing:
+            choice = Choice(_with_base(inputs, _of_erased(inputs)))
+        elif asked.since is not None:
+            choice = _since(inputs, asked.since)
+        elif asked.is_everything:
+            choice = Choice(everything(inputs))
+        else:
+            choice = Choice(_with_base(inputs, Scoped(inputs).work()))
+    return replace(choice, work=choice.work.with_whole(asked.whole))
+
+
+def everything(inputs: Inputs) -> Work:
+    """All contexts, pairs and groups."""
+    return Work(None, None, None, lambda _: inputs.sources.frame(ENROLMENTS))
+
+
+def _with_base(inputs: Inputs, work: Work) -> Work:
+    """Without a base no difference is exact: the contexts of all pairs are looked at whole."""
+    if inputs.asked.base is not None or work.pairs is None:
+        return work
+    contexts = frozenset(row[0] for row in work.pairs.select("context_id").distinct().collect())
+    return work.with_whole(contexts)
+
+
+def _since(inputs: Inputs, since: datetime) -> Choice:
+    """The pairs whose sources changed since an instant; everything where that is nearly everything."""
+    sources, asked = inputs.sources, inputs.asked
+    since_ms = epoch_milliseconds(since)
+    enrolments = inputs.results.keep(sources.dated(ENROLMENTS), "dated")
+    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms), _PAIRS)
+    changed = _changed_ids(inputs, since_ms)
+    inputs.counts["changed.pairs"], total = (row[0] for row in _sizes(pairs, enrolments))
+    contexts = asked.whole
+    if changed[_COURSE]:
+        contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
+
+    def of(work: Work) -> DataFrame:
+        nameless = enrolments.filter(any_blank("user_id", "course_id", "batch_id") & is_changed_since(since_ms))
+        rows = work.of_batches(enrolments) if work.is_everything else work.of_batches(enrolments).unionByName(nameless)
+        return rows.drop(CHANGED_AT)
+
+    work = Work(contexts, pairs, changed[_GROUP], of)
+    looked_at = inputs.counts["changed.pairs"]
+    if contexts and not looked_at > _NEAR_EVERYTHING * total:
+        looked_at += work.of_batches(enrolments).count() - looked_at
+    if total and looked_at > _NEAR_EVERYTHING * total:
+        inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
+        work = replace(work, whole=None, pairs=None, groups=None)
+    return Choice(work, changed[_BATCH])
+
+
+def _sizes(*frames: DataFrame) -> list[tuple[int]]:
+    counts = [frame.agg(F.count(F.lit(1)).alias("rows")).withColumn("at", F.lit(at)) for at, frame in enumerate(frames)]
+    united = counts[0]
+    for each in counts[1:]:
+        united = united.union(each)
+    return [(row[0],) for row in sorted(united.collect(), key=lambda row: row[1])]
+
+
+def is_changed_since(since_ms: int) -> Column:
+    """Whether `changed_at` is at or after an instant; a row that does not say when it was changed may have been."""
+    return F.coalesce(F.unix_millis(CHANGED_AT) >= F.lit(since_ms), F.lit(True))
+
+
+def pairs_of(rows: DataFrame) -> DataFrame:
+    """The distinct pairs of rows with (user_id, batch_id)."""
+    named = rows.filter(~any_blank("user_id", "batch_id"))
+    return named.select("user_id", context_id().alias("context_id")).distinct()
+
+
+def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> DataFrame:
+    changed = enrolments.filter(is_changed_since(since_ms)).select("user_id", "batch_id")
+    if inputs.sources.has(ATTEMPTS):
+        attempts = inputs.sources.dated(ATTEMPTS).filter(is_changed_since(since_ms))
+        changed = changed.union(attempts.select("user_id", "batch_id"))
+    return pairs_of(changed)
+
+
+def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
+    """Ids of changed courses, of courses with changed batches, and of changed groups; none of them is a learner's."""
+    sources = inputs.sources
+
+    def ids(table: SourceTable, column: str, kind: str) -> DataFrame:
+        rows = sources.dated(table).filter(is_changed_since(since_ms))
+        return rows.select(F.lit(kind).alias("kind"), F.col(column).alias("id"))
+
+    found = ids(HIERARCHIES, "course_id", _COURSE)
+    if sources.has(BATCHES):
+        found = found.union(ids(BATCHES, "course_id", _BATCH))
+    if sources.has(GROUPS) and sources.has(GROUP_MEMBERS):
+        found = found.union(ids(GROUPS, "group_id", _GROUP)).union(ids(GROUP_MEMBERS, "group_id", _GROUP))
+        found = found.union(differing_groups(inputs).select(F.lit(_GROUP), "group_id"))
+    by_kind: dict[str, set[str]] = {_COURSE: set(), _BATCH: set(), _GROUP: set()}
+    for kind, name in found.na.drop().distinct().collect():
+        by_kind[kind].add(name)
+    by_kind[_COURSE] = {name for name in by_kind[_COURSE] if not name.endswith(".img")}
+    return {kind: frozenset(names) for kind, names in by_kind.items()}
+
+
+def differing_groups(inputs: Inputs) -> DataFrame:
+    """(group_id) whose activities or number of members are not those of its stored rows; not distinct.
+
+    A list of activities has no write time of its own, and who is deleted has none either.
+    """
+    sources = inputs.sources
+    listed = groups.group_activities(refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS))))
+    members = groups.active_members(refusals.accepted(groups.assess_members(sources.frame(GROUP_MEMBERS))))
+    key = list(groups.GROUP_ACTIVITY_KEY)
+    sizes = members.groupBy("group_id").agg(F.count(F.lit(1)).alias("members"))
+    present = listed.join(sizes, "group_id", how="left").select(
+        *key, F.coalesce("members", F.lit(0)).cast("double").alias("present")
+    )
+    stored = inputs.stored_rows(GROUP_ACTIVITY_AGG)
+    if stored is None:
+        return present.select("group_id")
+    before = stored.select(*key, F.col(f"{WAS}memberCount").alias("before"))
+    both = present.join(before, key, how="full")
+    return both.filter(~F.col("present").eqNullSafe(F.col("before"))).select("group_id")
+
+
+def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[str]) -> frozenset[str]:
+    """The contexts that have an enrolment in one of the courses, or by the catalog had one."""
+    named = inputs.among(enrolments.filter(~any_blank("batch_id")), "course_id", course_ids)
+    found = named.select(context_id().alias("context_id"))
+    if (held := inputs.catalog()) is not None:
+        found = found.union(inputs.among(held, "course_id", course_ids).select("context_id"))
+    return frozenset(row[0] for row in found.distinct().collect())
+
+
+def _of_erased(inputs: Inputs) -> Work:
+    """The stored pairs of learners that are erased, by a scan: their account, and so their rows, may be gone by now."""
+    stored = inputs.stored_rows(ACTIVITY_USER_AGG)
+    if stored is None:
+        pairs = inputs.spark.createDataFrame([], "user_id string, context_id string")
+    else:
+        users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
+        pairs = stored.select(*PAIR).distinct().join(F.broadcast(users), "user_id", how="left_semi").select(*PAIR)
+    kept = inputs.results.keep(pairs, _PAIRS)
+    # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
+    return Work(frozenset(), kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))

@@ -1,0 +1,53 @@
+"""The digest of what a run computes by: two runs with the same one give the same rows for the same sources."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from activity_aggregates import settings
+
+_HOW_TO_REACH = "spark.cassandra."  # options of a source that say how it is read, not what
+_READ_BY_THE_API = "users"
+
+
+def definitions(chosen: settings.Settings, optional_columns: Mapping[str, Collection[str]]) -> str:
+    """Of the settings that say what is computed, the sources with the optional columns found, and the rules."""
+    sources = [field.name for field in fields(chosen.sources) if field.name != _READ_BY_THE_API]
+    stated = {
+        "metrics": asdict(chosen.metrics),
+        "metadata": asdict(chosen.metadata),
+        "sources": {name: _source(getattr(chosen.sources, name)) for name in sources},
+        "optional_columns": {name: sorted(columns) for name, columns in sorted(optional_columns.items())},
+        "rules": rules(),
+    }
+    return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+@cache
+def rules() -> str:
+    """The version of the declarations: a digest of the code of `metrics`, whatever its comments and its layout."""
+    found = {file.name: file.read_text("utf-8") for file in files("metrics").iterdir() if file.name.endswith(".py")}
+    code = "\n".join(f"{name}: {ast.dump(_without_docstrings(text))}" for name, text in sorted(found.items()))
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def _source(source: settings.Source | None) -> dict[str, Any] | None:
+    if source is None:
+        return None
+    options = {name: value for name, value in source.options.items() if not name.startswith(_HOW_TO_REACH)}
+    return {**asdict(source), "options": options}
+
+
+def _without_docstrings(text: str) -> ast.Module:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return tree

@@ -1,0 +1,181 @@
+"""The rows of groups: of every group that a run touches, whole, from the learners' rows as they will stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from activity_aggregates.changes.change_set import compare
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.reading import Placed, Refused
+from activity_aggregates.run.work import Work
+from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
+from activity_aggregates.store.targets import (
+    ACTIVITY_USER_AGG,
+    GROUP_ACTIVITY_AGG,
+    GROUP_ACTIVITY_USER_AGG,
+    TargetTable,
+)
+from metrics import groups, refusals
+from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.learners import ENTRIES, LEARNER_KEY
+from metrics.names import COURSE
+from metrics.values import stands
+
+OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
+_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The compared rows of both group tables, none where there is no group, and what is refused of the sources."""
+
+    rows: dict[TargetTable, DataFrame]
+    refused: Refused
+
+
+def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: DataFrame | None) -> Groups:
+    """`learners` are the compared rows of the pairs at hand (see `compare`); both are None where no pair is."""
+    if not (inputs.sources.has(GROUPS) and inputs.sources.has(GROUP_MEMBERS)):
+        inputs.steps.say("no group part: sources.groups and sources.group_members are not configured")
+        return Groups({}, {})
+    with inputs.steps("read groups") as step:
+        touched = None if work.groups is None else _touched(inputs, work.groups, learners)
+        if touched is not None and not touched:
+            return Groups({}, {})
+        listed, members, refused = _members(inputs, touched)
+        step.rows = inputs.counts["computed.group_members"]
+    stored = {table: _stored(inputs, table, touched) for table in OF_GROUPS}
+    if not inputs.counts["computed.group_activities"] and all(rows is None for rows in stored.values()):
+        return Groups({}, refused)
+    catalog = _catalog(inputs, placed)
+    standing = _standing(inputs, work, members, listed, catalog, learners)
+    names = inputs.names(GROUP_ACTIVITY_USER_AGG)
+    rows = groups.member_rows(members, standing, names)
+    course_rows = groups.course_rows(listed, catalog) if catalog is not None else None
+    enrolled = groups.enrolled_members(members, course_rows, standing) if course_rows is not None else members.limit(0)
+    group_rows = groups.group_rows(listed, members, enrolled, rows, inputs.metrics(GROUP_ACTIVITY_AGG))
+    nothing_stays = F.lit(False)
+    return Groups(
+        {
+            GROUP_ACTIVITY_USER_AGG: compare(
+                GROUP_ACTIVITY_USER_AGG, names, rows, stored[GROUP_ACTIVITY_USER_AGG], nothing_stays
+            ),
+            GROUP_ACTIVITY_AGG: compare(
+                GROUP_ACTIVITY_AGG,
+                inputs.names(GROUP_ACTIVITY_AGG),
+                group_rows,
+                stored[GROUP_ACTIVITY_AGG],
+                nothing_stays,
+            ),
+        },
+        refused,
+    )
+
+
+def _touched(inputs: Inputs, asked: frozenset[str], learners: DataFrame | None) -> frozenset[str]:
+    """The groups that were asked for, and those with a member among the learners at hand."""
+    if learners is None:
+        return asked
+    belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
+    users = learners.select("user_id").distinct()
+    theirs = groups.active_members(belonging).join(users, "user_id", how="left_semi").select("group_id").distinct()
+    return asked | frozenset(row[0] for row in theirs.collect())
+
+
+def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame, DataFrame, Refused]:
+    """`groups.GROUP_ACTIVITY_KEY` of the groups that are touched, and their members by activity; assessed, counted."""
+    group_rows, member_rows = inputs.sources.frame(GROUPS), inputs.sources.frame(GROUP_MEMBERS)
+    if touched is not None:
+        group_rows = inputs.among(group_rows, "group_id", touched)
+        member_rows = inputs.among(member_rows, "group_id", touched)
+    listed, belonging = groups.assess_group_activities(group_rows), groups.assess_members(member_rows)
+    of_groups, of_members, joined = Observation(), Observation(), Observation()
+    counted = refusals.refusal_counts(refusals.MISSING_KEY)
+    activities = groups.group_activities(
+        refusals.accepted(listed.observe(of_groups, *counted, groups.unserved_activities()))
+    )
+    members = groups.active_members(refusals.accepted(belonging.observe(of_members, *counted)))
+    by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY)
+    is_member = F.col("user_id").isNotNull()
+    observed = by_activity.observe(joined, F.count_if(is_member).alias("members"), F.count(F.lit(1)).alias("rows"))
+    kept = inputs.results.keep(observed, "members")
+    inputs.counts["computed.group_members"] = joined.get["members"]
+    inputs.counts["computed.group_activities"] = joined.get["rows"]  # none of them where there is no activity
+    for name, seen in (("groups", of_groups), ("group_members", of_members)):
+        inputs.counts[f"read.{name}"] = seen.get["read"]
+        inputs.counts[f"refused.{name}.{refusals.MISSING_KEY}"] = seen.get[refusals.MISSING_KEY]
+    inputs.counts["counted.unserved_group_activities"] = of_groups.get["unserved"]
+    refused = {
+        "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
+        "group_members": refusals.refused(belonging, "group_id", "user_id"),
+    }
+    return kept.select(*groups.GROUP_ACTIVITY_KEY).distinct(), kept.filter(is_member), refused
+
+
+def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) -> DataFrame | None:
+    rows = inputs.stored_rows(table)
+    return rows if rows is None or touched is None else inputs.among(rows, "group_id", touched)
+
+
+def _catalog(inputs: Inputs, placed: Placed | None) -> DataFrame | None:
+    """(context_id, activity_type, activity_id, course_id) of all contexts as it will stand."""
+    columns = [*ACTIVITY_IN_CONTEXT, "course_id"]
+    if placed is None:
+        return inputs.catalog()
+    here = placed.owners.filter(F.col("course_id").isNotNull()).select(columns)
+    if placed.touched is None or (elsewhere := inputs.catalog()) is None:
+        return here
+    known = [(each,) for each in sorted(placed.touched)]
+    touched = inputs.spark.createDataFrame(known, "context_id string")
+    return here.unionByName(elsewhere.select(columns).join(F.broadcast(touched), "context_id", how="left_anti"))
+
+
+def _standing(
+    inputs: Inputs,
+    work: Work,
+    members: DataFrame,
+    listed: DataFrame,
+    catalog: DataFrame | None,
+    learners: DataFrame | None,
+) -> DataFrame:
+    """(`LEARNER_KEY`, entries, metrics…) of the rows that members have or, with this run, will have."""
+    names = inputs.names(ACTIVITY_USER_AGG)
+    columns = [*LEARNER_KEY, ENTRIES, *names]
+    after = None if learners is None else learners.filter(stands(names)).select(columns)
+    if work.is_everything and after is not None:
+        return after
+    keys = members.select(*_ACTIVITY_OF_USER)
+    if catalog is not None:
+        courses = groups.course_rows(listed, catalog).select(*groups.GROUP_ACTIVITY_KEY, "course_id").distinct()
+        of_courses = members.join(courses, list(groups.GROUP_ACTIVITY_KEY), how="inner")
+        keys = keys.union(of_courses.select(F.lit(COURSE), "course_id", "user_id"))
+    keys = inputs.results.keep(keys.distinct(), "member_keys")
+    stored = _stored_learners(inputs, keys, names)
+    if stored is None:
+        return after if after is not None else inputs.spark.createDataFrame([], _schema(names))
+    if after is None:
+        return stored
+    assert learners is not None
+    return stored.join(learners.select(*LEARNER_KEY), list(LEARNER_KEY), how="left_anti").unionByName(after)
+
+
+def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) -> DataFrame | None:
+    everything = inputs.stored_rows(ACTIVITY_USER_AGG)
+    if everything is None:
+        return None
+    if inputs.can_look_up and inputs.lookups.are_cheaper(ACTIVITY_USER_AGG.name, keys):
+        rows = inputs.results.keep(
+            inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER), ACTIVITY_USER_AGG.name
+        )
+    else:
+        rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="left_semi")
+    values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
+    return rows.select(*LEARNER_KEY, *values).filter(stands(names))
+
+
+def _schema(names: tuple[str, ...]) -> str:
+    keys = ", ".join(f"{name} string" for name in LEARNER_KEY)
+    return f"{keys}, {ENTRIES} map<string,double>, " + ", ".join(f"{name} double" for name in names)

@@ -1,0 +1,125 @@
+"""What the steps of one run share: where they read, what they keep, count and say, and what was asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from activity_aggregates import settings
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.run.asked import Asked
+from activity_aggregates.run.execution import Execution
+from activity_aggregates.run.lookups import Lookups, looking_up
+from activity_aggregates.run.steps import Steps
+from activity_aggregates.sources.erased_rows import erased_rows, without_users
+from activity_aggregates.sources.tables import Sources, SourceTable
+from activity_aggregates.spark.results import Results
+from activity_aggregates.spark.session import EXTENSION
+from activity_aggregates.store.stored_rows import StoredRows
+from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
+from metrics.declarations import Metric, declared, names
+
+_BUCKETS = 1_000_000
+_LISTED = 2000  # ids that are listed in a condition; more of them are joined
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """See the module; `counts` fill up on the way."""
+
+    execution: Execution
+    spark: SparkSession
+    sources: Sources
+    stored: StoredRows
+    results: Results
+    lookups: Lookups
+    asked: Asked
+    share: float = 1.0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self.execution.counts
+
+    @property
+    def steps(self) -> Steps:
+        return self.execution.steps
+
+    @property
+    def choices(self) -> settings.Metrics:
+        return self.execution.settings.metrics
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(self.choices.families)
+
+    def metrics(self, table: TargetTable) -> tuple[Metric, ...]:
+        """The declared metrics of a table that are on."""
+        return declared(table.name, self.families)
+
+    def names(self, table: TargetTable) -> tuple[str, ...]:
+        """Their names, which are the columns of its rows."""
+        return names(table.name, self.families)
+
+    def catalog(self, contexts: frozenset[str] | None = None) -> DataFrame | None:
+        """The catalog as last written, of some contexts or of all; None where it is empty."""
+        if self.stored.is_empty(ACTIVITY_CATALOG):
+            return None
+        rows = self.stored.plain(ACTIVITY_CATALOG)
+        return rows if contexts is None else self.among(rows, "context_id", contexts)
+
+    def stored_rows(self, table: TargetTable) -> DataFrame | None:
+        """All stored rows of a table; None where there is none, so that nothing is planned for it."""
+        return None if self.stored.is_empty(table) else self.stored.rows(table, self.names(table))
+
+    def among(self, rows: DataFrame, column: str, ids: Iterable[str]) -> DataFrame:
+        """The rows whose column is one of these ids, which are of contexts, courses or groups, never of learners."""
+        listed = sorted(ids)
+        if len(listed) <= _LISTED:
+            return rows.filter(F.col(column).isin(listed))
+        frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
+        return rows.join(F.broadcast(frame), column, how="left_semi")
+
+    @property
+    def can_look_up(self) -> bool:
+        """Whether this Spark reads by key; without the connector's extension it would scan without a word."""
+        return EXTENSION in str(self.spark.conf.get("spark.sql.extensions", "") or "")
+
+    def tells_changes(self, table: SourceTable) -> bool:
+        """Whether the source can say when its rows were changed, and this Spark can ask it."""
+        if not self.can_look_up:
+            return False
+        try:
+            self.sources.check_dated([table])
+        except BadRequest:
+            return False
+        return True
+
+    def matching(self, table: SourceTable, keys: DataFrame, key: Sequence[str]) -> DataFrame:
+        """The rows of a source for these distinct keys: by key where that is cheaper, otherwise by a scan."""
+        if not self.can_look_up or not self.lookups.are_cheaper(table.name, keys):
+            return self.sources.matching(table, keys, key, by_lookup=False)
+        with self.steps(looking_up(table.name)):
+            return self.results.keep(self.sources.matching(table, keys, key, by_lookup=True), table.name)
+
+    def sampled(self, rows: DataFrame) -> DataFrame:
+        """Compared rows of which only those of a share of all contexts, groups or activities count as changed.
+
+        The share is always the same one: it is chosen by a hash.
+        """
+        if self.share >= 1:
+            return rows
+        columns = [name for name in ("context_id", "group_id", "activity_id") if name in rows.columns]
+        sampled_by = F.coalesce(*columns)
+        is_sampled = F.pmod(F.xxhash64(sampled_by), F.lit(_BUCKETS)) < F.lit(self.share * _BUCKETS)
+        return rows.withColumn("is_changed", F.col("is_changed") & is_sampled)
+
+    def without_erased(self, rows: DataFrame) -> DataFrame:
+        """Rows that were read, without those of erased learners: one may have come in since the run began."""
+        erased = self.execution.erased
+        if not erased.hashes:
+            return rows
+        users = self.results.keep(erased_rows(rows.select("user_id").distinct(), erased), "erased")
+        return without_users(rows, users)

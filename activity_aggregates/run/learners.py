@@ -1,0 +1,141 @@
+"""The rows of learners: computed from one pass over progress, compared with what is stored, and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from activity_aggregates.changes.change_set import change_counts, compare
+from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.lookups import looking_up
+from activity_aggregates.run.reading import Placed, Refused, count_rows
+from activity_aggregates.run.work import PAIR, Work
+from activity_aggregates.sources.tables import PROGRESS
+from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
+from metrics import catalog, courses, learners, progress, quizzes, refusals
+from metrics.activities import WAS
+from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.names import COURSE
+from metrics.predicates import context_id, is_course
+
+_ENROLMENT = ("user_id", "course_id", "batch_id")
+_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
+
+
+@dataclass(frozen=True)
+class Learners:
+    """The compared rows of all pairs at hand, see `compare`, and the refused progress."""
+
+    rows: DataFrame
+    refused: Refused
+
+
+def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
+    """Compute, compare and stage the learners' rows; all of them are kept, for sums and groups rest on them."""
+    names = inputs.names(ACTIVITY_USER_AGG)
+    with inputs.steps("read activity_user_agg"):
+        stored = _stored(inputs, work, placed)
+    with inputs.steps("read progress") as step:
+        seen, matched, counted, compared = Observation(), Observation(), Observation(), Observation()
+        contents = progress.assess_progress(_contents(inputs, work, placed))
+        observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
+        words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(placed.outlines))
+        earned = (
+            placed.by_key
+            if inputs.choices.completion == "sticky"
+            else placed.by_key.withColumn("is_earned", F.lit(False))
+        )
+        by_key = earned.observe(counted, F.count(F.lit(1)).alias("enrolments"))
+        with_words = progress.with_progress(by_key, words).observe(matched, *progress.matched_progress_counts())
+        by_collection = progress.progress_by_collection(with_words, courses.collection_masks(placed.outlines))
+        scores = placed.scores
+        computed = learners.learner_rows(
+            catalog.owned(by_collection, placed.strangers),
+            None if scores is None else catalog.owned(scores, placed.strangers),
+            None if scores is None or not inputs.choices.scores_in_course else quizzes.scores_by_enrolment(scores),
+            inputs.metrics(ACTIVITY_USER_AGG),
+        )
+        rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
+        counts = change_counts(ACTIVITY_USER_AGG, names)
+        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), directory, LEARNERS)
+        step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
+        inputs.counts["computed.enrolments"] = counted.get["enrolments"]
+        inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
+    return Learners(rows, {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")})
+
+
+def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
+    """Progress, all of it or that of the enrolments at hand."""
+    if work.is_everything:
+        return inputs.sources.frame(PROGRESS)
+    keys = inputs.results.keep(placed.by_key.select(*_ENROLMENT), "enrolment_keys")
+    return inputs.matching(PROGRESS, keys, _ENROLMENT)
+
+
+def _stored(inputs: Inputs, work: Work, placed: Placed) -> DataFrame | None:
+    """The stored rows of the pairs at hand, with `is_kept`: of an unsettled course, they stay as they are."""
+    if (everything := inputs.stored_rows(ACTIVITY_USER_AGG)) is None:
+        return None
+    rows = everything if work.is_everything else _stored_of(inputs, work, placed, everything)
+    kept = with_kept(rows, placed)
+    if not inputs.asked.erasing or not placed.unsettled or work.pairs is None:
+        return kept
+    erased = work.pairs.withColumn("is_erased", F.lit(True))  # of whom nothing is kept
+    flagged = kept.join(erased, list(PAIR), how="left")
+    return flagged.withColumn("is_kept", F.col("is_kept") & F.col("is_erased").isNull()).drop("is_erased")
+
+
+def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
+    """Stored rows with `is_kept`: those of unsettled courses, and of the units and quizzes that these own, stay."""
+    if not placed.unsettled:
+        return rows.withColumn("is_kept", F.lit(False))
+    blocked = placed.owners.filter("is_blocked").select(*ACTIVITY_IN_CONTEXT, F.lit(True).alias("is_blocked"))
+    flagged = rows.join(F.broadcast(blocked), list(ACTIVITY_IN_CONTEXT), how="left")
+    is_of_course = is_course() & F.col("activity_id").isin(sorted(placed.unsettled))
+    is_kept = F.coalesce("is_blocked", F.lit(False)) | is_of_course
+    return flagged.withColumn("is_kept", is_kept).drop("is_blocked")
+
+
+def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame) -> DataFrame:
+    """By keys of what the pairs have or may have had, where that is cheaper than a scan."""
+    pairs = placed.by_key.select("user_id", context_id().alias("context_id"))
+    if work.pairs is not None:
+        pairs = pairs.union(work.pairs.select(*PAIR))
+    here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
+    keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER).distinct()
+    if not inputs.can_look_up or not inputs.lookups.are_cheaper(
+        ACTIVITY_USER_AGG.name, kept_keys := inputs.results.keep(keys, "learner_keys")
+    ):
+        return work.of(everything)
+    with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
+        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), kept_keys, _ACTIVITY_OF_USER)
+        rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
+    more = _contexts_with_more(inputs, work, rows)
+    if not more:
+        return rows
+    inputs.steps.say(f"{len(more):,} contexts have stored rows of learners who are in no source: reads all of them")
+    return rows.join(_listed(inputs, more), "context_id", how="left_anti").unionByName(
+        inputs.among(everything, "context_id", more)
+    )
+
+
+def _listed(inputs: Inputs, contexts: frozenset[str]) -> DataFrame:
+    return F.broadcast(inputs.spark.createDataFrame([(each,) for each in sorted(contexts)], "context_id string"))
+
+
+def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
+    """The whole contexts of which more learners are published than were found."""
+    published = inputs.stored_rows(ACTIVITY_AGG)
+    if not work.whole or published is None:
+        return frozenset()
+    of_course = F.col("activity_type") == COURSE
+    found = rows.filter(of_course).groupBy("activity_id", "context_id").agg(F.count(F.lit(1)).alias("found"))
+    counts = inputs.among(published.filter(of_course), "context_id", work.whole).select(
+        "activity_id", "context_id", F.col(f"{WAS}enrolledCount").alias("published")
+    )
+    both = counts.join(found, ["activity_id", "context_id"], how="left")
+    is_more = F.coalesce("published", F.lit(float("inf"))) > F.coalesce("found", F.lit(0))
+    return frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())

@@ -1,0 +1,76 @@
+"""Whether rows are read by key or by a scan: whichever has cost less, by what the ledger has of earlier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from activity_aggregates.run.steps import Steps
+from activity_aggregates.store.ledger import RunRecord
+
+LOOKED_UP = "looked_up."  # counts of keys, by table
+_PROGRESS = "progress"  # the source whose phase is mostly its scan
+_SCAN_AT_ONCE = 50_000  # rows that a scan has read before lookups have begun
+_ROWS_PER_SECOND = 250_000  # of a scan, where the ledger has none
+_SECONDS_PER_KEY = 1 / 2_000  # of lookups, likewise
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """`sizes` are rows by table, `scans` and `keys` are seconds: of a scan of the table, of one lookup in it."""
+
+    sizes: Mapping[str, int]
+    scans: Mapping[str, float]
+    keys: Mapping[str, float]
+    steps: Steps
+    counts: dict[str, int]
+
+    def are_cheaper(self, table: str, keys: DataFrame) -> bool:
+        """Whether the distinct keys are looked up; says what was chosen. Of a small table keys are not even counted."""
+        size = self.sizes.get(table, 0)
+        if size <= _SCAN_AT_ONCE:
+            return False
+        wanted = keys.count()
+        by_key = wanted * self.keys.get(table, _SECONDS_PER_KEY)
+        by_scan = self.scans.get(table, size / _ROWS_PER_SECOND)
+        self.steps.say(
+            f"{table}: {wanted:,} keys "
+            + (f"by key (about {by_key:.0f} s, a scan {by_scan:.0f} s)" if by_key < by_scan else "by a scan")
+        )
+        if by_key < by_scan:
+            self.counts[LOOKED_UP + table] = self.counts.get(LOOKED_UP + table, 0) + wanted
+        return by_key < by_scan
+
+
+def reading(table: str) -> str:
+    """The phase in which a table is scanned."""
+    return f"read {table}"
+
+
+def looking_up(table: str) -> str:
+    """The phase in which keys of it are looked up."""
+    return f"look up {table}"
+
+
+def lookups(
+    last_full: RunRecord | None,
+    sizes: Mapping[str, int],
+    runs: Iterable[RunRecord],
+    steps: Steps,
+    counts: dict[str, int],
+) -> Lookups:
+    """By the last full run and the newest `runs` that looked keys up; `sizes` are those of the target tables."""
+    read = {}
+    scans: dict[str, float] = {}
+    if last_full is not None:
+        read = {name.removeprefix("read."): n for name, n in last_full.counts.items() if name.startswith("read.")}
+        scans = {name.removeprefix("read "): s for name, s in last_full.phases.items() if name == reading(_PROGRESS)}
+    keys: dict[str, float] = {}
+    for run in runs:
+        for name, wanted in run.counts.items():
+            table = name.removeprefix(LOOKED_UP)
+            if name.startswith(LOOKED_UP) and wanted and table not in keys and looking_up(table) in run.phases:
+                keys[table] = run.phases[looking_up(table)] / wanted
+    return Lookups({**read, **sizes}, scans, keys, steps, counts)

@@ -1,0 +1,214 @@
+"""Reads enrolments, course trees and attempts, and finds who owns which activity, before any progress is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.limits import check_refused_share
+from activity_aggregates.run.work import Work
+from activity_aggregates.sources.changed_at import CHANGED_AT
+from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
+from metrics import catalog, courses, enrolments, quizzes, refusals
+from metrics.metadata import Entries
+from metrics.predicates import context_id
+from metrics.refusals import any_blank
+
+Refused = dict[str, DataFrame]
+_NO_COURSE = ""  # beside a context of which no enrolment is at hand
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What was read of the enrolments at hand, and who owns the activities of their contexts.
+
+    `by_key` are the accepted enrolments, each once. `touched` are the contexts, None for all. `strangers` is None where
+    nothing is shared, `scores` where there are no attempts. `changed` are the courses whose trees may have changed.
+    """
+
+    by_key: DataFrame
+    outlines: DataFrame
+    scores: DataFrame | None
+    owners: DataFrame
+    strangers: DataFrame | None
+    unsettled: frozenset[str]
+    changed: frozenset[str]
+    touched: frozenset[str] | None
+    refused: Refused
+
+
+def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]:
+    """Read until no further context has to be looked at whole: the choice as it has become, and what was found.
+
+    `described` are the texts that are kept of the nodes of trees. Raises CheckFailed where too many enrolments are
+    refused.
+    """
+    while True:
+        placed, further = _Placing(inputs, work, described).place()
+        if placed is not None:
+            return work, placed
+        inputs.steps.say(f"{len(further):,} contexts are looked at whole: a course or an owner in them has changed")
+        work = work.with_whole(further)
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """One attempt with one choice."""
+
+    inputs: Inputs
+    work: Work
+    described: Entries
+
+    def place(self) -> tuple[Placed | None, frozenset[str]]:
+        """What was found; or None and the contexts that have to be looked at whole too."""
+        inputs, work = self.inputs, self.work
+        with inputs.steps("read enrolments") as step:
+            raw = inputs.without_erased(inputs.results.keep(work.enrolments(work), "enrolments"))
+            at_hand = self._courses_in_contexts(raw)
+            outlines = self._outlines(raw, at_hand)
+            unsettled, changed = self._facts(raw, outlines)
+            contexts = frozenset(context for course, context in at_hand if course in changed)
+            if further := contexts - (work.whole or frozenset()):
+                return None, further
+            assessed = enrolments.assess_enrolments(raw, courses.known(outlines))
+            by_key = enrolments.enrolments_by_key(refusals.accepted(assessed))
+        with inputs.steps("read attempts") as attempts_step:
+            scores, refused = self._scores(by_key)
+            attempts_step.rows = inputs.counts.get("read.attempts", 0)
+        with inputs.steps("find owners"):
+            touched = None if work.is_everything else frozenset(context for _, context in at_hand)
+            owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
+            step.rows = inputs.counts["read.enrolments"]
+        if moved:
+            return None, moved
+        check_refused_share(inputs.counts, inputs.execution.settings.limits.refused_share, self._of(), inputs.steps)
+        refused["enrolments"] = refusals.refused(assessed, "user_id", "course_id", "batch_id")
+        return (
+            Placed(by_key, outlines, scores, owners, strangers, unsettled, changed, touched, refused),
+            frozenset(),
+        )
+
+    def _of(self) -> int:
+        """The enrolments that the last full run counted."""
+        last_full = self.inputs.asked.last_full
+        return last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
+
+    def _courses_in_contexts(self, raw: DataFrame) -> frozenset[tuple[str, str]]:
+        """(course_id, context_id) of all that is at hand: in the sources and, of whole contexts, in the catalog.
+
+        Of everything it is not asked, for nothing has to be looked up.
+        """
+        if self.work.is_everything:
+            return frozenset()
+        named = raw.filter(~any_blank("course_id", "batch_id"))
+        found = named.select("course_id", context_id().alias("context_id"))
+        if self.work.whole and (held := self.inputs.catalog(self.work.whole)) is not None:
+            found = found.union(held.select("course_id", "context_id"))
+        if self.work.pairs is not None:
+            found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
+        return frozenset((row[0], row[1]) for row in found.distinct().collect())
+
+    def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> DataFrame:
+        """The outlines of the courses at hand, with `changed_at` of their trees where little is looked at."""
+        sources = self.inputs.sources
+        if self.work.is_everything:
+            trees = sources.frame(HIERARCHIES).join(raw.select("course_id").distinct(), "course_id", how="left_semi")
+        else:
+            course_ids = {course for course, _ in at_hand} - {_NO_COURSE}
+            dated = sources.dated(HIERARCHIES) if self._tells_changes() else sources.frame(HIERARCHIES)
+            trees = self.inputs.among(dated, "course_id", course_ids)
+        outlines = courses.outlines(trees.filter(~courses.is_draft()), self.described)
+        return self.inputs.results.keep(outlines, "outlines")
+
+    def _tells_changes(self) -> bool:
+        return self.inputs.asked.base is not None and self.inputs.tells_changes(HIERARCHIES)
+
+    def _facts(self, raw: DataFrame, outlines: DataFrame) -> tuple[frozenset[str], frozenset[str]]:
+        """The courses that are unsettled, and those whose trees may have changed since the base."""
+        known = courses.known(outlines)
+        if not self.work.is_everything and self.work.pairs is not None:
+            base = self.inputs.asked.base
+            since = epoch_milliseconds(base.watermark) if base is not None and CHANGED_AT in outlines.columns else None
+            is_changed = F.lit(True) if since is None else F.coalesce(F.unix_millis(CHANGED_AT) >= since, F.lit(True))
+        else:
+            is_changed = F.lit(False)
+        is_unsettled = F.col("problem").isNotNull() | F.coalesce("is_retired", F.lit(True))
+        named = raw.filter(~any_blank("course_id", "batch_id")).select("course_id").distinct()
+        facts = named.join(known, "course_id", how="full").select(
+            "course_id", is_unsettled.alias("is_unsettled"), is_changed.alias("is_changed")
+        )
+        found = facts.filter("is_unsettled OR is_changed").collect()
+        return (
+            frozenset(row.course_id for row in found if row.is_unsettled),
+            frozenset(row.course_id for row in found if row.is_changed),
+        )
+
+    def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, Refused]:
+        """`quizzes.quiz_scores` of the enrolments at hand, and the refused attempts."""
+        inputs = self.inputs
+        if not inputs.sources.has(ATTEMPTS):
+            return None, {}
+        raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
+        attempts = quizzes.assess_attempts(raw)
+        seen, matched = Observation(), Observation()
+        observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
+        best = quizzes.best_attempts(refusals.accepted(observed))
+        scored = quizzes.quiz_scores(by_key, best).observe(matched, *quizzes.matched_attempt_counts())
+        scores = inputs.results.keep(scored, "scores")
+        count_rows(inputs, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
+        return scores, {"attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY)}
+
+    def _owners(
+        self,
+        assessed: DataFrame,
+        outlines: DataFrame,
+        scores: DataFrame | None,
+        unsettled: frozenset[str],
+        touched: frozenset[str] | None,
+    ) -> tuple[DataFrame, DataFrame | None, frozenset[str]]:
+        """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner moved."""
+        inputs, seen, shared = self.inputs, Observation(), Observation()
+        held = inputs.catalog(touched)
+        settled = courses.course_activities(courses.settled(outlines))
+
+        def placements(rows: DataFrame) -> DataFrame:
+            return catalog.placements(enrolments.contexts(refusals.accepted(rows)), settled, scores)
+
+        counted = [*refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows()]
+        found = catalog.owners(
+            placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.is_whole()
+        )
+        owners = inputs.results.keep(found.observe(shared, *catalog.owner_counts()), "owners")
+        counts = dict(seen.get)
+        inputs.counts["counted.retired"] = counts.pop("retired")
+        inputs.counts["read.enrolments"] = counts.pop("read")
+        inputs.counts.update({f"refused.{reason}": rows for reason, rows in counts.items()})
+        inputs.counts["counted.shared_context"] = shared.get["shared"]
+        moved = frozenset[str]()
+        if shared.get["moved"]:
+            moved = frozenset(row[0] for row in owners.filter("is_moved").select("context_id").distinct().collect())
+        strangers = None
+        if shared.get["foreign"] and not moved:
+            strangers = inputs.results.keep(catalog.strangers(placements(assessed), owners), "strangers")
+        return owners, strangers, moved
+
+    def _unsettled(self, course_ids: frozenset[str]) -> DataFrame | None:
+        rows = [(course_id,) for course_id in sorted(course_ids)]
+        return self.inputs.spark.createDataFrame(rows, "course_id string") if rows else None
+
+
+def count_rows(
+    inputs: Inputs, source: str, reasons: tuple[str, ...], seen: Observation, matched: Observation, orphans: str
+) -> int:
+    """Take over what was observed; what was accepted and belongs to no enrolment row are the orphans."""
+    counts, found, placed = inputs.counts, seen.get, dict(matched.get)
+    counts[f"read.{source}"] = read = found["read"]
+    refused = {f"refused.{source}.{reason}": found[reason] for reason in reasons}
+    counts.update(refused)
+    counts[f"counted.{orphans}"] = read - sum(refused.values()) - placed.pop("matched")
+    counts.update({f"counted.{name}": rows for name, rows in placed.items()})
+    return int(read)

@@ -1,0 +1,204 @@
+"""What a scope or a file of changed enrolments names: pairs of learners, and whole contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import or_
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.request.pairs import read_pairs
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.work import PAIR, Work
+from activity_aggregates.sources.tables import (
+    ATTEMPTS,
+    ENROLMENT_DATES,
+    ENROLMENTS,
+    GROUP_MEMBERS,
+    GROUPS,
+    HIERARCHIES,
+)
+from activity_aggregates.store.targets import GROUP_ACTIVITY_AGG
+from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, QUIZ
+from metrics.predicates import context_id
+from metrics.refusals import any_blank
+
+FOUND = "scope.learners_found"
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """Turns what was named into a choice; raises BadRequest where it names nothing that is there."""
+
+    inputs: Inputs
+
+    def work(self) -> Work:
+        asked = self.inputs.asked
+        if asked.changed is not None:
+            return self._of_file(asked.changed)
+        if self._scope.groups:
+            self._check_groups()
+            return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
+        if self._scope.users:
+            return self._of_learners()
+        return Work(self._contexts() - self.inputs.asked.done, None, frozenset(), self._scanned)
+
+    @property
+    def _scope(self) -> Scope:
+        return self.inputs.asked.scope
+
+    def _no_enrolments(self) -> DataFrame:
+        return self.inputs.sources.frame(ENROLMENTS).limit(0)
+
+    def _scanned(self, work: Work) -> DataFrame:
+        """The enrolments of a choice, by a scan."""
+        return work.of_batches(self.inputs.sources.frame(ENROLMENTS))
+
+    def _of_file(self, path: Path) -> Work:
+        named = sorted({(pair.user_id, pair.batch_id) for pair in read_pairs(path)})
+        rows = self.inputs.spark.createDataFrame(named, "user_id string, batch_id string")
+        pairs = rows.select("user_id", context_id().alias("context_id"))
+        return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"), frozenset())
+
+    def _of_learners(self) -> Work:
+        users = self.inputs.spark.createDataFrame([(user,) for user in sorted(self._scope.users)], "user_id string")
+        enrolled = self.inputs.results.keep(self.inputs.matching(ENROLMENTS, users, ["user_id"]), "of_learners")
+        found = {row[0] for row in enrolled.select("user_id").distinct().collect()}
+        self.inputs.counts[FOUND] = len(found | self._members(self._scope.users - found))
+        if not self.inputs.counts[FOUND]:
+            raise BadRequest(
+                f"--user names {_few(self._scope.users, 'learners')} without any enrolment or membership: correct it"
+            )
+        pairs = enrolled.filter(~any_blank("user_id", "batch_id")).select(
+            "user_id", context_id().alias("context_id"), "course_id"
+        )
+        if self._scope.contexts:
+            pairs = self.inputs.among(pairs, "context_id", self._scope.contexts)
+        if self._scope.activities:
+            pairs = self.inputs.among(pairs, "context_id", self._contexts_of_activities())
+        kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
+        return self._of_pairs(users, kept, self._groups(self._scope.users))
+
+    def _of_pairs(self, users: DataFrame, pairs: DataFrame, groups: frozenset[str]) -> Work:
+        """Pairs of some users, whose enrolments are read by key; contexts that become whole need a scan besides."""
+
+        def enrolments(work: Work) -> DataFrame:
+            if work.whole:
+                return self._scanned(work)
+            return work.of_batches(self.inputs.matching(ENROLMENTS, users, ["user_id"]))
+
+        return Work(frozenset(), pairs, groups, enrolments)
+
+    def _groups(self, users: frozenset[str]) -> frozenset[str]:
+        """The groups that learners are members of, also of learners who are enrolled in nothing."""
+        if not self.inputs.sources.has(GROUP_MEMBERS):
+            return frozenset()
+        theirs = self.inputs.sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
+        return frozenset(row[0] for row in theirs.select("group_id").distinct().na.drop().collect())
+
+    def _members(self, users: frozenset[str] | set[str]) -> set[str]:
+        sources = self.inputs.sources
+        if not users or not sources.has(GROUP_MEMBERS):
+            return set()
+        found = sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
+        return {row[0] for row in found.select("user_id").distinct().collect()}
+
+    def _contexts(self) -> frozenset[str]:
+        """The contexts that the scope names, by themselves or by their activities, and a window keeps."""
+        contexts = self._scope.contexts
+        if self._scope.activities:
+            of_activities = self._contexts_of_activities()
+            contexts = contexts & of_activities if contexts else of_activities
+        elif contexts:
+            self._check_contexts(contexts)
+        window = self.inputs.asked.window
+        if window is None:
+            return contexts
+        rows = self.inputs.sources.frame(ENROLMENT_DATES).filter(happened(window.start, window.end))
+        named = rows.filter(~any_blank("batch_id")).select(context_id().alias("context_id"))
+        if contexts:
+            named = self.inputs.among(named, "context_id", contexts)
+        return frozenset(row[0] for row in named.distinct().collect())
+
+    def _check_contexts(self, contexts: Iterable[str]) -> None:
+        of_batches = {context for context in contexts if context.startswith(BATCH_CONTEXT)}
+        rows = self.inputs.sources.frame(ENROLMENTS).select(context_id().alias("context_id"))
+        found = self.inputs.among(rows, "context_id", of_batches)
+        if (held := self.inputs.catalog(frozenset(contexts))) is not None:
+            found = found.union(held.select("context_id"))
+        known = {row[0] for row in found.distinct().collect()}
+        if missing := sorted(of_batches - known):
+            raise _nothing(f"--context {missing[0]}", "a context")
+
+    def _contexts_of_activities(self) -> frozenset[str]:
+        contexts: frozenset[str] = frozenset()
+        for kind, name in sorted(self._scope.activities, key=str):
+            found = self._contexts_of(kind, name)
+            if not found:
+                raise _nothing(f"--activity {kind + ':' if kind else ''}{name}", "an activity")
+            contexts |= found
+        return contexts
+
+    def _contexts_of(self, kind: str | None, name: str) -> frozenset[str]:
+        """The contexts that have, or by the catalog had, an activity: a course takes its own and what it has along."""
+        found: list[DataFrame] = []
+        enrolments = self._named_enrolments
+        if kind in (None, COURSE):
+            found.append(enrolments.filter(F.col("course_id") == name).select("context_id"))
+        if (held := self.inputs.catalog()) is not None:
+            is_it = F.col("activity_id") == name if kind is None else is_activity(kind, name)
+            is_of_it = F.col("course_id") == name if kind in (None, COURSE) else F.lit(False)
+            found.append(held.filter(is_it | is_of_it).select("context_id"))
+        if kind in (None, QUIZ) and self.inputs.sources.has(ATTEMPTS):
+            attempted = self.inputs.sources.frame(ATTEMPTS).filter(F.col("content_id") == name)
+            placed = attempted.filter(~any_blank("batch_id")).select("user_id", "course_id", "batch_id")
+            found.append(placed.select(context_id().alias("context_id")))
+        if kind in (None, COURSE_UNIT):
+            trees = self.inputs.sources.frame(HIERARCHIES).filter(F.col("hierarchy").contains(f'"{name}"'))
+            found.append(enrolments.join(trees.select("course_id"), "course_id", how="left_semi").select("context_id"))
+        return frozenset(row[0] for row in reduce(DataFrame.union, found).distinct().collect())
+
+    @cached_property
+    def _named_enrolments(self) -> DataFrame:
+        rows = self.inputs.sources.frame(ENROLMENTS).filter(~any_blank("course_id", "batch_id"))
+        return rows.select("course_id", context_id().alias("context_id"))
+
+    def _check_groups(self) -> None:
+        groups = self._scope.groups
+        found = self.inputs.sources.frame(GROUPS).select("group_id").filter(F.col("group_id").isin(sorted(groups)))
+        if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
+            found = found.union(stored.select("group_id").filter(F.col("group_id").isin(sorted(groups))))
+        known = {row[0] for row in found.distinct().collect()}
+        if missing := sorted(groups - known):
+            raise _nothing(f"--group {missing[0]}", "a group")
+
+
+def happened(start: object | None, end: object | None) -> Column:
+    """Whether a learner enrolled, completed the course or last used it from `start` on and before `end`."""
+
+    def is_within(instant: Column) -> Column:
+        is_after = instant >= F.lit(start) if start is not None else F.lit(True)
+        is_before = instant < F.lit(end) if end is not None else F.lit(True)
+        return instant.isNotNull() & is_after & is_before
+
+    return reduce(or_, (is_within(F.col(name)) for name in ("enrolled_on", "completed_on", "accessed_on")))
+
+
+def is_activity(kind: str, name: str) -> Column:
+    """Whether a row is of this activity."""
+    return (F.col("activity_type") == kind) & (F.col("activity_id") == name)
+
+
+def _few(names: Iterable[str], what: str) -> str:
+    listed = sorted(names)
+    return listed[0] if len(listed) == 1 else f"{len(listed)} {what}"
+
+
+def _nothing(value: str, what: str) -> BadRequest:
+    return BadRequest(f"{value} names {what} that is in no source and in no stored row: correct it")

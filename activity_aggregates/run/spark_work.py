@@ -1,0 +1,94 @@
+"""The work of a run with Spark: what the order of events calls for, done by the modules of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from pyspark.sql import SparkSession
+
+from activity_aggregates import settings
+from activity_aggregates.changes.staging import RunDirectory, Staging
+from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
+from activity_aggregates.run.asked import Asked, Unit
+from activity_aggregates.run.dry_run import print_differences
+from activity_aggregates.run.execution import Execution, Work
+from activity_aggregates.run.stage import stage
+from activity_aggregates.spark.run_directory import check_run_directory
+from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
+from activity_aggregates.store.connection import Connection
+from activity_aggregates.store.records import INCREMENTAL
+
+
+def active_spark(work: Work) -> SparkSession:
+    """The session of a run, for what a command does with its rows beside the order of events."""
+    if not isinstance(work, SparkWork):
+        raise TypeError(f"{type(work).__name__} has no Spark session")
+    return work.spark
+
+
+@dataclass
+class SparkWork:
+    """One session for all the runs of a process; it starts with the first that needs it."""
+
+    settings: settings.Settings
+    connection: Connection
+    _spark: SparkSession | None = field(default=None, repr=False)
+
+    @property
+    def spark(self) -> SparkSession:
+        if self._spark is None:
+            raise RuntimeError("the work has not been started")
+        return self._spark
+
+    @property
+    def staging(self) -> Staging:
+        return Staging(self.spark, self.settings.staging.dir)
+
+    def guarded(self) -> AbstractContextManager[None]:
+        return translated_spark()
+
+    def start(self, execution: Execution) -> None:
+        chosen = execution.settings
+        if self._spark is None:
+            check_run_directory(chosen.staging, chosen.spark)
+            with execution.steps("start Spark"):
+                name = f"activity-aggregates {execution.record.run_id}"
+                self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
+            self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
+        execution.steps.spark = self._spark
+
+    def stop(self) -> None:
+        if self._spark is not None:
+            stop_spark(self._spark)
+
+    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
+        return {}
+
+    def create_directory(self, execution: Execution) -> str:
+        return self.staging.create(execution.record.run_id).path
+
+    def exists(self, directory: str) -> bool:
+        return self.staging.exists(directory)
+
+    def stage(
+        self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
+    ) -> None:
+        stage(execution, self.spark, RunDirectory(directory), asked, keeps_quarantine=keeps_quarantine, share=share)
+
+    def units(self, execution: Execution, directory: str) -> list[Unit]:
+        return units_of(self.spark, RunDirectory(directory))
+
+    def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int:
+        return rows_of(self.spark, RunDirectory(directory), unit)
+
+    def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+        apply_staged_rows(execution, self.spark, RunDirectory(directory), unit)
+
+    def show(self, execution: Execution, directory: str) -> None:
+        families = tuple(execution.settings.metrics.families)
+        print_differences(self.spark, self.staging, RunDirectory(directory), execution.counts, families)
+
+    def tidy(self, directory: str) -> None:
+        self.staging.delete(RunDirectory(directory).work(""))

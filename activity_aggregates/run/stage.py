@@ -1,0 +1,128 @@
+"""The one order of events of every run: choose, read, compute, compare, stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyspark.sql import SparkSession
+
+from activity_aggregates.changes.change_set import COUNTED
+from activity_aggregates.changes.staging import RunDirectory
+from activity_aggregates.errors import CheckFailed
+from activity_aggregates.request.instants import epoch_milliseconds
+from activity_aggregates.run.applying import UNDATED
+from activity_aggregates.run.asked import Asked
+from activity_aggregates.run.choice import DATED, choose
+from activity_aggregates.run.comparison import compare_others
+from activity_aggregates.run.description import Description, description
+from activity_aggregates.run.execution import Execution
+from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.learners import Learners, compare_learners
+from activity_aggregates.run.limits import check_changes
+from activity_aggregates.run.lookups import lookups
+from activity_aggregates.run.reading import Placed, place
+from activity_aggregates.run.refused import keep_refused
+from activity_aggregates.run.rows import known_rows
+from activity_aggregates.run.work import Work
+from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
+from activity_aggregates.spark.results import Results
+from activity_aggregates.spark.sizing import sized
+from activity_aggregates.store.connection import spark_options
+from activity_aggregates.store.stored_rows import StoredRows
+from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
+
+_LOOKED_BACK = 20  # runs, for what lookups have cost
+_ATTEMPTS = 3
+
+
+def stage(
+    execution: Execution,
+    spark: SparkSession,
+    directory: RunDirectory,
+    asked: Asked,
+    *,
+    keeps_quarantine: bool,
+    share: float = 1.0,
+) -> None:
+    """Compute what was asked for, compare it with what is stored and stage the changes, or those of a share of them.
+
+    Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
+    """
+    inputs = open_inputs(execution, spark, directory, asked, share)
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
+
+
+def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
+    execution = inputs.execution
+    sized(inputs.spark, known_rows(execution, inputs.asked))
+    described = description(inputs.sources, execution.settings.metadata)
+    choice = choose(inputs)
+    work = choice.work
+    for _ in range(_ATTEMPTS):
+        execution.lease.check()
+        work, placed, learners = _learners(inputs, work, described, directory)
+        execution.lease.check()
+        others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
+        if not others.impossible:
+            break
+        inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
+        inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
+        work = work.with_whole(others.impossible)
+    else:
+        raise CheckFailed("counts of contexts that were looked at whole cannot be right either: run without a scope")
+    _complete_counts(inputs, work)
+    refused = others.refused | (placed.refused if placed else {}) | (learners.refused if learners else {})
+    keep_refused(execution, refused, keeps_quarantine)
+    check_changes(inputs.counts, AGGREGATE_TABLES, execution.settings.limits, inputs.asked.sizes)
+
+
+def open_inputs(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
+) -> Inputs:
+    """The sources and stored rows of a run, opened; nothing is read yet."""
+    chosen, options, results = execution.settings, spark_options(execution.cluster), Results(directory.work(""))
+    with execution.steps("open sources"):
+        reads_by_learner = asked.since is not None
+        sources = Sources(
+            spark,
+            chosen.sources,
+            options,
+            execution.erased,
+            not_looked_through=[PROGRESS] if reads_by_learner else [],
+            connection=execution.cluster,
+            keep=results.keep,
+        )
+    stored = StoredRows(
+        spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
+        chosen.metrics.scores_in_course,
+    )  # fmt: skip
+    if reads_by_learner:
+        sources.check_dated(DATED)
+    if execution.erased.hashes:
+        with execution.steps("find erased learners") as step:
+            found = sources.erased_users
+            step.rows = execution.counts["counted.erased_learners"] = found.count() if found is not None else 0
+    known = lookups(
+        asked.last_full, asked.sizes, execution.ledger.recent(_LOOKED_BACK), execution.steps, execution.counts
+    )
+    return Inputs(execution, spark, sources, stored, results, known, asked, share)
+
+
+def _learners(
+    inputs: Inputs, work: Work, described: Description, directory: RunDirectory
+) -> tuple[Work, Placed | None, Learners | None]:
+    """The learners' rows, compared; none where only groups are looked at."""
+    if work.is_nothing:
+        return work, None, None
+    work, placed = place(inputs, work, described.fields)
+    return work, placed, compare_learners(inputs, work, placed, directory)
+
+
+def _complete_counts(inputs: Inputs, work: Work) -> None:
+    """Every count of every table, and, of a run that looked at everything, how many rows there will be."""
+    for table in TARGET_TABLES:
+        counts = {name: inputs.counts.setdefault(f"{name}.{table.name}", 0) for name in COUNTED}
+        if work.is_everything:
+            after = counts["stored"] + counts["added"] - counts["retracted"]
+            inputs.counts[f"after.{table.name}"] = after
+    inputs.counts[UNDATED] = sum(inputs.counts.pop(f"{UNDATED}.{table.name}") for table in TARGET_TABLES)
