@@ -22,7 +22,7 @@ from activity_aggregates.run.asked import Asked
 from activity_aggregates.run.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
 from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.run.steps import Steps
-from activity_aggregates.store.connection import Connection, connection, open_session
+from activity_aggregates.store.connection import Connection, connection, open_session, translated
 from activity_aggregates.store.erased import ErasedTable, erased_table
 from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
 from activity_aggregates.store.ledger import Ledger, new_run_id
@@ -79,6 +79,7 @@ class Surroundings:
     work: Work
     clock: Clock = MACHINE
     keeping: Callable[[Lease], AbstractContextManager[None]] = Lease.beating
+    new_steps: Callable[[], Steps] | None = None
 
     def new_record(self, request: RunRequest) -> RunRecord:
         """The record of a run that is asked for now; it starts, and has its as_of chosen, when it holds the lease."""
@@ -144,7 +145,7 @@ def carry_out(around: Surroundings, request: RunRequest) -> int:
 def holding(around: Surroundings, request: RunRequest, record: RunRecord | None = None) -> Iterator[Execution | None]:
     """A run, of its record where it has one, while it holds the lease; None, with a line, where another one does."""
     record = record or around.new_record(request)
-    steps = Steps(around.settings.log.format)
+    steps = around.new_steps() if around.new_steps else Steps(around.settings.log.format)
     found = _lease(around, record.run_id, request.wait, steps)
     if isinstance(found, HeldBy):
         print(
@@ -170,7 +171,7 @@ def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: S
         around.settings, around.connection, around.session, around.ledger, lease,
         written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
     )  # fmt: skip
-    with execution.recorded(), around.work.guarded():
+    with execution.recorded(), translated(), around.work.guarded():
         yield execution
 
 

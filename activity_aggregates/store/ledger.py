@@ -38,7 +38,7 @@ __all__ = [
     "SUCCEEDED", "SUPERSEDED", "Ledger", "RunRecord", "new_run_id",
 ]  # fmt: skip
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
-_YEARS_BACK = 20
+_EMPTY_YEARS = 3  # after which there is nothing to come: nobody stops for so long and goes on
 _DAY = timedelta(days=1)
 _LOOKED_AT = 1000  # runs; an older one that is still under way in the ledger stays so
 _FETCH_SIZE = 100  # most questions are answered by the newest few
@@ -168,9 +168,13 @@ class Ledger:
 
     def _runs(self) -> Iterator[RunRecord]:
         """All runs, newest start first."""
-        this_year = (self._clock.now() + _DAY).year
-        for year in range(this_year, this_year - _YEARS_BACK, -1):
-            yield from self._year(year)
+        year, empty = (self._clock.now() + _DAY).year, 0
+        while empty < _EMPTY_YEARS:
+            empty += 1
+            for run in self._year(year):
+                yield run
+                empty = 0
+            year -= 1
 
     def _year(self, year: int) -> Iterator[RunRecord]:
         for row in self._session.execute(self._of_year, [year]):
