@@ -167,14 +167,16 @@ class Execution:
 
     def begin(self, as_of: datetime | None) -> bool:
         """Take the snapshot time and the place in the order, and begin the record; False where it is superseded."""
-        limits = self.settings.limits
+        runs = self.others()
+        last = max((run.as_of for run in runs), default=None)
         clock = store_clock(self.session)
-        chosen = choose_as_of(as_of, now_in_ms(self.clock), self.ledger.last_as_of(), clock, limits.clock_skew)
-        self.record = replace(self.record, as_of=chosen, sequence=self.ledger.runs_as_of(chosen))
-        if order.is_erase_unfinished(self.others()):
+        chosen = choose_as_of(as_of, now_in_ms(self.clock), last, clock, self.settings.limits.clock_skew)
+        is_newest = last is None or chosen > last
+        self.record = replace(self.record, as_of=chosen, sequence=0 if is_newest else self.ledger.runs_as_of(chosen))
+        if order.is_erase_unfinished(runs):
             self.counts[order.DEAD_ERASE] = 1
         self.save()
-        return not self.is_superseded()
+        return is_newest or not self.is_superseded()
 
     def others(self) -> list[RunRecord]:
         """The runs that its place in the order is known from."""

@@ -143,15 +143,6 @@ class Ledger:
             self.save(run)
         return len(named)
 
-    def last_as_of(self) -> datetime | None:
-        """The greatest as_of of any run."""
-        greatest = None
-        for run in self._runs():
-            if greatest is not None and run.started_at < greatest - _DAY:
-                break
-            greatest = max(run.as_of, greatest or run.as_of)
-        return greatest
-
     def runs_as_of(self, as_of: datetime) -> int:
         """How many runs have this as_of; raises CheckFailed when there are too many to tell apart by write time."""
         runs = sum(run.as_of == as_of for run in self.since(as_of))

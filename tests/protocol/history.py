@@ -40,7 +40,7 @@ from tests.protocol.world import (
 
 Command = Callable[[Surroundings], object]
 _SKEW = 2.0  # seconds that a machine's clock is off by at most
-_COMMANDS = 3  # of each operator
+_COMMANDS = 4  # of each operator
 _TTL = 20
 
 
@@ -97,7 +97,7 @@ class History:
 
     def _drawn(self) -> Command:
         chance = self.chance
-        wait = chance.choice([0.0, 0.0, 5.0, 60.0])
+        wait = chance.choice([0.0, 5.0, 60.0, 60.0])
         scope = Scope(contexts=frozenset([chance.choice(CONTEXTS)]))
         of_learner = Scope(users=frozenset([chance.choice(LEARNERS)]))
         now = execution_module.now_in_ms(Process(Lane(self.scheduler), 0.0))
@@ -107,13 +107,13 @@ class History:
             (2, partial(run, RunRequest(scope=EVERYTHING, as_of=older, wait=wait))),
             (8, partial(run, RunRequest(command=INCREMENTAL, wait=wait))),
             (1, partial(run, RunRequest(command=INCREMENTAL, dry_run=True, wait=wait))),
-            (3, partial(run, RunRequest(scope=scope, wait=wait))),
+            (6, partial(run, RunRequest(scope=scope, wait=wait))),
             (1, partial(run, RunRequest(scope=scope, as_of=older, wait=wait))),
             (3, partial(run, RunRequest(scope=of_learner, wait=wait))),
             (2, partial(run, RunRequest(command=CHANGED, changed=self._pairs_file, wait=wait))),
             (4, partial(run, RunRequest(resume=LAST, wait=wait))),
-            (2, partial(backfill, frozenset(chance.sample(CONTEXTS, 2)))),
-            (1, partial(erase, of_learner.users, wait)),
+            (4, partial(backfill, frozenset(chance.sample(CONTEXTS, 2)))),
+            (2, partial(erase, of_learner.users, wait)),
         ]
         weights = [weight for weight, _ in commands]
         return chance.choices([command for _, command in commands], weights)[0]
@@ -151,6 +151,8 @@ class History:
         return Ledger(session, "twin", "aggregate_runs", process).recent(1000)
 
     def _check_records(self) -> None:
+        if self.world.broken:
+            raise Broken(self.world.broken[0])
         for record in self.records():
             if not record.began_writing and self.world.writes.get(record.run_id):
                 raise Broken(f"run {record.run_id}, which is {record.status}, wrote and its record does not say so")

@@ -33,8 +33,8 @@ class Chances:
     """Of each step; `longest_stall` is in seconds. At the end of a history nothing happens any more."""
 
     of_a_turn: float = 0.06
-    of_death: float = 0.004
-    of_a_stall: float = 0.006
+    of_death: float = 0.005
+    of_a_stall: float = 0.008
     of_a_lost_answer: float = 0.01
     longest_stall: float = 45.0
 
@@ -165,10 +165,13 @@ class Scheduler:
             self._let_others_in(process)
 
     def _stall(self, process: Process) -> None:
+        """What waits stands still, or the heartbeat, or the whole process."""
         seconds = self.chance.random() * self.chances.longest_stall
-        if self.chance.random() < 0.5:  # the whole process stands still, not only what it waits for
+        which = self.chance.randrange(3)
+        if which > 0:
             process.heart_stalls_until = self.time + seconds
-        self.sleep(process, seconds)
+        if which < 2:
+            self.sleep(process, seconds)
 
     def answer(self, process: Process, statement: Callable[[], Any]) -> Any:
         """What a statement of a process comes to: the process may die before or after, and the answer get lost."""

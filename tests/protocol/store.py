@@ -158,12 +158,12 @@ class Store:
     ) -> Iterator[tuple[str, Any]]:
         for function, column, name in statement.selected:
             cell = cells.get(column)
-            if function == "TTL":
+            if not function:
+                yield name, cell.value if cell else identity.get(column)
+            elif function == "TTL":
                 yield name, int(cell.expires - int(self.now())) if cell and cell.expires is not None else None
-            elif function == "WRITETIME":
-                yield name, cell.written if cell else None
             else:
-                yield name, identity[column] if column in identity else cell.value if cell else None
+                yield name, cell.written if cell else None
 
     def _insert(self, statement: _Parsed, row: dict[str, Any], using: Any) -> Answer:
         table = self.table(statement.table)
