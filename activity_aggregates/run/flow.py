@@ -162,9 +162,9 @@ def holding(around: Surroundings, request: RunRequest, record: RunRecord | None 
 
 
 def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: Steps) -> Iterator[Execution]:
-    around.ledger.mark_lost(now_in_ms(around.clock))
+    latest = around.ledger.mark_lost(now_in_ms(around.clock))
     if not record.began_writing:
-        record = replace(record, started_at=later_start(around.clock, around.ledger.latest()))
+        record = replace(record, started_at=later_start(around.clock, latest))
     # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
     erased = around.erased.read(around.session)
     execution = Execution(
@@ -218,9 +218,9 @@ def prepare(execution: Execution, request: RunRequest) -> Asked:
     """
     present = execution.present()
     execution.record = replace(execution.record, definitions=present.definitions)
-    if request.needs_base and not request.dry_run:
-        _complete_first(execution, present)
     runs = execution.others()
+    if request.needs_base and not request.dry_run and _complete_first(execution, runs, present):
+        runs = execution.others()
     found = order.base_of(runs, present)
     base = found if isinstance(found, order.Base) else None
     asked = Asked(
@@ -262,17 +262,18 @@ def _with_dead(execution: Execution, asked: Asked, runs: list[RunRecord]) -> Ask
     return replace(asked, whole=frozenset[str]().union(*by_run.values()))
 
 
-def _complete_first(execution: Execution, present: order.Present) -> None:
-    """Apply what a dead run has staged, under this run's lease and in that run's name."""
-    dead = order.completed_first(execution.others(), present)
+def _complete_first(execution: Execution, runs: list[RunRecord], present: order.Present) -> bool:
+    """Apply what a dead run has staged, under this run's lease and in that run's name; False where there is none."""
+    dead = order.completed_first(runs, present)
     if dead is None or not execution.work.exists(dead.staging_dir):
-        return
+        return False
     execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
     steps = Steps(execution.steps.format, execution.steps.out, execution.steps.spark, dict(dead.phases))
     other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts), written=EVERYTHING)
     with other.recorded():
         other.record = replace(dead, message=f"finished by run {execution.record.run_id}")
         other.write(unit_of(dead))
+    return True
 
 
 def stage(execution: Execution, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0) -> None:

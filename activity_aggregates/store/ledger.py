@@ -40,7 +40,7 @@ __all__ = [
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
 _EMPTY_YEARS = 3  # after which there is nothing to come: nobody stops for so long and goes on
 _DAY = timedelta(days=1)
-_LOOKED_AT = 1000  # runs; an older one that is still under way in the ledger stays so
+_LOOKED_AT = 100  # runs; an older one that is still under way in the ledger stays so
 _FETCH_SIZE = 100  # most questions are answered by the newest few
 
 
@@ -123,16 +123,17 @@ class Ledger:
                 until = min(run.as_of, run.started_at) - _DAY
         return found
 
-    def mark_lost(self, now: datetime) -> list[RunRecord]:
-        """Mark runs that end no more: they were at work when the caller's lease was free to be taken. Returns them."""
-        lost = [
-            replace(run, status=LOST, finished_at=now, message="it ended without a word, and its lease has expired")
-            for run in self.recent(_LOOKED_AT)
-            if run.is_under_way
-        ]
-        for run in lost:
-            self.save(run)
-        return lost
+    def mark_lost(self, now: datetime) -> RunRecord | None:
+        """Mark runs that end no more: they were at work when the caller's lease was free to be taken.
+
+        Returns the run that started last.
+        """
+        recent = self.recent(_LOOKED_AT)
+        message = "it ended without a word, and its lease has expired"
+        for run in recent:
+            if run.is_under_way:
+                self.save(replace(run, status=LOST, finished_at=now, message=message))
+        return recent[0] if recent else None
 
     def seal_scopes(self) -> int:
         """Take the learners' ids out of scopes that earlier versions recorded; returns from how many."""

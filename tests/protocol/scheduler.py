@@ -131,7 +131,7 @@ class Scheduler:
         lane.turn.acquire()
         try:
             script(lane)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
             self._failure = error
             self._finished.release()
             return

@@ -39,12 +39,14 @@ class Table:
     """Cells by key and column; who writes last wins, at the same time a removal, then the larger value."""
 
     rows: dict[tuple[Any, ...], dict[str, Cell]] = field(default_factory=dict)
+    seen: dict[Any, dict[Any, Row]] = field(default_factory=dict)  # by key what was read of rows that never expire
 
     def write(self, key: tuple[Any, ...], column: str, new: Cell) -> None:
         cells = self.rows.setdefault(key, {})
         old = cells.get(column)
         if old is None or _rank(new) > _rank(old):
             cells[column] = new
+            self.seen.pop(key, None)
 
     def live(self, key: tuple[Any, ...], now: float) -> dict[str, Cell]:
         """The cells that are neither removed nor expired."""
@@ -143,15 +145,26 @@ class Store:
 
     def _select(self, statement: _Parsed, where: Mapping[str, Any]) -> Answer:
         table, key = self.table(statement.table), KEYS[statement.table]
-        found = [
-            (identity, cells)
-            for identity in table.rows
-            if all(identity[key.index(name)] == value for name, value in where.items())
-            and (cells := table.live(identity, self.now()))
-        ]
+        wanted = [(key.index(name), value) for name, value in where.items()]
+        found = [row for row in table.rows if all(row[place] == value for place, value in wanted)]
         if _NEWEST_FIRST in key:
-            found.sort(key=lambda row: row[0][key.index(_NEWEST_FIRST)], reverse=True)
-        return Answer([Row(dict(self._chosen(statement, dict(zip(key, row, strict=True)), cells))) for row, cells in found])
+            found.sort(key=lambda row: row[key.index(_NEWEST_FIRST)], reverse=True)
+        read = [self._seen(statement, table, row) or self._read(statement, table, row) for row in found]
+        return Answer([row for row in read if row is not None])
+
+    @staticmethod
+    def _seen(statement: _Parsed, table: Table, key: tuple[Any, ...]) -> Row | None:
+        return table.seen.get(key, {}).get(statement.selected)
+
+    def _read(self, statement: _Parsed, table: Table, key: tuple[Any, ...]) -> Row | None:
+        identity = dict(zip(KEYS[statement.table], key, strict=True))
+        cells = table.live(key, self.now())
+        if not cells:
+            return None
+        row = Row(dict(self._chosen(statement, identity, cells)))
+        if all(cell.expires is None for cell in cells.values()):
+            table.seen.setdefault(key, {})[statement.selected] = row
+        return row
 
     def _chosen(
         self, statement: _Parsed, identity: Mapping[str, Any], cells: Mapping[str, Cell]

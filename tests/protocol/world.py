@@ -33,10 +33,10 @@ _DATE = "@"  # what the date of an entry begins with
 _SECONDS_OF_A_REQUEST = 1.5
 _DANGER_OF_WRITING = 30.0  # times as likely to die as elsewhere: that is what there is to be seen
 
-Pair = tuple[str, str]
+Key = tuple[str, ...]  # (context, learner) of learners and of sources, which make a pair
 Entries = dict[str, int]
-Rows = dict[tuple[str, ...], Entries]
-Change = tuple[str, tuple[str, ...], str, int | None]  # table, key, entry, its new value or None
+Rows = dict[Key, Entries]
+Change = tuple[str, Key, str, int | None]  # table, key, entry, its new value or None
 
 
 class Session:
@@ -72,7 +72,7 @@ class World:
 
     scheduler: Scheduler
     store: Store
-    sources: dict[Pair, tuple[int | None, float]] = field(default_factory=dict)
+    sources: dict[Key, tuple[int | None, float]] = field(default_factory=dict)
     staged: dict[str, tuple[list[Change], int]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     erased_at: datetime | None = None
@@ -97,7 +97,7 @@ class World:
 
     def expected(self) -> dict[str, Rows]:
         """What the tables hold after a full run."""
-        learners = {
+        learners: Rows = {
             (context, user): {"done": value}
             for (context, user), (value, _) in self.sources.items()
             if value is not None and user not in self.erased
@@ -350,19 +350,19 @@ class Staging:
         changes[GROUP_ROWS] = self._groups(chosen, {pair: row for pair, row in after.items() if pair not in gone})
         return self._compared(changes)
 
-    def _chosen(self) -> tuple[set[str], set[Pair]]:
+    def _chosen(self) -> tuple[set[str], set[Key]]:
         """The contexts that are looked at whole, and the pairs of others."""
         asked, world = self.asked, self.world
         if asked.is_everything:
             return set(CONTEXTS), set()
-        everybody = {*world.sources, *world.stored(LEARNER_ROWS)}  # type: ignore[arg-type]
+        everybody = {*world.sources, *world.stored(LEARNER_ROWS)}
         pairs = {pair for pair in everybody if self._is_asked_for(pair)} | self._named_in_a_file()
         pairs = {pair for pair in pairs if pair[0] not in asked.done}
         if asked.base is None:
             return {pair[0] for pair in pairs} | set(asked.whole), set()
         return set(asked.whole), {pair for pair in pairs if pair[0] not in asked.whole}
 
-    def _is_asked_for(self, pair: Pair) -> bool:
+    def _is_asked_for(self, pair: Key) -> bool:
         asked, scope = self.asked, self.asked.scope
         if asked.changed is not None:
             return False
@@ -373,12 +373,12 @@ class Staging:
             return pair[1] in self.execution.erased.hashes
         return _is_in(pair, scope)
 
-    def _named_in_a_file(self) -> set[Pair]:
+    def _named_in_a_file(self) -> set[Key]:
         if self.asked.changed is None:
             return set()
         return {(f"cb:{pair.batch_id}", pair.user_id) for pair in read_pairs(self.asked.changed)}
 
-    def _counts(self, whole: set[str], chosen: set[Pair], computed: Rows, stored: Rows) -> Rows:
+    def _counts(self, whole: set[str], chosen: set[Key], computed: Rows, stored: Rows) -> Rows:
         rows: Rows = {}
         published = self.world.stored(CONTEXT_ROWS)
         known = {context for context, _ in self.world.sources}
@@ -393,7 +393,7 @@ class Staging:
             rows[context,] = here
         return rows
 
-    def _groups(self, chosen: set[Pair], after: Rows) -> Rows:
+    def _groups(self, chosen: set[Key], after: Rows) -> Rows:
         touched = {user for _, user in chosen}
         touched |= {key[1] for key in after if key[0] in self.asked.done}
         totals = {u: sum(row["done"] for key, row in after.items() if key[1] == u) for u in touched}
@@ -416,5 +416,5 @@ class Staging:
         return changes, newer
 
 
-def _is_in(pair: Pair, scope: Scope) -> bool:
+def _is_in(pair: Key, scope: Scope) -> bool:
     return (not scope.contexts or pair[0] in scope.contexts) and (not scope.users or pair[1] in scope.users)
