@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,6 @@ from activity_aggregates.request.instants import choose_as_of, in_milliseconds, 
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run import order
 from activity_aggregates.run.asked import Asked, Unit
-from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import Connection, translated
 from activity_aggregates.store.erased import Erased
@@ -55,8 +54,8 @@ class Work(Protocol):
     def stop(self) -> None:
         """Have nothing of this process write any more."""
 
-    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
-        """By source the optional columns that it has."""
+    def definitions(self, execution: Execution) -> str:
+        """The digest of what it computes by, as the sources are found."""
 
     def create_directory(self, execution: Execution) -> str: ...
 
@@ -184,8 +183,7 @@ class Execution:
 
     def present(self) -> order.Present:
         """What runs compute by now, as its sources are found."""
-        found = definitions(self.settings, self.work.optional_columns(self))
-        return order.Present(found, self.record.code_version, self.erased.newest)
+        return order.Present(self.work.definitions(self), self.record.code_version, self.erased.newest)
 
     def is_superseded(self) -> bool:
         """Whether a run with a later as_of has written over an intersecting scope; then this one writes nothing."""

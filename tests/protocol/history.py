@@ -42,6 +42,7 @@ Command = Callable[[Surroundings], object]
 _SKEW = 2.0  # seconds that a machine's clock is off by at most
 _COMMANDS = 4  # of each operator
 _TTL = 20
+_OF_AN_UPGRADE = 0.02  # before each command: from then on the rules are others
 
 
 @cache
@@ -92,6 +93,7 @@ class History:
         for _ in range(_COMMANDS):
             for _ in range(self.chance.choice([0, 1, 2, 4])):
                 self.world.change_sources()
+            self.world.rules += self.chance.random() < _OF_AN_UPGRADE
             self._in_a_process(lane, self._drawn())
             self.scheduler.advance(self.chance.choice([0.0, 0.5, 3.0, 30.0]))
 

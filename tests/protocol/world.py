@@ -7,7 +7,7 @@ differences, the third follows the stored rows of the first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,6 +74,7 @@ class World:
     store: Store
     sources: dict[Key, tuple[int | None, float]] = field(default_factory=dict)
     staged: dict[str, tuple[list[Change], int]] = field(default_factory=dict)
+    rules: int = 0  # of the version that is installed: each counts everything ten higher
     erased: set[str] = field(default_factory=set)
     erased_at: datetime | None = None
     happened: int = 0  # counts what the order of is asked for
@@ -89,7 +90,7 @@ class World:
         """Somebody does something, or leaves."""
         chance = self.scheduler.chance
         pair = (chance.choice(CONTEXTS), chance.choice(LEARNERS))
-        self.sources[pair] = (chance.choice([None, 0, 1, 2, 3]), self.scheduler.time)
+        self.sources[pair] = (chance.choice([None, 0, 1]), self.scheduler.time)
 
     def stored(self, table: str) -> Rows:
         values = self.store.table(table).values(self.scheduler.time)
@@ -98,7 +99,7 @@ class World:
     def expected(self) -> dict[str, Rows]:
         """What the tables hold after a full run."""
         learners: Rows = {
-            (context, user): {"done": value}
+            (context, user): {"done": value + 10 * self.rules}
             for (context, user), (value, _) in self.sources.items()
             if value is not None and user not in self.erased
         }
@@ -154,6 +155,7 @@ class TwinWork:
 
     def __init__(self, world: World, process: Process) -> None:
         self.world = self._world = world
+        self.rules = world.rules  # as they were when the process was started
         self._process = process
 
     def guarded(self) -> AbstractContextManager[None]:
@@ -165,8 +167,8 @@ class TwinWork:
     def stop(self) -> None:
         """There is nothing that works beside the process."""
 
-    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
-        return {}
+    def definitions(self, execution: Execution) -> str:
+        return f"rules {self.rules}"
 
     def create_directory(self, execution: Execution) -> str:
         self._step()
@@ -185,7 +187,7 @@ class TwinWork:
         self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
     ) -> None:
         staged_at = self._world.tick()
-        changes, newer = Staging(self._world, self._step, execution, asked).changes()
+        changes, newer = Staging(self._world, self._step, execution, asked, self.rules).changes()
         for table in TABLES:
             execution.counts[f"changed.{table}"] = len({change[1] for change in changes if change[0] == table})
             execution.counts[f"newer.{table}"] = newer[table]
@@ -332,6 +334,7 @@ class Staging:
     step: Any
     execution: Execution
     asked: Asked
+    rules: int
 
     def changes(self) -> tuple[list[Change], dict[str, int]]:
         whole, pairs = self._chosen()
@@ -342,7 +345,7 @@ class Staging:
             self.step()
             value, _ = self.world.sources.get(pair, (None, 0.0))
             if value is not None and pair[1] not in self.execution.erased.hashes:
-                computed[pair] = {"done": value}
+                computed[pair] = {"done": value + 10 * self.rules}
         stored = self.world.stored(LEARNER_ROWS)
         gone: Rows = {pair: {} for pair in chosen if pair not in computed}
         changes = {LEARNER_ROWS: {**computed, **gone}, CONTEXT_ROWS: self._counts(whole, chosen, computed, stored)}
