@@ -75,6 +75,7 @@ class History:
 
     def play(self) -> None:
         """Everything that the seed says; raises Broken where something does not hold."""
+        random.seed(self.seed)  # of the pauses between attempts
         with redirect_stdout(self.said):
             for _ in range(8):
                 self.world.change_sources()

@@ -142,7 +142,6 @@ class ErasedLearners:
         return Erased(self.secret, frozenset(self._world.erased), self._world.erased_at)
 
     def record(self, session: Any, erased: Erased, user_ids: Iterable[str], now: datetime) -> Erased:
-        self._process.scheduler.step(self._process)
         self._world.erased |= set(user_ids)
         self._world.erased_at = now
         self._world.last_erase = self._world.tick()
@@ -347,7 +346,7 @@ class Staging:
             if value is not None and pair[1] not in self.execution.erased.hashes:
                 computed[pair] = {"done": value + 10 * self.rules}
         stored = self.world.stored(LEARNER_ROWS)
-        gone: Rows = {pair: {} for pair in chosen if pair not in computed}
+        gone: Rows = {pair: {} for pair in sorted(chosen) if pair not in computed}
         changes = {LEARNER_ROWS: {**computed, **gone}, CONTEXT_ROWS: self._counts(whole, chosen, computed, stored)}
         after = {**stored, **computed}
         changes[GROUP_ROWS] = self._groups(chosen, {pair: row for pair, row in after.items() if pair not in gone})
@@ -358,7 +357,7 @@ class Staging:
         asked, world = self.asked, self.world
         if asked.is_everything:
             return set(CONTEXTS), set()
-        everybody = {*world.sources, *world.stored(LEARNER_ROWS)}
+        everybody = sorted({*world.sources, *world.stored(LEARNER_ROWS)})
         pairs = {pair for pair in everybody if self._is_asked_for(pair)} | self._named_in_a_file()
         pairs = {pair for pair in pairs if pair[0] not in asked.done}
         if asked.base is None:
@@ -385,7 +384,7 @@ class Staging:
         rows: Rows = {}
         published = self.world.stored(CONTEXT_ROWS)
         known = {context for context, _ in self.world.sources}
-        for context in {pair[0] for pair in chosen} | whole:
+        for context in sorted({pair[0] for pair in chosen} | whole):
             if context not in known:
                 continue
             here = counted(row for key, row in computed.items() if key[0] == context)
@@ -399,7 +398,7 @@ class Staging:
     def _groups(self, chosen: set[Key], after: Rows) -> Rows:
         touched = {user for _, user in chosen}
         touched |= {key[1] for key in after if key[0] in self.asked.done}
-        totals = {u: sum(row["done"] for key, row in after.items() if key[1] == u) for u in touched}
+        totals = {u: sum(row["done"] for key, row in after.items() if key[1] == u) for u in sorted(touched)}
         present = {key[1] for key in after}
         return {(user,): {"done": total} if user in present else {} for user, total in totals.items()}
 
@@ -411,7 +410,7 @@ class Staging:
             held = self.world.store.table(table).values(self.world.scheduler.time)
             for key, entries in rows.items():
                 own = held.get(key, {})
-                for name in {*entries, *(name for name in own if not name.startswith(_DATE))}:
+                for name in sorted({*entries, *(name for name in own if not name.startswith(_DATE))}):
                     if own.get(_DATE + name, 0) > as_of:
                         newer[table] += 1
                     elif own.get(name) != entries.get(name):
