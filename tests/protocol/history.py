@@ -26,6 +26,7 @@ from jobs.backfill import BackfillRequest, carry_out_plan
 from jobs.erase import erase_learners
 from tests.protocol.scheduler import CALM, Chances, Killed, Lane, Process, Scheduler
 from tests.protocol.store import Store
+from tests.protocol.work import TwinRows, TwinWork
 from tests.protocol.world import (
     CONTEXTS,
     LEARNERS,
@@ -33,8 +34,6 @@ from tests.protocol.world import (
     Broken,
     ErasedLearners,
     Session,
-    TwinRows,
-    TwinWork,
     World,
 )
 

@@ -36,10 +36,11 @@ class Chances:
     of_death: float = 0.005
     of_a_stall: float = 0.008
     of_a_lost_answer: float = 0.01
+    of_a_failed_write: float = 0.02
     longest_stall: float = 45.0
 
 
-CALM = Chances(0.0, 0.0, 0.0, 0.0, 0.0)
+CALM = Chances(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass
