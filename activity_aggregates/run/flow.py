@@ -162,7 +162,7 @@ def holding(around: Surroundings, request: RunRequest, record: RunRecord | None 
 
 
 def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: Steps) -> Iterator[Execution]:
-    latest = around.ledger.mark_lost(now_in_ms(around.clock))
+    latest = around.ledger.mark_lost(now_in_ms(around.clock), lease.check)
     if not record.began_writing:
         record = replace(record, started_at=later_start(around.clock, latest))
     # Under the lease: whoever is erased from now on is erased by a run that comes after this one.

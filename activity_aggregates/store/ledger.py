@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -123,15 +123,17 @@ class Ledger:
                 until = min(run.as_of, run.started_at) - _DAY
         return found
 
-    def mark_lost(self, now: datetime) -> RunRecord | None:
+    def mark_lost(self, now: datetime, check: Callable[[], None]) -> RunRecord | None:
         """Mark runs that end no more: they were at work when the caller's lease was free to be taken.
 
-        Returns the run that started last.
+        Returns the run that started last. `check` raises where the caller has lost its lease meanwhile: what it has
+        read may then be the record of a run that is alive.
         """
         recent = self.recent(_LOOKED_AT)
         message = "it ended without a word, and its lease has expired"
         for run in recent:
             if run.is_under_way:
+                check()
                 self.save(replace(run, status=LOST, finished_at=now, message=message))
         return recent[0] if recent else None
 

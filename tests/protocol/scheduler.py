@@ -148,8 +148,12 @@ class Scheduler:
         self._number += 1
         heapq.heappush(self._events, (self.time + seconds, self._number, event))
 
-    def step(self, process: Process, danger: float = 1.0) -> None:
-        """A moment at which anything may happen to a process; `danger` is by how much likelier its death is."""
+    def step(self, process: Process, danger: float = 1.0, *, may_stall: bool = True) -> None:
+        """A moment at which anything may happen to a process; `danger` is by how much likelier its death is.
+
+        Between a look at its lease and what it sends then, no process stalls: the margin of a lease allows for as much
+        as a request may take, and not for more.
+        """
         if process.is_dead:
             raise Killed
         if process.is_quiet:
@@ -160,6 +164,8 @@ class Scheduler:
             process.die()
             raise Killed
         drawn -= danger * chances.of_death
+        if not may_stall:
+            return
         if drawn < chances.of_a_stall:
             self._stall(process)
         elif drawn - chances.of_a_stall < chances.of_a_turn:
@@ -174,9 +180,9 @@ class Scheduler:
         if which < 2:
             self.sleep(process, seconds)
 
-    def answer(self, process: Process, statement: Callable[[], Any]) -> Any:
+    def answer(self, process: Process, statement: Callable[[], Any], *, may_stall: bool) -> Any:
         """What a statement of a process comes to: the process may die before or after, and the answer get lost."""
-        self.step(process)
+        self.step(process, may_stall=may_stall)
         if self.chance.random() < self.chances.of_a_lost_answer:
             self._lose(statement)
             raise OperationTimedOut

@@ -42,7 +42,9 @@ class Session:
     def execute(self, statement: Any, values: Iterable[Any] = ()) -> Any:
         text = statement if isinstance(statement, str) else statement.query_string
         given = list(values)
-        return self._process.scheduler.answer(self._process, lambda: self._store.execute(text, given))
+        is_record = text.startswith("INSERT") and "IF NOT EXISTS" not in text
+        scheduler = self._process.scheduler
+        return scheduler.answer(self._process, lambda: self._store.execute(text, given), may_stall=not is_record)
 
 
 @dataclass
