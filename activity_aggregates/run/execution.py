@@ -209,7 +209,7 @@ class Execution:
         self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)
         with self.lease.written_under():
             self.work.apply(self, self.record.staging_dir, unit)
-        self.end(SUCCEEDED)
+        self.end(SUCCEEDED, self.record.message)
 
     @property
     def has_changes(self) -> bool:

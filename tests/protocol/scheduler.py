@@ -107,7 +107,7 @@ class Scheduler:
         self.chance = chance
         self.chances = CALM
         self.time = (BEGINNING - _EPOCH).total_seconds()
-        self._lanes: list[Lane] = []
+        self.lanes: list[Lane] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
         self._finished = threading.Lock()
@@ -116,12 +116,12 @@ class Scheduler:
     def run(self, scripts: Sequence[Callable[[Lane], None]], chances: Chances) -> None:
         """Run the scripts side by side until all have come to their end; raises what one of them raised."""
         self.chances = chances
-        self._lanes = [Lane(self) for _ in scripts]
+        self.lanes = [Lane(self) for _ in scripts]
         self._finished.acquire()
-        for lane, script in zip(self._lanes, scripts, strict=True):
+        for lane, script in zip(self.lanes, scripts, strict=True):
             lane.turn.acquire()
             threading.Thread(target=self._in_lane, args=(lane, script), daemon=True).start()
-        self.chance.choice(self._lanes).turn.release()
+        self.chance.choice(self.lanes).turn.release()
         self._finished.acquire()
         self._finished.release()
         self.chances = CALM
@@ -137,7 +137,7 @@ class Scheduler:
             self._finished.release()
             return
         lane.is_done = True
-        left = [other for other in self._lanes if not other.is_done]
+        left = [other for other in self.lanes if not other.is_done]
         if left:
             self._next_of(left).turn.release()
         else:
@@ -204,7 +204,7 @@ class Scheduler:
 
     def _let_others_in(self, process: Process) -> None:
         me = process.lane
-        chosen = self._next_of([lane for lane in self._lanes if not lane.is_done])
+        chosen = self._next_of([lane for lane in self.lanes if not lane.is_done])
         if chosen is not me:
             chosen.turn.release()
             me.turn.acquire()
@@ -236,7 +236,7 @@ class Scheduler:
     def _next_beat(self, until: float) -> tuple[float, Process | None]:
         """When which heart beats first, if one does until then."""
         soonest, whose = until, None
-        for lane in self._lanes:
+        for lane in self.lanes:
             process = lane.process
             if process is not None and process.heart is not None:
                 beat = max(process.heart.next_beat, process.heart_stalls_until)

@@ -11,7 +11,7 @@ from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.asked import Asked, Unit
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.writing.sending import LeaseWatch
-from tests.protocol.scheduler import Process
+from tests.protocol.scheduler import Killed, Process
 from tests.protocol.staging import Staging
 from tests.protocol.store import Cell
 from tests.protocol.world import DATE, GROUP_ROWS, LEARNER_ROWS, TABLES, Change, Key, Session, World
@@ -57,6 +57,7 @@ class TwinWork:
         self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
     ) -> None:
         staged_at = self._world.tick()
+        self._world.stagings.append(asked)
         changes, newer = Staging(self._world, self._step, execution, asked, self.rules).changes()
         for table in TABLES:
             execution.counts[f"changed.{table}"] = len({change[1] for change in changes if change[0] == table})
@@ -113,6 +114,9 @@ class Task:
         try:
             while left:
                 watch.check()
+                if self._world.is_killed_now():
+                    self._process.die()
+                    raise Killed
                 last_arrival = max(last_arrival, self._send(left.pop()))
                 scheduler.advance(pause)
                 if scheduler.chance.random() < scheduler.chances.of_a_failed_write:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from activity_aggregates.run.asked import Asked
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import LeaseTicket
 from tests.protocol.scheduler import Process, Scheduler
@@ -72,7 +73,16 @@ class World:
     happened: int = 0  # counts what the order of is asked for
     last_erase: int = 0
     writes: dict[str, int] = field(default_factory=dict)
+    dies_after: int | None = None  # writes: then the process that is at it dies
+    stagings: list[Asked] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # told at the end: whoever does it might swallow an exception
+
+    def is_killed_now(self) -> bool:
+        """Whether whoever is about to write dies; it is asked for every write."""
+        if self.dies_after is None:
+            return False
+        self.dies_after -= 1
+        return self.dies_after < 0
 
     def tick(self) -> int:
         self.happened += 1
