@@ -151,7 +151,7 @@ class World:
     def all_text(self) -> str:
         """Every row of the tables that the software writes."""
         names = (*LEARNER_TABLES, "activity_agg", "group_activity_agg", "activity_metadata", "activity_catalog")
-        kept = ("aggregate_runs", "aggregate_quarantine", "aggregate_erased", "aggregate_leases")
+        kept = ("aggregate_runs", "aggregate_quarantine", "aggregate_erased", "aggregate_lease")
         return repr([self.rows(table) for table in (*names, *kept)])
 
     def assert_erased(self) -> None:
