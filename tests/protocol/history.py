@@ -15,7 +15,7 @@ from typing import Any
 from activity_aggregates import configuration, settings
 from activity_aggregates.errors import JobError
 from activity_aggregates.request.backfills import APPROVED, Backfill
-from activity_aggregates.request.scope import EVERYTHING, Scope
+from activity_aggregates.request.scope import Scope
 from activity_aggregates.run import execution as execution_module
 from activity_aggregates.run.flow import LAST, RunRequest, Surroundings, carry_out
 from activity_aggregates.run.steps import Steps
@@ -37,10 +37,22 @@ from tests.protocol.world import (
     World,
 )
 
+
+class _Silent(Steps):
+    """Says nothing."""
+
+    def say(self, message: str, **details: Any) -> None:
+        pass
+
+
 Command = Callable[[Surroundings], object]
 _SKEW = 2.0  # seconds that a machine's clock is off by at most
-_COMMANDS = 4  # of each operator
+_COMMANDS = 3  # of each operator
 _TTL = 20
+_WEIGHTS = {
+    "full": 6, "older full": 2, "incremental": 8, "dry": 1, "context": 6, "older context": 1, "learner": 3,
+    "changed": 2, "resume": 4, "backfill": 4, "erase": 2,
+}  # fmt: skip
 _OF_AN_UPGRADE = 0.02  # before each command: from then on the rules are others
 
 
@@ -99,26 +111,28 @@ class History:
 
     def _drawn(self) -> Command:
         chance = self.chance
-        wait = chance.choice([0.0, 5.0, 60.0, 60.0])
+        wait = chance.choice([0.0, 5.0, 25.0, 25.0])
         scope = Scope(contexts=frozenset([chance.choice(CONTEXTS)]))
         of_learner = Scope(users=frozenset([chance.choice(LEARNERS)]))
         now = execution_module.now_in_ms(Process(Lane(self.scheduler), 0.0))
         older = now - timedelta(seconds=chance.choice([0.0, 1.0, 20.0, 60.0]))
-        commands: list[tuple[int, Command]] = [
-            (6, partial(run, RunRequest(wait=wait))),
-            (2, partial(run, RunRequest(scope=EVERYTHING, as_of=older, wait=wait))),
-            (8, partial(run, RunRequest(command=INCREMENTAL, wait=wait))),
-            (1, partial(run, RunRequest(command=INCREMENTAL, dry_run=True, wait=wait))),
-            (6, partial(run, RunRequest(scope=scope, wait=wait))),
-            (1, partial(run, RunRequest(scope=scope, as_of=older, wait=wait))),
-            (3, partial(run, RunRequest(scope=of_learner, wait=wait))),
-            (2, partial(run, RunRequest(command=CHANGED, changed=self._pairs_file, wait=wait))),
-            (4, partial(run, RunRequest(resume=LAST, wait=wait))),
-            (4, partial(backfill, frozenset(chance.sample(CONTEXTS, 2)))),
-            (2, partial(erase, of_learner.users, wait)),
-        ]
-        weights = [weight for weight, _ in commands]
-        return chance.choices([command for _, command in commands], weights)[0]
+        drawn = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        if drawn == "backfill":
+            return partial(backfill, frozenset(chance.sample(CONTEXTS, 2)))
+        if drawn == "erase":
+            return partial(erase, of_learner.users, wait)
+        requests: dict[str, Callable[[], RunRequest]] = {
+            "full": lambda: RunRequest(wait=wait),
+            "older full": lambda: RunRequest(as_of=older, wait=wait),
+            "incremental": lambda: RunRequest(command=INCREMENTAL, wait=wait),
+            "dry": lambda: RunRequest(command=INCREMENTAL, dry_run=True, wait=wait),
+            "context": lambda: RunRequest(scope=scope, wait=wait),
+            "older context": lambda: RunRequest(scope=scope, as_of=older, wait=wait),
+            "learner": lambda: RunRequest(scope=of_learner, wait=wait),
+            "changed": lambda: RunRequest(command=CHANGED, changed=self._pairs_file, wait=wait),
+            "resume": lambda: RunRequest(resume=LAST, wait=wait),
+        }
+        return partial(run, requests[drawn]())
 
     def _command_in_calm(self, command: Command) -> None:
         def script(lane: Lane) -> None:
@@ -142,7 +156,7 @@ class History:
         erased: Any = ErasedLearners(self.world, process)
         return Surroundings(
             self.settings, "", None, session, Ledger(session, "twin", "aggregate_runs", process), erased,
-            TwinWork(self.world, process), process, process.keeping, lambda: Steps("json", out=io.StringIO()),
+            TwinWork(self.world, process), process, process.keeping, lambda: _Silent("json"),
         )  # fmt: skip
 
     def records(self) -> list[RunRecord]:

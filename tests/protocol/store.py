@@ -44,7 +44,7 @@ class Table:
     def write(self, key: tuple[Any, ...], column: str, new: Cell) -> None:
         cells = self.rows.setdefault(key, {})
         old = cells.get(column)
-        if old is None or _rank(new) > _rank(old):
+        if old is None or new.written > old.written or (new.written == old.written and _rank(new) > _rank(old)):
             cells[column] = new
             self.seen.pop(key, None)
 
@@ -63,9 +63,10 @@ class Table:
         return {key: values for key, values in rows.items() if values}
 
 
-def _rank(cell: Cell) -> tuple[int, bool, Any]:
+def _rank(cell: Cell) -> tuple[bool, Any]:
+    """Of cells that were written at the same time."""
     value = cell.value if isinstance(cell.value, int | float | str) else repr(cell.value)
-    return cell.written, cell.value is None, 0 if cell.value is None else value
+    return cell.value is None, 0 if cell.value is None else value
 
 
 class Row:
