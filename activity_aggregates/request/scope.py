@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
@@ -116,14 +117,15 @@ class Scope:
         found: dict[str, object] = {name: values for name, values in lists.items() if values}
         return json.dumps(found | ({"learners": asdict(self.learners)} if self.learners else {}))
 
-    @classmethod
-    def from_json(cls, text: str) -> Scope:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def from_json(text: str) -> Scope:
         """A recorded scope. Earlier versions recorded the ids of `users`: of those only the number is taken."""
         found = json.loads(text)
         learners = Learners(**found["learners"]) if "learners" in found else None
         if before := found.get(RECORDED_IDS):
             learners = Learners(len(before), "")
-        return cls(
+        return Scope(
             frozenset((kind, name) for kind, name in found.get("activities", ())),
             frozenset(found.get("contexts", ())),
             frozenset(found.get("groups", ())),
