@@ -61,17 +61,23 @@ def compare(content: Content, environment: Environment, others_allowed: bool) ->
 
 
 def command(arguments: Sequence[str], expected: int, conf: Path) -> list[str]:
-    """Run a command in this process; its output is shown with a failure of this step or a later one."""
+    """Run a command in this process, and say what does not hold."""
+    code, output = called(arguments, conf)
+    if code == expected:
+        return []
+    name = f"`activity-aggregates {' '.join(arguments)}`"
+    return [f"{name} ended with {code}, not with {expected}; it said:", *output.splitlines()]
+
+
+def called(arguments: Sequence[str], conf: Path) -> tuple[int, str]:
+    """Exit code and output of a command; the output is shown with a failure of this step or a later one."""
     output = io.StringIO()
     try:
         with redirect_stdout(output), redirect_stderr(output):
             code = main([*arguments, "--conf", str(conf)])
     finally:
         print(f"$ activity-aggregates {' '.join(arguments)}\n{output.getvalue()}", end="")
-    if code == expected:
-        return []
-    called = f"`activity-aggregates {' '.join(arguments)}`"
-    return [f"{called} ended with {code}, not with {expected}; it said:", *output.getvalue().splitlines()]
+    return code, output.getvalue()
 
 
 def _arguments(content: Content) -> list[str]:
