@@ -73,6 +73,7 @@ class Target:
 class Source:
     """One source: a Cassandra table (`keyspace`, `table`) or files (`path`); `columns` maps our names to its names.
 
+    A column that is optional may be null there: then it is not read.
     `changed_at` is a column that says when a row was last changed: what incremental runs go by where files have no
     write times.
     """
@@ -82,7 +83,7 @@ class Source:
     table: str | None = None
     path: str | None = None
     options: dict[str, str] = Field(default_factory=dict)
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | None] = Field(default_factory=dict)
     changed_at: str | None = None
 
 

@@ -26,9 +26,9 @@ def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame |
     """Who owns each activity of each context.
 
     (context_id, activity_type, activity_id, course_id, held_course_id, leafNodesCount, courses, is_blocked, is_moved,
-    is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog says
-    (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it goes on to say so, and
-    an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
+    is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog
+    says (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it goes on to say so,
+    and an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
     course_id is of an activity that no course has any more. `is_moved` are those of contexts not read whole in which a
     smaller course than the catalog's has turned up, `is_foreign` those that courses have which do not own them.
     """

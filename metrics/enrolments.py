@@ -9,11 +9,13 @@ from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.predicates import context_id
 from metrics.refusals import (
     HIERARCHY_REASONS,
+    INVALID_DATE,
     INVALID_STATUS,
     MISSING_HIERARCHY,
     MISSING_KEY,
     any_blank,
     first_problem,
+    is_invalid_date,
     is_invalid_status,
 )
 
@@ -29,17 +31,22 @@ def has_earned_completion() -> Column:
 
 
 def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
-    """Every row of (user_id, course_id, batch_id, active, status, completed_on) with `problem` and `is_retired`."""
+    """Every row of (user_id, course_id, batch_id, active, status, three dates, certificates) with what is said of it.
+
+    That is `problem`, `is_retired`, and `is_unsettled`: of a course that is refused or retired.
+    """
     courses = outlines.select("course_id", F.col("problem").alias("course_problem"), "is_retired")
     is_unknown = F.col("is_retired").isNull()
     problem = first_problem(
         (MISSING_KEY, any_blank("user_id", "course_id", "batch_id")),
         (INVALID_STATUS, is_invalid_status()),
+        (INVALID_DATE, is_invalid_date()),
         (MISSING_HIERARCHY, is_unknown),
         *((reason, F.col("course_problem") == reason) for reason in HIERARCHY_REASONS),
     )
     return enrolments.join(courses, "course_id", how="left").select(
-        "user_id", "course_id", "batch_id", "active", "status", "completed_on",
+        "user_id", "course_id", "batch_id", "active", "status", "completed_on", "enrolled_on", "accessed_on",
+        "certificates",
         problem.alias("problem"),
         F.coalesce("is_retired", F.lit(False)).alias("is_retired"),
         (is_unknown | F.col("course_problem").isNotNull() | F.col("is_retired")).alias("is_unsettled"),

@@ -8,10 +8,12 @@ from pyspark.sql import functions as F
 from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.predicates import context_id, is_course
 from metrics.refusals import (
+    INVALID_DATE,
     INVALID_STATUS,
     MISSING_KEY,
     any_blank,
     first_problem,
+    is_invalid_date,
     is_invalid_status,
 )
 
@@ -25,12 +27,15 @@ def is_done() -> Column:
 
 
 def assess_progress(progress: DataFrame) -> DataFrame:
-    """Every row of (user_id, course_id, batch_id, content_id, status) with its `problem`."""
+    """Every row of (user_id, course_id, batch_id, content_id, status, accessed_on) with its `problem`."""
     problem = first_problem(
         (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")),
         (INVALID_STATUS, is_invalid_status()),
+        (INVALID_DATE, is_invalid_date()),
     )
-    return progress.select("user_id", "course_id", "batch_id", "content_id", "status", problem.alias("problem"))
+    return progress.select(
+        "user_id", "course_id", "batch_id", "content_id", "status", "accessed_on", problem.alias("problem")
+    )
 
 
 def progress_words(accepted: DataFrame, leaves: DataFrame) -> DataFrame:
@@ -77,8 +82,8 @@ def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
     """What each learner has started and done below each collection.
 
     (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
-    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a content below it
-    was started.
+    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a
+    content below it was started.
     """
     bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_earned",

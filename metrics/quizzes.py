@@ -8,20 +8,50 @@ from pyspark.sql import functions as F
 from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.names import ATTEMPTS_COUNT, MAX_SCORE, QUIZ, SCORE
 from metrics.predicates import context_id
-from metrics.refusals import INVALID_SCORE, MISSING_KEY, any_blank, first_problem, is_invalid_score
+from metrics.refusals import (
+    INVALID_DATE,
+    INVALID_SCORE,
+    MISSING_KEY,
+    OPEN_ATTEMPT,
+    any_blank,
+    first_problem,
+    is_invalid_date,
+    is_invalid_score,
+)
 
 ATTEMPT_KEY = ("course_id", "batch_id", "user_id", "content_id", "attempt_id")
+GROUP_ATTEMPT_KEY = ("group_id", "content_id", "user_id", "attempt_id")
 
 
 def assess_attempts(attempts: DataFrame) -> DataFrame:
     """Every row of `ATTEMPT_KEY`, total_score, total_max_score, last_attempted_on with its `problem`."""
+    return _assessed(attempts, ATTEMPT_KEY)
+
+
+def assess_group_attempts(attempts: DataFrame) -> DataFrame:
+    """Every row of `GROUP_ATTEMPT_KEY` and the columns of `assess_attempts`: of a quiz that was held inside a group."""
+    return _assessed(attempts, GROUP_ATTEMPT_KEY)
+
+
+def _assessed(attempts: DataFrame, key: tuple[str, ...]) -> DataFrame:
     problem = first_problem(
-        (MISSING_KEY, any_blank(*ATTEMPT_KEY)),
+        (MISSING_KEY, any_blank(*key)),
+        (INVALID_DATE, is_invalid_date()),
+        (OPEN_ATTEMPT, is_open()),
         (INVALID_SCORE, is_invalid_score("total_score") | is_invalid_score("total_max_score")),
     )
-    return attempts.select(
-        *ATTEMPT_KEY, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem")
-    )
+    return attempts.select(*key, "total_score", "total_max_score", "last_attempted_on", problem.alias("problem"))
+
+
+def is_open() -> Column:
+    """Whether an attempt was opened and not submitted: it has no score yet, and nothing else is wrong with it."""
+    maximum = "total_max_score"
+    return F.col("total_score").isNull() & (F.col(maximum).isNull() | ~is_invalid_score(maximum))
+
+
+def open_attempts() -> Column:
+    """An aggregate over assessed attempts: those that were opened and not submitted."""
+    return F.count_if(F.col("problem") == OPEN_ATTEMPT).alias("open_attempts")
 
 
 def best_attempts(accepted: DataFrame) -> DataFrame:

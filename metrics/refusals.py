@@ -1,4 +1,7 @@
-"""Refused rows: each has exactly one reason, the first that holds, and is counted and kept, never dropped silently."""
+"""Refused rows: each has exactly one reason, the first that holds, and is counted and kept, never dropped silently.
+
+An open attempt has a `problem` too, so that it is not accepted; but it is counted and not refused.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,24 @@ from pyspark.sql import functions as F
 
 MISSING_KEY = "missing_key"
 INVALID_STATUS = "invalid_status"
+INVALID_DATE = "invalid_date"
 MISSING_HIERARCHY = "missing_hierarchy"
 INVALID_HIERARCHY = "invalid_hierarchy"
 EMPTY_HIERARCHY = "empty_hierarchy"
 INVALID_SCORE = "invalid_score"
+INVALID_SECONDS = "invalid_seconds"
 
 HIERARCHY_REASONS = (MISSING_HIERARCHY, INVALID_HIERARCHY, EMPTY_HIERARCHY)
-ENROLMENT_REASONS = (MISSING_KEY, INVALID_STATUS, *HIERARCHY_REASONS)
-PROGRESS_REASONS = (MISSING_KEY, INVALID_STATUS)
-ATTEMPT_REASONS = (MISSING_KEY, INVALID_SCORE)
+ENROLMENT_REASONS = (MISSING_KEY, INVALID_STATUS, INVALID_DATE, *HIERARCHY_REASONS)
+PROGRESS_REASONS = (MISSING_KEY, INVALID_STATUS, INVALID_DATE)
+ATTEMPT_REASONS = (MISSING_KEY, INVALID_DATE, INVALID_SCORE)
+TIMESPENT_REASONS = (MISSING_KEY, INVALID_SECONDS)
+
+OPEN_ATTEMPT = "open_attempt"
+
+HAS_INVALID_DATE = "has_invalid_date"  # of a source's row: one of its dates cannot be read, or is beyond
+LATEST_DATE_MS = 9_200_000_000_000_000  # epoch milliseconds, before and after 1970: what Spark can hold
+LONGEST_SECONDS = 1e9
 
 
 def is_blank(column: str) -> Column:
@@ -33,6 +45,17 @@ def any_blank(*columns: str) -> Column:
 def is_invalid_status() -> Column:
     """Whether `status` is none of 0, 1, 2 and null (which means 0)."""
     return F.coalesce(~F.col("status").isin(0, 1, 2), F.lit(False))
+
+
+def is_invalid_date() -> Column:
+    """Whether a date of the row cannot be held; a row without any date has none that could be."""
+    return F.col(HAS_INVALID_DATE)
+
+
+def is_invalid_seconds() -> Column:
+    """Whether `seconds` is null, not finite, negative, or longer than any learner can have taken."""
+    seconds = F.col("seconds")
+    return seconds.isNull() | F.isnan(seconds) | (seconds < 0) | (seconds > LONGEST_SECONDS)
 
 
 def is_invalid_score(column: str) -> Column:
@@ -52,9 +75,9 @@ def accepted(assessed: DataFrame) -> DataFrame:
 
 
 def refused(assessed: DataFrame, *key: str) -> DataFrame:
-    """The rows with a `problem`, for quarantine: (reason, row_key as JSON)."""
+    """The rows that are refused, for quarantine: (reason, row_key as JSON)."""
     row_key = F.to_json(F.struct(*key), {"ignoreNullFields": "false"})
-    is_refused = F.col("problem").isNotNull()
+    is_refused = F.col("problem") != OPEN_ATTEMPT  # null, where there is no problem, is not true
     return assessed.filter(is_refused).select(F.col("problem").alias("reason"), row_key.alias("row_key"))
 
 

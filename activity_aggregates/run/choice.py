@@ -185,4 +185,5 @@ def _of_erased(inputs: Inputs) -> Work:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
         pairs = stored.select(*PAIR).distinct().join(F.broadcast(users), "user_id", how="left_semi").select(*PAIR)
     kept = inputs.results.keep(pairs, _PAIRS)
-    return Work(frozenset(), kept, frozenset(), lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
+    # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
+    return Work(frozenset(), kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))

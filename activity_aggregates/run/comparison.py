@@ -45,13 +45,15 @@ def compare_others(
     parts: Parts = {}
     if placed is not None and learners is not None:
         parts |= _activities(inputs, work, placed, learners)
-        parts |= compare_metadata(inputs, placed, described, further)
+        parts |= compare_metadata(inputs, work, placed, described, further)
     groups = compare_groups(inputs, work, placed, None if learners is None else learners.rows)
     parts |= groups.rows
     if not parts:
         return Compared(frozenset(), groups.refused)
     with inputs.steps("compare activities and groups") as step:
-        united = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts.values())
+        united = inputs.sampled(
+            reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts.values())
+        )
         seen, counted = Observation(), Observation()
         counts = [count for table in parts for count in change_counts(table, inputs.names(table))]
         observed = united.observe(seen, *counts).observe(counted, *_totals(united))
@@ -78,7 +80,9 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     owners = placed.owners if inputs.asked.erasing else placed.owners.filter(~F.col("is_blocked"))
     is_whole = None if work.is_everything else work.is_whole()
     rows = signed(learners.rows, inputs.names(ACTIVITY_USER_AGG), is_whole)
-    published = None if work.is_everything else stored
+    published = None
+    if not work.is_everything:  # a table without rows is one whose rows are missing
+        published = stored if stored is not None else inputs.stored.rows(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG))
     computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole())
     stays = F.col("is_kept") | ~work.is_whole()
     kept = None if stored is None else with_kept(stored, placed)

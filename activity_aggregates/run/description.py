@@ -12,6 +12,7 @@ from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.reading import Placed
+from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics import courses, metadata
@@ -43,7 +44,7 @@ def description(sources: Sources, choices: settings.Metadata) -> Description:
 
 
 def compare_metadata(
-    inputs: Inputs, placed: Placed, described: Description, further: frozenset[str]
+    inputs: Inputs, work: Work, placed: Placed, described: Description, further: frozenset[str]
 ) -> dict[TargetTable, DataFrame]:
     """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
 
@@ -56,6 +57,7 @@ def compare_metadata(
     outlines = courses.settled(placed.outlines)
     if placed.touched is not None:
         is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(placed.changed | further))
+        is_new |= work.is_whole()
         places = _smallest(inputs, owners.filter(is_new).select(*metadata.ACTIVITY, "course_id").distinct())
         if further:
             places, outlines = _with_courses(inputs, described, places, outlines, further)

@@ -42,7 +42,7 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: 
         inputs.steps.say("no group part: sources.groups and sources.group_members are not configured")
         return Groups({}, {})
     with inputs.steps("read groups") as step:
-        touched = None if work.is_everything else _touched(inputs, work, learners)
+        touched = None if work.groups is None else _touched(inputs, work.groups, learners)
         if touched is not None and not touched:
             return Groups({}, {})
         listed, members, refused = _members(inputs, touched)
@@ -75,9 +75,8 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: 
     )
 
 
-def _touched(inputs: Inputs, work: Work, learners: DataFrame | None) -> frozenset[str]:
+def _touched(inputs: Inputs, asked: frozenset[str], learners: DataFrame | None) -> frozenset[str]:
     """The groups that were asked for, and those with a member among the learners at hand."""
-    asked = work.groups or frozenset()
     if learners is None:
         return asked
     belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))

@@ -22,6 +22,7 @@ from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
 from metrics.declarations import Metric, declared, names
 
+_BUCKETS = 1_000_000
 _LISTED = 2000  # ids that are listed in a condition; more of them are joined
 
 
@@ -36,6 +37,7 @@ class Inputs:
     results: Results
     lookups: Lookups
     asked: Asked
+    share: float = 1.0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -101,6 +103,18 @@ class Inputs:
             return self.sources.matching(table, keys, key, by_lookup=False)
         with self.steps(looking_up(table.name)):
             return self.results.keep(self.sources.matching(table, keys, key, by_lookup=True), table.name)
+
+    def sampled(self, rows: DataFrame) -> DataFrame:
+        """Compared rows of which only those of a share of all contexts, groups or activities count as changed.
+
+        The share is always the same one: it is chosen by a hash.
+        """
+        if self.share >= 1:
+            return rows
+        columns = [name for name in ("context_id", "group_id", "activity_id") if name in rows.columns]
+        sampled_by = F.coalesce(*columns)
+        is_sampled = F.pmod(F.xxhash64(sampled_by), F.lit(_BUCKETS)) < F.lit(self.share * _BUCKETS)
+        return rows.withColumn("is_changed", F.col("is_changed") & is_sampled)
 
     def without_erased(self, rows: DataFrame) -> DataFrame:
         """Rows that were read, without those of erased learners: one may have come in since the run began."""

@@ -60,7 +60,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         )
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
         counts = change_counts(ACTIVITY_USER_AGG, names)
-        rows = stage_rows(rows.observe(compared, *counts), directory, LEARNERS)
+        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), directory, LEARNERS)
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})

@@ -64,7 +64,7 @@ class Scoped:
         named = sorted({(pair.user_id, pair.batch_id) for pair in read_pairs(path)})
         rows = self.inputs.spark.createDataFrame(named, "user_id string, batch_id string")
         pairs = rows.select("user_id", context_id().alias("context_id"))
-        return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"))
+        return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"), frozenset())
 
     def _of_learners(self) -> Work:
         users = self.inputs.spark.createDataFrame([(user,) for user in sorted(self._scope.users)], "user_id string")
@@ -82,9 +82,10 @@ class Scoped:
             pairs = self.inputs.among(pairs, "context_id", self._scope.contexts)
         if self._scope.activities:
             pairs = self.inputs.among(pairs, "context_id", self._contexts_of_activities())
-        return self._of_pairs(users, self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs"))
+        kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
+        return self._of_pairs(users, kept, self._groups(self._scope.users))
 
-    def _of_pairs(self, users: DataFrame, pairs: DataFrame) -> Work:
+    def _of_pairs(self, users: DataFrame, pairs: DataFrame, groups: frozenset[str]) -> Work:
         """Pairs of some users, whose enrolments are read by key; contexts that become whole need a scan besides."""
 
         def enrolments(work: Work) -> DataFrame:
@@ -92,7 +93,14 @@ class Scoped:
                 return self._scanned(work)
             return work.of_batches(self.inputs.matching(ENROLMENTS, users, ["user_id"]))
 
-        return Work(frozenset(), pairs, frozenset(), enrolments)
+        return Work(frozenset(), pairs, groups, enrolments)
+
+    def _groups(self, users: frozenset[str]) -> frozenset[str]:
+        """The groups that learners are members of, also of learners who are enrolled in nothing."""
+        if not self.inputs.sources.has(GROUP_MEMBERS):
+            return frozenset()
+        theirs = self.inputs.sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
+        return frozenset(row[0] for row in theirs.select("group_id").distinct().na.drop().collect())
 
     def _members(self, users: frozenset[str] | set[str]) -> set[str]:
         sources = self.inputs.sources

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyspark.sql import SparkSession
 
 from activity_aggregates.changes.change_set import COUNTED
@@ -21,7 +23,7 @@ from activity_aggregates.run.lookups import lookups
 from activity_aggregates.run.reading import Placed, place
 from activity_aggregates.run.refused import keep_refused
 from activity_aggregates.run.work import Work
-from activity_aggregates.sources.tables import PROGRESS, Sources
+from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows
@@ -44,7 +46,14 @@ def stage(
 
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
-    inputs = open_inputs(execution, spark, directory, asked)
+    inputs = open_inputs(execution, spark, directory, asked, share)
+    despite_dates(
+        inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine)
+    )
+
+
+def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
+    execution = inputs.execution
     described = description(inputs.sources, execution.settings.metadata)
     choice = choose(inputs)
     work = choice.work
@@ -63,16 +72,19 @@ def stage(
     _complete_counts(inputs, work)
     refused = others.refused | (placed.refused if placed else {}) | (learners.refused if learners else {})
     keep_refused(execution, refused, keeps_quarantine)
-    check_changes(inputs.counts, AGGREGATE_TABLES, execution.settings.limits, asked.sizes)
+    check_changes(inputs.counts, AGGREGATE_TABLES, execution.settings.limits, inputs.asked.sizes)
 
 
-def open_inputs(execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked) -> Inputs:
+def open_inputs(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
+) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options = execution.settings, spark_options(execution.cluster)
+    chosen, options, results = execution.settings, spark_options(execution.cluster), Results(directory.work(""))
     with execution.steps("open sources"):
         reads_by_learner = asked.since is not None
         sources = Sources(
-            spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else []
+            spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else [],
+            connection=execution.cluster, keep=results.keep,
         )
     stored = StoredRows(
         spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
@@ -87,7 +99,7 @@ def open_inputs(execution: Execution, spark: SparkSession, directory: RunDirecto
     known = lookups(
         asked.last_full, asked.sizes, execution.ledger.recent(_LOOKED_BACK), execution.steps, execution.counts
     )
-    return Inputs(execution, spark, sources, stored, Results(directory.work("")), known, asked)
+    return Inputs(execution, spark, sources, stored, results, known, asked, share)
 
 
 def _learners(

@@ -9,6 +9,7 @@ from scripts.sample.ids import do_id
 
 COLLECTION = "application/vnd.ekstep.content-collection"
 QUIZ = "application/vnd.sunbird.questionset"
+QUESTION = "application/vnd.sunbird.question"
 Node = dict[str, Any]
 
 
@@ -22,7 +23,11 @@ def page(name: str, *, optional: bool = False) -> Node:
 
 
 def quiz(name: str) -> Node:
-    return leaf(name, mime_type=QUIZ)
+    """A question set as it is published: with its section and questions, which are no contents of the course."""
+    questions = [leaf(f"{name}, question {number}", mime_type=QUESTION) for number in (1, 2, 3)]
+    return leaf(name, mime_type=QUIZ) | {
+        "children": [leaf(f"{name}, section", mime_type=QUIZ) | {"children": questions}]
+    }
 
 
 def unit(name: str, *children: Node, **other: Any) -> Node:

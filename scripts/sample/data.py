@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Any
 
 from scripts.sample.courses import Course, sample_courses
-from scripts.sample.ids import attempt_id, batch_id, do_id, group_id, user_id
+from scripts.sample.groups import group_attempts, groups, members
+from scripts.sample.ids import attempt_id, batch_id, certificate_id, user_id
+from scripts.sample.times import START, days, minutes
 
 LEARNERS = 3000
-START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+OF_OLD, OPEN_ENDED = "First aid", "Digital citizenship"  # courses
 FIRST_NAMES = ["Asha", "Bilal", "Chitra", "Dev", "Esther", "Farid", "Gita", "Hana", "Imran", "Jaya", "Kiran", "Leela"]
 LAST_NAMES = ["Bose", "Das", "Fernandes", "Iyer", "Khan", "Mehta", "Nair", "Patel", "Rao", "Singh"]
 
@@ -34,6 +36,15 @@ class Enrolment:
         return {"userid": user_id(self.learner), "courseid": self.course.course_id, "batchid": self.batch}
 
     @property
+    def reached(self) -> int:
+        """How many leaves the learner has seen."""
+        return self.done + self.started
+
+    @property
+    def begun(self) -> datetime:
+        return START + minutes(self.learner)
+
+    @property
     def is_finished(self) -> bool:
         return self.done > 0 and self.done == len(self.course.leaves)
 
@@ -49,7 +60,9 @@ def tables() -> dict[str, list[Row]]:
         "courses.user_enrolments": [enrolment_row(each) for each in enrolments],
         "courses.user_content_consumption": [row for each in enrolments for row in progress_rows(each)],
         "courses.assessment_aggregator": list(attempts(enrolments, Random(7))),
+        "courses.timespent": [timespent(each) for each in enrolments if each.reached],
         "groups.group_member": list(members()),
+        "groups.group_attempts": list(group_attempts(Random(11))),
         "groups.group": list(groups()),
     }
 
@@ -74,16 +87,20 @@ def hierarchies(courses: list[Course]) -> Iterator[Row]:
 
 
 def batches(courses: list[Course]) -> Iterator[Row]:
-    """Batches of half a year, one quarter after the other."""
+    """Batches of half a year, one quarter after the other; one has its dates as texts, as they were, one has no end."""
     for course in courses:
         for number in range(course.batches):
-            begins = START + timedelta(days=91 * number)
+            begins = START.replace(hour=0) + days(91 * number)
+            ends = None if course.name == OPEN_ENDED else begins + days(182)
+            is_old = course.name == OF_OLD
             yield {
                 "courseid": course.course_id,
                 "batchid": batch_id(course.name, number),
                 "name": f"{course.name}, batch {number + 1}",
-                "startdate": begins.date().isoformat(),
-                "enddate": (begins + timedelta(days=182)).date().isoformat(),
+                "start_date": None if is_old else begins,
+                "end_date": None if is_old else ends,
+                "startdate": begins.date().isoformat() if is_old else None,
+                "enddate": ends.date().isoformat() if is_old and ends else None,
                 "status": 1,
             }
 
@@ -95,33 +112,51 @@ def user(number: int) -> Row:
 
 
 def enrolment_row(enrolment: Enrolment) -> Row:
-    begun = START + timedelta(minutes=enrolment.learner)
+    completed_on = enrolment.begun + days(30) if enrolment.is_finished else None
     return {
         **enrolment.key,
         "active": enrolment.active,
-        "status": 2 if enrolment.is_finished else 1 if enrolment.done or enrolment.started else 0,
-        "enrolled_date": begun,
-        "completedon": begun + timedelta(days=30) if enrolment.is_finished else None,
+        "status": 2 if enrolment.is_finished else 1 if enrolment.reached else 0,
+        "enrolled_date": enrolment.begun,
+        "completedon": completed_on,
+        "lastcontentaccesstime": enrolment.begun + days(enrolment.reached - 1) if enrolment.reached else None,
+        "issued_certificates": [certificate(enrolment, completed_on)]
+        if completed_on and enrolment.learner % 8
+        else None,
     }
 
 
+def certificate(enrolment: Enrolment, issued_on: datetime) -> dict[str, str]:
+    """Issued to most who have finished."""
+    return {
+        "identifier": certificate_id(f"{enrolment.learner} {enrolment.batch}"),
+        "name": enrolment.course.name,
+        "lastIssuedOn": issued_on.isoformat(),
+    }
+
+
+def timespent(enrolment: Enrolment) -> Row:
+    """Some minutes for each leaf, of learners who have seen any."""
+    seconds = enrolment.reached * (240 + enrolment.learner % 600) + 0.25
+    names = {"userid": "user_id", "courseid": "course_id", "batchid": "batch_id"}
+    return {names[name]: value for name, value in enrolment.key.items()} | {"seconds": seconds}
+
+
 def progress_rows(enrolment: Enrolment) -> Iterator[Row]:
-    reached = enrolment.done + enrolment.started
-    for position, content in enumerate(enrolment.course.leaves[:reached]):
+    for position, content in enumerate(enrolment.course.leaves[: enrolment.reached]):
         is_done = position < enrolment.done
-        seen = START + timedelta(days=position, minutes=enrolment.learner)
         yield {
             **enrolment.key,
             "contentid": content,
             "status": 2 if is_done else 1,
             "progress": 100 if is_done else 40,
             "viewcount": 1 + enrolment.learner % 3,
-            "last_access_time": seen,
+            "last_access_time": enrolment.begun + days(position),
         }
 
 
 def attempts(enrolments: list[Enrolment], random: Random) -> Iterator[Row]:
-    """One to three attempts at every quiz that a learner has done."""
+    """One to three attempts at every quiz that a learner has done; some were opened and not submitted."""
     number = 0
     for enrolment in enrolments:
         for content in enrolment.course.leaves[: enrolment.done]:
@@ -133,42 +168,7 @@ def attempts(enrolments: list[Enrolment], random: Random) -> Iterator[Row]:
                     "user_id": user_id(enrolment.learner),
                     "content_id": content,
                     "attempt_id": attempt_id(number),
-                    "total_score": random.randrange(0, 21) / 2,
+                    "total_score": None if number % 50 == 0 else random.randrange(0, 21) / 2,
                     "total_max_score": 10.0,
-                    "last_attempted_on": START + timedelta(minutes=number),
+                    "last_attempted_on": START + minutes(number),
                 }
-
-
-# Name, status, courses, and the first and last learner among the members.
-GROUPS = [
-    ("Evening class", "active", ["Foundations of literacy", "First aid"], 0, 40),
-    ("Teachers of the north", "active", ["Teaching languages", "Foundations of literacy"], 30, 150),
-    ("Science club", "active", ["Chemistry in class ten", "Keeping a school garden"], 500, 525),
-    ("Class of last year", "inactive", ["First aid"], 100, 130),
-]
-
-
-def groups() -> Iterator[Row]:
-    for name, status, courses, first, _ in GROUPS:
-        activities = [{"type": "Course", "id": do_id(course)} for course in courses]
-        if name == "Science club":
-            activities += [{"type": "CourseUnit", "id": do_id("Salts")}, {"type": "Quiz", "id": do_id("Quiz: salts")}]
-        yield {
-            "id": group_id(name),
-            "name": name,
-            "status": status,
-            "activities": activities,
-            "createdby": user_id(first),
-            "createdon": START,
-        }
-
-
-def members() -> Iterator[Row]:
-    for name, _, _, first, last in GROUPS:
-        for learner in range(first, last):
-            yield {
-                "groupid": group_id(name),
-                "userid": user_id(learner),
-                "status": "inactive" if learner % 10 == 9 else "active",
-                "role": "admin" if learner == first else "member",
-            }

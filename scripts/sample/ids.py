@@ -25,6 +25,10 @@ def group_id(name: str) -> str:
     return str(uuid.uuid5(_LEARNERS, f"group {name}"))
 
 
+def certificate_id(name: str) -> str:
+    return str(uuid.uuid5(_LEARNERS, f"certificate {name}"))
+
+
 def attempt_id(number: int) -> str:
     return hashlib.sha256(f"attempt {number}".encode()).hexdigest()[:32]
 

@@ -85,7 +85,9 @@ def configuration(sources: str, targets: str, folder: Path) -> dict[str, Any]:
         "sources": {
             name: {"format": "cassandra", "keyspace": sources, "table": table} for name, table in SOURCES.items()
         },
-        "limits": {"refused_share": 1.0, "retracted_share": 1.0, "retracted_floor": 0},
+        "limits": {"refused_share": 1.0, "retracted_share": 1.0, "lowered_share": 1.0, "retracted_floor": 0},
+        "metrics": {"families": ["completion"]},
+        "incremental": {"lookback": 0},
         "lease": {"ttl": 10},
         "staging": {"dir": str(folder / "runs")},
         "log": {"format": "plain"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from activity_aggregates.run.computation import aggregate, read_enrolments
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +16,6 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import settings
 from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.run.comparison import read_groups
-from activity_aggregates.run.computation import aggregate, read_enrolments
 from activity_aggregates.run.steps import Steps
 from activity_aggregates.sources.tables import SOURCE_TABLES, Sources, deployed_name, fields
 from activity_aggregates.store.erased import NOBODY

@@ -7,7 +7,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.sources.tables import ENROLMENTS
+from activity_aggregates.sources.declarations import ENROLMENTS
+from activity_aggregates.sources.typed import typed
 from metrics.enrolments import (
     assess_enrolments,
     contexts,
@@ -30,7 +31,12 @@ COURSES = [
 
 def assessed(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     """Rows of (user_id, course_id, batch_id, active, status, completed_on), the last ones null where left out."""
-    enrolments = spark.createDataFrame([(*row, *[None] * (6 - len(row))) for row in rows], ENROLMENTS.schema)
+    return assessed_of(spark, "timestamp", *((*row, *[None] * (6 - len(row))) for row in rows))
+
+
+def assessed_of(spark: SparkSession, kind_of_date: str, *rows: tuple[Any, ...]) -> DataFrame:
+    schema = "user_id string, course_id string, batch_id string, active boolean, status int, completed_on"
+    enrolments = typed(spark.createDataFrame([*rows], f"{schema} {kind_of_date}"), ENROLMENTS)
     return assess_enrolments(
         enrolments, spark.createDataFrame(COURSES, "course_id string, problem string, is_retired boolean")
     )
@@ -57,6 +63,30 @@ def test_each_refused_row_has_the_first_reason_that_holds(spark: SparkSession) -
     rows = assessed(spark, *((user, course, batch, True, status) for user, course, batch, status in expected))
     found = {(row.user_id, row.course_id, row.batch_id, row.status): row.problem for row in rows.collect()}
     assert found == expected
+
+
+def test_a_date_that_is_none_is_the_reason_after_key_and_status_and_before_the_course(spark: SparkSession) -> None:
+    expected = {
+        ("", "c1", 1): "missing_key",
+        ("u1", "broken", 9): "invalid_status",
+        ("u1", "broken", 1): "invalid_date",
+        ("u1", "retired", 1): "invalid_date",
+        ("u1", "c1", None): "invalid_date",
+    }
+    rows = assessed_of(
+        spark, "string", *((user, course, "b1", True, status, "never") for user, course, status in expected)
+    )
+    assert {(row.user_id, row.course_id, row.status): row.problem for row in rows.collect()} == expected
+
+
+def test_dates_and_certificates_are_kept_for_who_asks_for_them(spark: SparkSession) -> None:
+    schema = "user_id string, course_id string, batch_id string, enrolled_on string, certificates string"
+    row = spark.createDataFrame([("u1", "c1", "b1", "2026-01-01", '[{"name": "Algebra"}]')], schema)
+    courses = spark.createDataFrame(COURSES, "course_id string, problem string, is_retired boolean")
+    found = assess_enrolments(typed(row, ENROLMENTS), courses).selectExpr(
+        "unix_millis(enrolled_on) enrolled_on", "accessed_on", "certificates"
+    )
+    assert [tuple(each) for each in found.collect()] == [(1767225600000, None, 1)]
 
 
 def test_refused_rows_are_counted_by_reason_and_kept_with_their_key(spark: SparkSession) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.sources.tables import ENROLMENTS, PROGRESS
+from activity_aggregates.sources.declarations import ENROLMENTS, PROGRESS
+from activity_aggregates.sources.typed import typed
 from metrics.courses import collection_masks, is_draft, numbered_leaves, outlines
 from metrics.enrolments import assess_enrolments, enrolments_by_key
 from metrics.progress import (
@@ -33,6 +34,8 @@ WIDE = hierarchy_text(
         ],
     }
 )
+ENROLLED = "user_id string, course_id string, batch_id string, active boolean"
+SEEN = "user_id string, course_id string, batch_id string, content_id string, status int"
 LEARNERS = [("u1", True), ("u2", True), ("u3", True), ("u4", False), ("u6", True)]
 CONTENTS: dict[str, list[tuple[str, int | None]]] = {
     "u1": [("l0", 2), ("l63", 2), ("l64", 2), ("l127", 2), ("l128", 2), ("l129", 2), ("foreign", 2), ("l1", 0)],
@@ -51,11 +54,11 @@ def courses(spark: SparkSession) -> DataFrame:
 @pytest.fixture(scope="module")
 def learners(spark: SparkSession, courses: DataFrame) -> DataFrame:
     """Each enrolment of c1 with its words of progress."""
-    enrolled = spark.createDataFrame(
-        [(user, "c1", "b1", active, 1, None) for user, active in LEARNERS], ENROLMENTS.schema
+    enrolled = typed(
+        spark.createDataFrame([(user, "c1", "b1", active) for user, active in LEARNERS], ENROLLED), ENROLMENTS
     )
     rows = [(user, "c1", "b1", content, status) for user, contents in CONTENTS.items() for content, status in contents]
-    contents = accepted(assess_progress(spark.createDataFrame(rows, PROGRESS.schema)))
+    contents = accepted(assess_progress(typed(spark.createDataFrame(rows, SEEN), PROGRESS)))
     by_key = enrolments_by_key(accepted(assess_enrolments(enrolled, courses)))
     return with_progress(by_key, progress_words(contents, numbered_leaves(courses))).persist()
 
@@ -110,8 +113,16 @@ def test_progress_without_key_or_with_an_unknown_status_is_refused(spark: SparkS
         ("u1", " ", "b1", "l1", 1): "missing_key",
         ("u1", "c1", "b1", "l1", None): None,
     }
-    found = assess_progress(spark.createDataFrame([*expected], PROGRESS.schema)).collect()
+    found = assess_progress(typed(spark.createDataFrame([*expected], SEEN), PROGRESS)).collect()
     assert {tuple(row)[:5]: row.problem for row in found} == expected
+
+
+def test_progress_with_a_date_that_is_none_is_refused_after_key_and_status(spark: SparkSession) -> None:
+    rows = [("u1", 1), ("u1", 3), (" ", 1)]
+    seen = [(user, "c1", "b1", "l1", status, "never") for user, status in rows]
+    frame = spark.createDataFrame(seen, f"{SEEN}, accessed_on string")
+    found = assess_progress(typed(frame, PROGRESS)).collect()
+    assert [row.problem for row in found] == ["invalid_date", "invalid_status", "missing_key"]
 
 
 def test_a_draft_is_known_by_the_end_of_its_identifier(spark: SparkSession) -> None:

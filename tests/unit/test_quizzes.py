@@ -9,16 +9,24 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from activity_aggregates.sources.tables import ATTEMPTS
-from metrics.quizzes import assess_attempts, best_attempts, scores_by_enrolment
-from metrics.refusals import accepted
+from activity_aggregates.sources.declarations import ATTEMPTS, GROUP_ATTEMPTS
+from activity_aggregates.sources.typed import typed
+from metrics.quizzes import (
+    assess_attempts,
+    assess_group_attempts,
+    best_attempts,
+    open_attempts,
+    scores_by_enrolment,
+)
+from metrics.refusals import ATTEMPT_REASONS, accepted, refusal_counts, refused
 
 EARLY, LATE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def attempts(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     """Rows of (content_id, attempt_id, total_score, total_max_score, last_attempted_on) of u1 in batch b1 of c1."""
-    return assess_attempts(spark.createDataFrame([("c1", "b1", "u1", *row) for row in rows], ATTEMPTS.schema))
+    frame = spark.createDataFrame([("c1", "b1", "u1", *row) for row in rows], ATTEMPTS.schema)
+    return assess_attempts(typed(frame, ATTEMPTS))
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +71,47 @@ def test_a_score_of_minus_zero_is_zero(best: dict[str, Row]) -> None:
 
 
 def test_an_attempt_without_key_or_with_an_impossible_score_is_refused(spark: SparkSession) -> None:
-    impossible = [None, nan, inf, -inf, -0.5]
+    impossible = [nan, inf, -inf, -0.5]
     rows: list[tuple[Any, ...]] = [("Q", f"score {score}", score, 3.0, None) for score in impossible]
-    rows += [("Q", f"maximum {score}", 1.0, score, None) for score in impossible]
+    rows += [("Q", f"maximum {score}", 1.0, score, None) for score in [None, *impossible]]
+    rows += [("Q", f"no score, maximum {score}", None, score, None) for score in impossible]
     rows += [("", "blank quiz", nan, 3.0, None), ("Q", None, nan, 3.0, None), ("Q", " ", 1.0, 3.0, None)]
     found = {(row.content_id, row.attempt_id): row.problem for row in attempts(spark, *rows).collect()}
     without_key = {("", "blank quiz"), ("Q", None), ("Q", " ")}
     assert found == {row[:2]: "missing_key" if row[:2] in without_key else "invalid_score" for row in rows}
+
+
+def test_an_attempt_that_was_opened_and_not_submitted_is_counted_and_neither_accepted_nor_refused(
+    spark: SparkSession,
+) -> None:
+    opened = [("Q", "t1", None, None, LATE), ("Q", "t2", None, 3.0, None)]
+    rows = attempts(spark, *opened, ("Q", "t3", 1.0, 3.0, None), ("", "t4", None, None, None))
+    counts = rows.agg(*refusal_counts(*ATTEMPT_REASONS), open_attempts()).first()
+    assert counts is not None
+    assert counts.asDict() == {"read": 4, "missing_key": 1, "invalid_date": 0, "invalid_score": 0, "open_attempts": 2}
+    assert [row.attempt_id for row in accepted(rows).collect()] == ["t3"]
+    assert [row.reason for row in refused(rows, "attempt_id").collect()] == ["missing_key"]
+
+
+def test_an_attempt_of_a_date_that_is_none_is_refused_for_that_whatever_its_score(spark: SparkSession) -> None:
+    key = "course_id string, batch_id string, user_id string, content_id string, attempt_id string"
+    schema = f"{key}, last_attempted_on string"
+    rows = [("c1", "b1", "u1", "Q", "t1", "never"), ("c1", "b1", "u1", "Q", " ", "never")]
+    found = assess_attempts(typed(spark.createDataFrame(rows, schema), ATTEMPTS)).collect()
+    assert [row.problem for row in found] == ["invalid_date", "missing_key"]
+
+
+def test_attempts_inside_a_group_are_refused_for_the_same_reasons(spark: SparkSession) -> None:
+    rows = [
+        ("g1", "Q", "u1", "t1", 1.0, 2.0),
+        (" ", "Q", "u1", "t2", 1.0, 2.0),
+        ("g1", "Q", "u1", "t3", -1.0, 2.0),
+        ("g1", "Q", "u1", "t4", None, 2.0),
+    ]
+    key = "group_id string, content_id string, user_id string, attempt_id string"
+    schema = f"{key}, total_score double, total_max_score double"
+    found = assess_group_attempts(typed(spark.createDataFrame(rows, schema), GROUP_ATTEMPTS)).collect()
+    assert [row.problem for row in found] == [None, "missing_key", "invalid_score", "open_attempt"]
 
 
 def test_scores_at_the_edges_are_accepted(spark: SparkSession) -> None:

@@ -7,55 +7,65 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StructType, _parse_datatype_string
 
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
+    BATCHES,
     ENROLMENTS,
     GROUPS,
     HIERARCHIES,
     PROGRESS,
     SOURCE_TABLES,
     Sources,
+    despite_dates,
     fields,
 )
 from activity_aggregates.store.erased import NOBODY, Erased
 from metrics.groups import assess_group_activities
+from metrics.hierarchy import outline
 from metrics.quizzes import assess_attempts
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
 FILES = {
-    "enrolments": """who,what,batchid,active,status,completedon,note
-u1,c1,b1,true,2,2026-01-01T05:30:00+05:30,x
-u2,c1,b1,false,1,,
-u3,c1,b1,,,,""",
-    "progress": """userid,courseid,batchid,contentid,status
-u1,c1,b1,l1,2
-u1,c1,b1,l2,""",
+    "enrolments": """who,what,batchid,active,status,completedon,enrolled_date,lastcontentaccesstime,note
+u1,c1,b1,true,2,2026-01-01T05:30:00+05:30,1767261600000,,x
+u2,c1,b1,false,1,,,2026-01-03,
+u3,c1,b1,,,,,,""",
+    "progress": """userid,courseid,batchid,contentid,status,last_access_time
+u1,c1,b1,l1,2,2026-01-01 00:00:00.000000+0000
+u1,c1,b1,l2,,""",
     "hierarchies": """identifier,hierarchy
 c1,{}""",
     "attempts": """course_id,batch_id,user_id,content_id,attempt_id,total_score,total_max_score,last_attempted_on
 c1,b1,u1,Q,t1,1.5,3,2026-01-01T00:00:00Z
 c1,b1,u1,Q,t2,2,3,""",
 }
-NO_TEXTS = {"true", "false", "1", "2", "3", "1.5"}
-COLUMNS = {"enrolments": {"user_id": "who", "course_id": "what"}}
+NO_TEXTS = {"true", "false", "1", "2", "3", "1.5", "1767261600000"}
+ENROLMENT_COLUMNS = "userid,courseid,batchid,active,status,completedon,enrolled_date,lastcontentaccesstime"
+COLUMNS: dict[str, dict[str, str | None]] = {"enrolments": {"user_id": "who", "course_id": "what"}}
 # As text, in which a time is that of UTC whatever the machine's own.
 EXPECTED: dict[str, set[tuple[str | None, ...]]] = {
     "enrolments": {
-        ("u1", "c1", "b1", "true", "2", "2026-01-01 00:00:00"),
-        ("u2", "c1", "b1", "false", "1", None),
-        ("u3", "c1", "b1", None, None, None),
+        ("u1", "c1", "b1", "true", "2", "2026-01-01 00:00:00", "2026-01-01 10:00:00", None, None, "false"),
+        ("u2", "c1", "b1", "false", "1", None, None, "2026-01-03 00:00:00", None, "false"),
+        ("u3", "c1", "b1", None, None, None, None, None, None, "false"),
     },
-    "progress": {("u1", "c1", "b1", "l1", "2"), ("u1", "c1", "b1", "l2", None)},
+    "progress": {
+        ("u1", "c1", "b1", "l1", "2", "2026-01-01 00:00:00", "false"),
+        ("u1", "c1", "b1", "l2", None, None, "false"),
+    },
     "hierarchies": {("c1", "{}")},
     "attempts": {
-        ("c1", "b1", "u1", "Q", "t1", "1.5", "3.0", "2026-01-01 00:00:00"),
-        ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None),
+        ("c1", "b1", "u1", "Q", "t1", "1.5", "3.0", "2026-01-01 00:00:00", "false"),
+        ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None, "false"),
     },
 }
 
@@ -67,7 +77,7 @@ Opens = Callable[..., Sources]
 def opens(spark: SparkSession, tmp_path: Path) -> Opens:
     """Opens the sources that are given; those that must be there and are not given are empty files."""
     empty = tmp_path / "empty.csv"
-    empty.write_text("userid,courseid,batchid,active,status,completedon,contentid,identifier,hierarchy\n")
+    empty.write_text(f"{ENROLMENT_COLUMNS},contentid,identifier,hierarchy\n")
 
     def opened(erased: Erased = NOBODY, **given: settings.Source) -> Sources:
         required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
@@ -78,7 +88,9 @@ def opens(spark: SparkSession, tmp_path: Path) -> Opens:
     return opened
 
 
-def source(path: Path, kind: Any = "csv", columns: dict[str, str] | None = None, **options: str) -> settings.Source:
+def source(
+    path: Path, kind: Any = "csv", columns: dict[str, str | None] | None = None, **options: str
+) -> settings.Source:
     return settings.Source(format=kind, path=str(path), columns=columns or {}, options=options)
 
 
@@ -106,12 +118,16 @@ def json_value(text: str) -> Any:
     return json.loads(text) if text in NO_TEXTS else text
 
 
+def simple(schema: DataType) -> list[tuple[str, DataType]]:
+    """Names and types, whatever is said of nulls."""
+    assert isinstance(schema, StructType)
+    return [(field.name, field.dataType) for field in schema]
+
+
 def test_every_format_gives_the_same_rows_of_the_declared_types(opened: Sources) -> None:
     for table in (ENROLMENTS, PROGRESS, HIERARCHIES, ATTEMPTS):
         frame = opened.frame(table)
-        assert [(field.name, field.dataType) for field in frame.schema] == [
-            (field.name, field.dataType) for field in fields(table)
-        ]
+        assert simple(frame.schema) == simple(_parse_datatype_string(table.frame_schema))
         texts = frame.select(*(F.col(name).cast("string") for name in frame.columns))
         assert {tuple(row) for row in texts.collect()} == EXPECTED[table.name]
 
@@ -124,14 +140,15 @@ def test_a_source_that_is_not_configured_has_no_rows_of_its_schema(opened: Sourc
 
 def test_an_unreadable_value_of_any_column_refuses_its_row_and_leaves_the_others(opens: Opens, tmp_path: Path) -> None:
     file = tmp_path / "enrolments.csv"
-    file.write_text("""userid,courseid,batchid,active,status,completedon
-u1,c1,b1,true,two,
-u2,c1,b1,perhaps,1,
-u3,c1,b1,true,1,yesterday
-u4,c1,b1,true,2.5,
-u5,c1,b1,,,""")
+    file.write_text(f"""{ENROLMENT_COLUMNS}
+u1,c1,b1,true,two,,,
+u2,c1,b1,perhaps,1,,,
+u3,c1,b1,true,1,yesterday,,
+u4,c1,b1,true,2.5,,,
+u5,c1,b1,,,,,""")
     found = opens(enrolments=source(file)).frame(ENROLMENTS).collect()
-    assert {row.user_id: row.status for row in found} == {"u1": -1, "u2": -1, "u3": -1, "u4": -1, "u5": None}
+    assert {row.user_id: row.status for row in found} == {"u1": -1, "u2": -1, "u3": 1, "u4": -1, "u5": None}
+    assert [row.user_id for row in found if row.has_invalid_date] == ["u3"]
 
 
 def test_an_unreadable_score_or_date_refuses_the_attempt(opens: Opens, tmp_path: Path) -> None:
@@ -143,7 +160,7 @@ c1,b1,u1,Q,t3,2,3,never
 c1,b1,u1,Q,t4,2,3,""")
     rows = assess_attempts(opens(attempts=source(file)).frame(ATTEMPTS)).collect()
     assert {row.attempt_id: row.problem for row in rows} == {
-        "t1": "invalid_score", "t2": "invalid_score", "t3": "invalid_score", "t4": None,
+        "t1": "invalid_score", "t2": "invalid_score", "t3": "invalid_date", "t4": None,
     }  # fmt: skip
 
 
@@ -159,6 +176,81 @@ g4;active;[]""")
         ("g1", "c1", None),
         ("g2", None, "missing_key"),
     }
+
+
+def test_optional_columns_that_are_not_deployed_or_left_out_are_null_and_told(opens: Opens, tmp_path: Path) -> None:
+    enrolments, progress = tmp_path / "enrolments.csv", tmp_path / "progress.csv"
+    enrolments.write_text(f"{ENROLMENT_COLUMNS}\nu1,c1,b1,,,,,\n")
+    progress.write_text("userid,courseid,batchid,contentid,status,last_access_time\nu1,c1,b1,A,2,never\n")
+    opened = opens(enrolments=source(enrolments), progress=source(progress, columns={"accessed_on": None}))
+    assert opened.absent_columns == {"enrolments": ("certificates",), "progress": ("accessed_on",)}
+    assert [row.certificates for row in opened.frame(ENROLMENTS).collect()] == [None]
+    assert [(row.accessed_on, row.has_invalid_date) for row in opened.frame(PROGRESS).collect()] == [(None, False)]
+
+
+def test_a_column_that_must_be_there_may_not_be_left_out(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "progress.csv"
+    file.write_text("userid,courseid,batchid,contentid,status\n")
+    with pytest.raises(BadRequest, match=r"progress \(.* has no column status \(null in its columns\)\)"):
+        opens(progress=source(file, columns={"status": None}))
+
+
+def test_of_the_new_and_the_old_date_of_a_batch_one_is_enough(opens: Opens, tmp_path: Path) -> None:
+    old, new, neither = (tmp_path / name for name in ("old.csv", "new.csv", "neither.csv"))
+    old.write_text("courseid,startdate,enddate\nc1,2026-01-01,never\n")
+    new.write_text("courseid,start_date,end_date\nc1,2026-01-01T00:00:00Z,never\n")
+    neither.write_text("courseid,startdate\nc1,2026-01-01\n")
+    assert [tuple(row) for row in opens(batches=source(old)).frame(BATCHES).collect()] == [
+        ("c1", "2026-01-01", "never", None, None, False)
+    ]
+    rows = (
+        opens(batches=source(new)).frame(BATCHES).selectExpr("start_date", "unix_millis(starts_at)", "has_invalid_date")
+    )
+    assert [tuple(row) for row in rows.collect()] == [(None, 1767225600000, True)]
+    with pytest.raises(BadRequest, match="has no column end_date or enddate"):
+        opens(batches=source(neither))
+
+
+def test_a_hierarchy_in_a_json_file_is_a_text_or_an_object(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "hierarchies.json"
+    tree = {"identifier": "c1", "name": "Teacher's day", "Name": 1, "children": [{"identifier": "A", "size": 2.5}]}
+    nested = json.dumps({"identifier": "c1", "hierarchy": tree}).replace("'", r"\'")
+    lines = [nested, json.dumps({"identifier": "c2", "hierarchy": json.dumps(tree)}), '{"identifier": "c3", broken']
+    file.write_text("\n".join([*lines, '{"identifier": "c4", "hierarchy": null}']))
+    found = opens(hierarchies=source(file, "json")).frame(HIERARCHIES).collect()
+    outlines = {row.course_id: outline(row.course_id, row.hierarchy, {"name": "name"}) for row in found}
+    assert [outlines[course].leaves for course in ("c1", "c2")] == [{"A": 0}, {"A": 0}]
+    assert outlines["c1"].described["c1"] == {"name": "Teacher's day"}
+    assert outlines["c4"].problem == "missing_hierarchy"
+    assert outlines.keys() == {"c1", "c2", None, "c4"}
+
+
+def test_trees_in_a_json_file_may_have_nodes_of_any_kind(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "hierarchies.json"
+    trees: list[Any] = [{"identifier": "c1", "children": ["A"]}, {"identifier": "c1", "children": {"a": 1}}, [], 7, "{"]
+    file.write_text("\n".join(json.dumps({"identifier": "c1", "hierarchy": tree}) for tree in trees))
+    found = opens(hierarchies=source(file, "json")).frame(HIERARCHIES).collect()
+    assert [outline("c1", row.hierarchy).problem for row in found] == ["invalid_hierarchy"] * 5
+
+
+def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
+    spark: SparkSession, opens: Opens, tmp_path: Path
+) -> None:
+    names = ENROLMENT_COLUMNS.split(",")
+    rows = {name: ["x", "y", "z"] for name in names[:3]} | {"active": [True] * 3, "status": [0, 1, 2]}
+    dates = {
+        "completedon": pa.array([1764144000000000000, 1767261600000, None], pa.timestamp("ms", "UTC")),
+        "enrolled_date": pa.array([1, 2, 3], pa.timestamp("us")),
+        "lastcontentaccesstime": pa.array([3, None, -1764144000000000000], pa.timestamp("ms")),
+    }
+    pq.write_table(pa.table({**rows, **dates}), tmp_path / "enrolments")
+
+    def read(sources: Sources) -> set[tuple[Any, ...]]:
+        shown = ["user_id", "has_invalid_date", *(f"unix_micros({each})" for each in ENROLMENTS.dates)]
+        return {tuple(row) for row in sources.frame(ENROLMENTS).selectExpr(*shown).collect()}
+
+    found = despite_dates(opens(enrolments=source(tmp_path / "enrolments", "parquet")), read)
+    assert found == {("x", True, None, 1, 3000), ("y", False, 1767261600000000, 2, None), ("z", True, None, 3, None)}
 
 
 def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Path) -> None:
@@ -180,13 +272,13 @@ def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Pa
 
 def test_nobody_who_was_erased_is_in_any_source_and_whoever_has_no_id_stays(opens: Opens, tmp_path: Path) -> None:
     enrolments, progress = tmp_path / "enrolments.csv", tmp_path / "progress.csv"
-    enrolments.write_text("userid,courseid,batchid,active,status,completedon\nu1,c1,b1,,,\nu2,c1,b1,,,\n,c1,b1,,,\n")
+    enrolments.write_text(f"{ENROLMENT_COLUMNS}\nu1,c1,b1,,,,,\nu2,c1,b1,,,,,\n,c1,b1,,,,,\n")
     progress.write_text("userid,courseid,batchid,contentid,status\nu1,c1,b1,A,2\nu2,c1,b1,A,2\nu3,c1,b1,A,2\n")
     erased = Erased(b"a secret that is long enough").with_users(["u1", "u3", "who is in no source"])
     opened = opens(erased, enrolments=source(enrolments), progress=source(progress))
     assert {row.user_id for row in opened.frame(ENROLMENTS).collect()} == {"u2", None}
     assert [row.user_id for row in opened.frame(PROGRESS).collect()] == ["u2"]
-    assert opened.frame(PROGRESS).columns == [field.name for field in fields(PROGRESS)]
+    assert opened.frame(PROGRESS).columns == [*(field.name for field in fields(PROGRESS)), "has_invalid_date"]
     users = opened.erased_users
     assert users is not None
     assert {row.user_id for row in users.collect()} == {"u1", "u3"}
@@ -194,7 +286,7 @@ def test_nobody_who_was_erased_is_in_any_source_and_whoever_has_no_id_stays(open
 
 def test_no_plan_shows_the_secret_or_who_was_erased(opens: Opens, tmp_path: Path) -> None:
     file = tmp_path / "enrolments.csv"
-    file.write_text("userid,courseid,batchid,active,status,completedon\nlearner-7,c1,b1,,,\nu2,c1,b1,,,\n")
+    file.write_text(f"{ENROLMENT_COLUMNS}\nlearner-7,c1,b1,,,,,\nu2,c1,b1,,,,,\n")
     erased = Erased(b"a secret that is long enough").with_users(["learner-7"])
     frame = opens(erased, enrolments=source(file)).frame(ENROLMENTS)
     plan = frame._jdf.queryExecution().toString()

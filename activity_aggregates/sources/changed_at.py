@@ -1,0 +1,61 @@
+"""When a row of a source was last changed, as far as the source can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cassandra import InvalidRequest
+from cassandra.metadata import protect_name
+from cassandra.protocol import SyntaxException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from activity_aggregates import settings
+from activity_aggregates.sources.declarations import SourceTable
+from activity_aggregates.sources.deployed import CASSANDRA, deployed_name
+from activity_aggregates.sources.typed import instant
+from activity_aggregates.store.connection import Connection, open_session
+
+CHANGED_AT = "changed_at"
+CHANGED_BY = "changed by"  # the column that the settings name as `changed_at`
+WRITE_TIME = "write time of "  # and our name of a column: in µs, of a list one for each of its elements
+
+
+def write_times(columns: Mapping[str, str], written: Iterable[str]) -> list[Column]:
+    """The write times of the columns that are deployed, of a scan by Spark's connector."""
+    here = [name for name in written if name in columns]
+    return [F.expr(f"writetime(`{columns[name]}`)").alias(f"{WRITE_TIME}{name}") for name in here]
+
+
+def changed_at(rows: DataFrame, dated: Sequence[str]) -> Column:
+    """The latest of write times, dates in the row, and what the settings name; null where none is known."""
+    kinds = dict(rows.dtypes)
+    nothing = F.lit(None).cast("timestamp")
+    known = [instant(name, kinds[name]) for name in (*dated, CHANGED_BY) if name in kinds]
+    for name, kind in kinds.items():
+        if name.startswith(WRITE_TIME):
+            micros = F.col(f"`{name}`") if kind == "bigint" else F.array_max(f"`{name}`")
+            known.append(F.timestamp_micros(micros))
+    return F.greatest(nothing, nothing, *known)  # nulls are passed over
+
+
+def tells_write_time(connection: Connection, source: settings.Source, column: str) -> bool:
+    """Whether the store knows when a list was written: Cassandra does from 5.0 on."""
+    name, keyspace, table = map(protect_name, (column, source.keyspace, source.table))
+    with open_session(connection) as session:
+        try:
+            session.prepare(f"SELECT writetime({name}) FROM {keyspace}.{table}")
+        except (InvalidRequest, SyntaxException):
+            return False
+    return True
+
+
+def cannot_tell(table: SourceTable, source: settings.Source, columns: Sequence[str]) -> str | None:
+    """Why a source, with these columns as deployed, cannot say when its rows were changed."""
+    if source.format != CASSANDRA and source.changed_at is None:
+        return f"{source.path} has no write times: name a column as changed_at"
+    wanted = [source.changed_at] if source.changed_at else []
+    if source.format == CASSANDRA:
+        wanted += [deployed_name(table, source, name) for name in table.dated]
+    missing = [name for name in wanted if name not in columns]
+    return f"no column {', '.join(missing)}" if missing else None

@@ -1,0 +1,109 @@
+"""Where a source is and what its columns are called there; opened in any format, nothing is read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from activity_aggregates import settings
+from activity_aggregates.sources.declarations import SourceTable, fields
+from activity_aggregates.store.connection import Connection
+from activity_aggregates.store.connector import CASSANDRA_FORMAT, SCANNED
+
+CASSANDRA = "cassandra"
+_CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
+# In JSON a backslash may stand before any character, as the platform's own readers have it.
+_OF_FILES = {
+    "csv": {"header": "true"},
+    "json": {"primitivesAsString": "true", "allowBackslashEscapingAnyCharacter": "true"},
+    "parquet": {},
+}
+
+
+def deployed_name(table: SourceTable, source: settings.Source, column: str) -> str:
+    """The name of a column where it is deployed: as mapped in the settings, else as the platform has it."""
+    return source.columns.get(column) or table.columns.get(column, column)
+
+
+def place(source: settings.Source) -> str:
+    """A source as messages name it."""
+    return source.path or f"{source.keyspace}.{source.table}"
+
+
+def of_source(connection: Connection, source: settings.Source) -> Connection:
+    """The connection to the cluster that a source's options name where they do; they are those of Spark's connector."""
+    named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
+    hosts = named.get("connection.host")
+    return replace(
+        connection,
+        contact_points=tuple(host.strip() for host in hosts.split(",")) if hosts else connection.contact_points,
+        port=int(named.get("connection.port", connection.port)),
+        local_datacenter=named.get("connection.localDC", connection.local_datacenter),
+        consistency=named.get("input.consistency.level", connection.consistency),
+        username=named.get("auth.username", connection.username),
+        password=named.get("auth.password", connection.password),
+    )
+
+
+def raw_rows(spark: SparkSession, source: settings.Source, cassandra_options: Mapping[str, str]) -> DataFrame:
+    """The rows under their deployed names; raises PySparkException where there is nothing of the kind."""
+    if source.format == CASSANDRA:
+        table = {"keyspace": source.keyspace or "", "table": source.table or ""}
+        reader = spark.read.format(CASSANDRA_FORMAT)
+        return reader.options(**{**SCANNED, **cassandra_options, **table, **source.options}).load()
+    options = {**_OF_FILES[source.format], **source.options}
+    reader = spark.read.format(source.format).options(**options)
+    if source.format == "json":
+        reader = reader.schema(_texts(_json_names(spark, source, options)))
+    return reader.load(source.path)
+
+
+def _json_names(spark: SparkSession, source: settings.Source, options: Mapping[str, str]) -> Iterable[str]:
+    """The names that the records of a JSON file have.
+
+    Spark infers types with them, down to the last node of a tree, and refuses names that differ in their case only; so
+    that is done in a session of its own, and all columns are read as texts: of an object or a list, its JSON.
+    """
+    apart = spark.newSession()
+    apart.conf.set("spark.sql.caseSensitive", True)
+    found = apart.read.format(source.format).options(**options).load(source.path).columns
+    return [name for name in found if name != _CORRUPT_RECORD]
+
+
+def _texts(names: Iterable[str]) -> StructType:
+    return StructType([StructField(name, StringType()) for name in names])
+
+
+def first_line(error: PySparkException) -> str:
+    """What Spark says of an error, without the plan and the stack that follow."""
+    return str(error).strip().splitlines()[0].rstrip(".:;")
+
+
+def present(table: SourceTable, source: settings.Source, raw: DataFrame) -> dict[str, str]:
+    """Our names of the columns that are deployed and not left out by the settings, with their names there."""
+    named = {field.name: deployed_name(table, source, field.name) for field in fields(table)}
+    left_out = {ours for ours, name in source.columns.items() if name is None}
+    return {ours: name for ours, name in named.items() if name in raw.columns and ours not in left_out}
+
+
+def missing(table: SourceTable, source: settings.Source, raw: DataFrame) -> Iterator[str]:
+    """The deployed names of columns that must be there and are not, or are left out by the settings."""
+    here = present(table, source, raw)
+    alternatives = {column for pair in table.either for column in pair}
+    for field in fields(table):
+        if field.name not in {*here, *table.optional, *alternatives}:
+            is_null = source.columns.get(field.name, "") is None
+            yield f"{field.name} (null in its columns)" if is_null else deployed_name(table, source, field.name)
+    for pair in table.either:
+        if not {*pair} & here.keys():
+            yield " or ".join(deployed_name(table, source, column) for column in pair)
+
+
+def renamed(columns: Mapping[str, str]) -> list[Column]:
+    """The columns of `present` under our names."""
+    return [F.col(f"`{name}`").alias(ours) for ours, name in columns.items()]

@@ -1,0 +1,130 @@
+"""One source, opened: all of its rows, those of some keys, and those with the time of their last change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from activity_aggregates import settings
+from activity_aggregates.sources.beyond import DatesAsNumbers, can_be_read
+from activity_aggregates.sources.changed_at import CHANGED_AT, CHANGED_BY, changed_at, tells_write_time, write_times
+from activity_aggregates.sources.declarations import SourceTable
+from activity_aggregates.sources.deployed import (
+    CASSANDRA,
+    first_line,
+    missing,
+    of_source,
+    place,
+    present,
+    raw_rows,
+    renamed,
+)
+from activity_aggregates.sources.typed import typed
+from activity_aggregates.store.connection import Connection
+from activity_aggregates.store.connector import LOOKED_UP, lookup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How sources are reached: through Spark, and where Spark cannot, through the Python driver."""
+
+    spark: SparkSession
+    options: Mapping[str, str]
+    connection: Connection | None
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """`raw` are the rows under their deployed names; nothing has been read of them but their schema."""
+
+    access: Access
+    table: SourceTable
+    source: settings.Source
+    raw: DataFrame
+
+    @property
+    def is_cassandra(self) -> bool:
+        return self.source.format == CASSANDRA
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Our names of the columns that are read, with the deployed ones."""
+        return present(self.table, self.source, self.raw)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The optional columns that are not deployed, or that the settings leave out."""
+        return tuple(name for name in self.table.optional if name not in self.columns)
+
+    def rows(self, as_numbers: bool) -> DataFrame:
+        """All rows; `as_numbers` reads dates that Spark cannot hold, where the source has any."""
+        return typed(self._scan(as_numbers), self.table)
+
+    def dated(self, as_numbers: bool) -> DataFrame:
+        """All rows with `changed_at`."""
+        written = [name for name in self.table.written if name in self.columns and self.is_cassandra]
+        lists = [name for name in written if name in self.table.counted]
+        untold = [name for name in lists if not self._tells_write_time(self.columns[name])]
+        rows = self._scan(as_numbers, [name for name in written if name not in untold])
+        known = rows.withColumn(CHANGED_AT, changed_at(rows, self.table.dated))
+        return typed(known, self.table, CHANGED_AT)
+
+    def of(self, keys: DataFrame, key: Sequence[str], as_numbers: bool) -> DataFrame:
+        """The rows of distinct keys, which begin with the whole partition key: Cassandra is asked for each."""
+        if as_numbers and self.table.dates and self.access.connection:
+            return typed(self._by_driver(self.access.connection, self.columns).of(keys, key), self.table)
+        raw = raw_rows(self.access.spark, self.source, {**self.access.options, **LOOKED_UP})
+        return lookup(keys, typed(raw.select(*renamed(self.columns)), self.table), key)
+
+    def _scan(self, as_numbers: bool, written: Sequence[str] = ()) -> DataFrame:
+        """All rows under our names, with write times, and with the column that the settings name for changes."""
+        columns = {**self.columns, **({CHANGED_BY: self.source.changed_at} if self.source.changed_at else {})}
+        if as_numbers and self._beyond and not self.is_cassandra:
+            return self._with_longs(self._beyond).select(*renamed(columns))
+        if as_numbers and self._beyond and self.access.connection:
+            return self._by_driver(self.access.connection, columns, written).scanned()
+        return self.raw.select(*renamed(columns), *write_times(self.columns, written))
+
+    @cached_property
+    def _beyond(self) -> list[str]:
+        """The deployed names of columns with a date that Spark cannot hold: read to find out, once."""
+        kinds = dict(self.raw.dtypes)
+        dates = [self.columns[name] for name in self.table.dates if name in self.columns]
+        dates = [name for name in dates if kinds[name] in ("timestamp", "timestamp_ntz")]
+        if not dates or can_be_read(self.raw, dates):
+            return []
+        return dates if self.is_cassandra else [name for name in dates if not can_be_read(self.raw, [name])]
+
+    def _tells_write_time(self, column: str) -> bool:
+        connection = self.access.connection
+        return connection is not None and tells_write_time(of_source(connection, self.source), self.source, column)
+
+    def _by_driver(
+        self, connection: Connection, columns: Mapping[str, str], written: Sequence[str] = ()
+    ) -> DatesAsNumbers:
+        reached = of_source(connection, self.source)
+        return DatesAsNumbers(self.access.spark, reached, self.source, self.raw, columns, written)
+
+    def _with_longs(self, names: Iterable[str]) -> DataFrame:
+        """The rows of a file whose dates are numbers of milliseconds inside: Parquet's, which may be beyond Spark's."""
+        as_numbers = {*names}
+        columns = ", ".join(f"`{name}` {'bigint' if name in as_numbers else kind}" for name, kind in self.raw.dtypes)
+        reader = self.access.spark.read.format(self.source.format).options(**self.source.options)
+        return reader.schema(columns).load(self.source.path)
+
+
+def opened(access: Access, table: SourceTable, source: settings.Source, problems: list[str]) -> OpenedSource | None:
+    """The source; None, and what is wrong with it among the problems, where a table or a column is missing."""
+    try:
+        raw = raw_rows(access.spark, source, access.options)
+    except PySparkException as error:
+        problems.append(f"{table.name} ({place(source)}: {first_line(error)})")
+        return None
+    if names := [*missing(table, source, raw)]:
+        problems.append(f"{table.name} ({place(source)} has no column {', '.join(names)})")
+        return None
+    return OpenedSource(access, table, source, raw)

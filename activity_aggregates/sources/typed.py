@@ -1,0 +1,90 @@
+"""The columns of a source in their declared types; what cannot be read as its type refuses its row."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StructField, TimestampType
+
+from activity_aggregates.sources.declarations import SourceTable, fields
+from metrics.refusals import HAS_INVALID_DATE, LATEST_DATE_MS
+
+_TEXT = "string"
+_NUMBERS = ("tinyint", "smallint", "int", "bigint")
+_MILLISECONDS = r"^-?\d{11,}$"  # as a text: from 1973 on, so that a year or a day without dashes is not taken for it
+
+
+def typed(raw: DataFrame, table: SourceTable, *further: str) -> DataFrame:
+    """`table.frame_schema` of rows under our names, and `further` columns as they are; what is not there is null."""
+    kinds = dict(raw.dtypes)
+    readable: dict[str, Column] = {}
+    unreadable: dict[str, Column] = {}
+    for field in fields(table):
+        name, kind = field.name, kinds.get(field.name)
+        if kind is None:
+            readable[name] = F.lit(None).cast(field.dataType)
+        elif name in table.counted:
+            entries, unreadable[name] = _entries(name, kind)
+            readable[name] = F.when(entries.isNull(), 0).otherwise(F.size(F.array_compact(entries)))
+        elif kind == field.dataType.simpleString():
+            readable[name] = F.col(name)
+        else:
+            readable[name] = _read_as(field, kind)
+            unreadable[name] = F.col(name).isNotNull() & readable[name].isNull()
+    others = [holds for name, holds in unreadable.items() if name not in table.dates]
+    if others and table.refused_by:
+        name, value = table.refused_by
+        readable[name] = F.when(_any(others), F.expr(value)).otherwise(readable[name])
+    if table.dates:
+        dates = [unreadable.get(name, _is_beyond(name)) for name in table.dates if name in kinds]
+        readable[HAS_INVALID_DATE] = _any(dates)
+    return raw.select(*(value.alias(name) for name, value in readable.items()), *further)
+
+
+def _entries(name: str, kind: str) -> tuple[Column, Column]:
+    """A list, and whether it is a text that is none."""
+    if kind != _TEXT:
+        return F.col(name), F.lit(False)
+    entries = F.from_json(name, "array<map<string,string>>")
+    return entries, F.col(name).isNotNull() & entries.isNull()
+
+
+def _read_as(field: StructField, kind: str) -> Column:
+    """A column of another type, null where a value cannot be read as the declared one."""
+    column = F.col(field.name)
+    if isinstance(field.dataType, ArrayType):
+        return F.from_json(column if kind == _TEXT else F.to_json(column), field.dataType.simpleString())
+    if isinstance(field.dataType, TimestampType):
+        return instant(field.name, kind)
+    return F.expr(f"try_cast(`{field.name}` as {field.dataType.simpleString()})")
+
+
+def instant(name: str, kind: str) -> Column:
+    """A column as points in time: numbers are epoch milliseconds, and so are texts of digits; null where it is none."""
+    as_it_says = F.expr(f"try_cast(`{name}` as timestamp)")
+    if kind in _NUMBERS:
+        return _of_milliseconds(F.col(f"`{name}`").cast("bigint"))
+    if kind == _TEXT:
+        is_number = F.col(f"`{name}`").rlike(_MILLISECONDS)
+        return F.when(is_number, _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))).otherwise(as_it_says)
+    return as_it_says
+
+
+def _of_milliseconds(number: Column) -> Column:
+    return F.timestamp_millis(F.when(number.between(-LATEST_DATE_MS, LATEST_DATE_MS), number))
+
+
+def _is_beyond(name: str) -> Column:
+    """Whether a point in time is beyond what is accepted.
+
+    Spark's connector fails on most of those, but only where the column is read: asking here reads it whatever is done
+    with it later, so that the same rows are refused in every run.
+    """
+    latest = LATEST_DATE_MS * 1000
+    return F.coalesce(~F.unix_micros(name).between(-latest, latest), F.lit(False))
+
+
+def _any(conditions: list[Column]) -> Column:
+    return reduce(lambda one, other: one | other, conditions, F.lit(False))
