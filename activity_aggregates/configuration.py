@@ -25,13 +25,14 @@ from activity_aggregates.layers import (
     parsed,
     within,
 )
-from activity_aggregates.settings import Settings, Source
+from activity_aggregates.settings import OWN_LABELS, Settings, Source
 
 HIDDEN = "***"
 
 # What Spark hides in its own logs: settings passed on to it may hold secrets, say of an object store.
 _SECRET = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
 _SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
+_LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _SETTINGS = TypeAdapter(Settings)
 
 
@@ -91,7 +92,7 @@ def _checked(leaves: Leaves) -> Settings:
         for section in sections:
             branch = branch.setdefault(section, {})
         branch[last] = value
-    mistakes = list(_misplaced(leaves))
+    mistakes = [*_misplaced(leaves), *_mislabelled(leaves)]
     try:
         # As JSON: there pydantic can be strict about values ("5" is no number) without being so about mappings.
         settings = _SETTINGS.validate_json(json.dumps(tree, default=str), strict=True)
@@ -113,6 +114,16 @@ def _misplaced(leaves: Leaves) -> Iterator[str]:
             yield _unknown(keys, leaves)
         if keys[:2] == ("spark", "conf") and keys[-1].startswith("spark.cassandra.") and _is_secret(keys):
             yield f"{_named(keys, leaves)} would stand in the list of processes: use cassandra.password_env or _file"
+
+
+def _mislabelled(leaves: Leaves) -> Iterator[str]:
+    """Labels of a deployment that Prometheus, or what the metrics say themselves, does not allow."""
+    for keys in leaves:
+        if within(keys, ("prometheus", "labels")) and len(keys) > 2:
+            if keys[2] in OWN_LABELS:
+                yield f"{_named(keys, leaves)} is a label that the metrics have themselves: name it otherwise"
+            elif not _LABEL.fullmatch(keys[2]):
+                yield f"{_named(keys, leaves)} is not the name of a label: write letters, digits and _, a letter first"
 
 
 def _mistyped(error: ValidationError, leaves: Leaves) -> list[str]:

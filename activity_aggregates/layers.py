@@ -49,10 +49,33 @@ def leaves_of(tree: Any, section: Keys = ()) -> Iterator[tuple[Keys, Any]]:
         yield section, tree
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which nothing is said twice: of two values for one key the last would win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if (key.tag, key.value) in lines:
+                raise _SaidTwice(key.value, lines[key.tag, key.value], line)
+            lines[key.tag, key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+class _SaidTwice(Exception):
+    """A key of a mapping, and the lines in which it stands."""
+
+    def __init__(self, key: str, first: int, second: int) -> None:
+        where = f"lines {first} and {second}" if second != first else f"line {first}"
+        super().__init__(f"{key} is given twice, in {where}: leave out one of them")
+
+
 def parsed(text: str, origin: str) -> Any:
-    """A YAML value; its origin is named where it is none."""
+    """A YAML value; its origin is named where it is not one."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)
+    except _SaidTwice as error:
+        raise BadRequest(f"in {origin} {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""

@@ -15,6 +15,8 @@ _CLOSED = ConfigDict(extra="forbid")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+# What metrics of runs say beside the labels of a deployment.
+OWN_LABELS = ("command", "status", "phase", "source", "reason", "table")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # A name in CQL that needs no quotes: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -197,16 +199,20 @@ class Spark:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Log:
-    """`auto` is a live line on a terminal and plain lines elsewhere."""
+    """`auto` is a live line on a terminal and plain lines elsewhere; `short` the live line alone."""
 
-    format: Literal["auto", "plain", "json"]
+    format: Literal["auto", "plain", "short", "json"]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Prometheus:
-    """`textfile` is written at the end of every run; node_exporter reads files whose names end in .prom only."""
+    """`textfile` is written at the end of every run; node_exporter reads files whose names end in .prom only.
+
+    `labels` stand at every metric, to tell deployments apart.
+    """
 
     textfile: Annotated[str, Field(pattern=r"\.prom$")] | None
+    labels: dict[str, str]
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("backfill")
+
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
+from activity_aggregates.request.flags import add_wait
 from activity_aggregates.run import order
 from activity_aggregates.run.asked import Unit
 from activity_aggregates.run.execution import Execution, unit_of
@@ -34,6 +47,26 @@ LEFT = "backfill.left"  # a count of every unit's run: the units to be done afte
 _SECONDS_TO_EXPIRE = 2  # after its time to live, until a dead run's lease is seen to be gone
 _SECONDS_AT_ONCE = 10.0  # for which units follow each other, before a run that waits for the lease is let in
 _SECONDS_OF_BREATH = 1.5  # longer than it takes a run that waits to look again
+
+
+EXAMPLES = {
+    "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml --dry-run": "show what each unit would change",
+    "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml": "do the units that are not done yet",
+    "backfill conf/backfills/2026-01-15-scores.yaml --conf settings.yaml --again": "do a finished one once more",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="conf/backfills/<date>-<name>.yaml")
+    parser.add_argument("--dry-run", action="store_true", help="show what each unit would change and write nothing")
+    parser.add_argument("--again", action="store_true", help="do all of a finished one once more")
+    add_wait(parser)
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    request = BackfillRequest(arguments.file, arguments.dry_run, arguments.again, arguments.wait)
+    with metrics_file_kept(configuration, os.environ):
+        return backfill(configuration, os.environ, request)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("config")
+
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from activity_aggregates.configuration import Configuration, resolved
+
+EXAMPLES = {
+    "config show": "the defaults and what the environment says",
+    "config show --conf settings.yaml": "what a command with this file would go by",
+    "config show --conf settings.yaml --set lease.ttl=30": "and with this flag",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("action", choices=["show"], help="print every setting with its origin, secrets masked")
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    return show(configuration, os.environ)
 
 
 def show(configuration: Configuration, environ: Mapping[str, str]) -> int:

@@ -6,15 +6,47 @@ them and written, then their rows go as a whole. An erase that died is finished 
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("erase")
+
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.request.scope import Scope
+from activity_aggregates.report.textfile import metrics_file_kept
+from activity_aggregates.request.flags import add_wait
+from activity_aggregates.request.scope import Scope, users_file
 from activity_aggregates.run.erasing import SparkRows
 from activity_aggregates.run.execution import Execution, now_in_ms
 from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings
 from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED
+
+EXAMPLES = {
+    "erase --users-file leavers.txt --conf settings.yaml --dry-run": "count the rows",
+    "erase --users-file leavers.txt --conf settings.yaml": "erase them; again, to finish an erase that died",
+    "erase --users-file leavers.txt --conf settings.yaml --wait 3600": "after the run that is under way",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--users-file", type=Path, metavar="FILE", required=True, help="learners, one id per line")
+    parser.add_argument("--dry-run", action="store_true", help="count the rows and erase nothing")
+    add_wait(parser)
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    user_ids = users_file(arguments.users_file)
+    with metrics_file_kept(configuration, os.environ):
+        return erase(configuration, os.environ, user_ids, arguments.dry_run, arguments.wait)
 
 
 class Rows(Protocol):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("report")
+
 import json
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +28,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.completion import completion_by_course
 from activity_aggregates.report.contents import Report, TableChanges, refusals, rows_by_table
+from activity_aggregates.report.outcome import outcome
 from activity_aggregates.report.page import render
 from activity_aggregates.report.runs import as_plain
 from activity_aggregates.store.connection import connection, open_session
@@ -24,10 +36,25 @@ from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
 from activity_aggregates.store.targets import AGGREGATE_TABLES
 
+EXAMPLES = {
+    "report last --conf settings.yaml": "the newest run, as report-<run id>.html",
+    "report 20260131T060000Z-3f9a2c --conf settings.yaml --out run.html": "this one, to a file",
+    "report last --conf settings.yaml --json": "the same as JSON",
+}
 _COURSES = 20
 _RUNS = 30
 _ROWS_PER_TABLE = 10
 _TABLES = sorted(AGGREGATE_TABLES, key=lambda table: "user_id" in table.key)  # first those of more than one learner
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="its id, or last")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="(report-<run id>.html; with --json the output)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    return report(configuration, os.environ, arguments.run, arguments.out, arguments.json, datetime.now(UTC))
 
 
 def report(
@@ -89,6 +116,7 @@ def _plain(contents: Report) -> dict[str, Any]:
         values["percentage"] = round(course.percentage, 2)
     return {
         "run": as_plain(contents.run),
+        "outcome": outcome(contents.run),
         "written_at": contents.written_at.isoformat(),
         "rows_by_table": [asdict(row) for row in rows_by_table(counts)],
         "refusals": [asdict(refusal) for refusal in refusals(counts)],

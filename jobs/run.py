@@ -1,12 +1,79 @@
-"""`run`: aggregates everything, what has changed, or a scope; what spark-submit starts from a checkout."""
+"""`run`: aggregates everything, what has changed, or a scope."""
 
 from __future__ import annotations
 
-import sys
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("run")
+
+import os
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the checkout: this folder would shadow its packages
-    from jobs.__main__ import main
+from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.request.flags import add_scope, add_wait, scope_of
+from activity_aggregates.request.scope import Scope
 
-    sys.exit(main(["run", *sys.argv[1:]]))
+EXAMPLES = {
+    "run --conf settings.yaml --wait 3600": "everything, as every night",
+    "run --conf settings.yaml --incremental": "what has changed, as every hour",
+    "run --conf settings.yaml --activity Course:do_1 --dry-run": "show what would change for a course",
+    "run --conf settings.yaml --resume last": "finish a run that died while it wrote",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_scope(parser)
+    parser.add_argument(
+        "--as-of", metavar="INSTANT", help="the snapshot time, ISO-8601 with an offset or YYYY-MM-DD (now)"
+    )
+    parser.add_argument(
+        "--incremental", action="store_true", help="look only at what has changed since the last success"
+    )
+    parser.add_argument(
+        "--changed", type=Path, metavar="FILE", help="look only at these lines of user_id,course_id,batch_id"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    parser.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
+    add_wait(parser)
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    from activity_aggregates.report.textfile import metrics_file_kept
+    from activity_aggregates.request.instants import parse_instant
+    from activity_aggregates.run.flow import RunRequest, run
+    from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
+
+    scope = scope_of(arguments)
+    _check(arguments, scope)
+    as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
+    command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
+    request = RunRequest(
+        scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed
+    )
+    with metrics_file_kept(configuration, os.environ):
+        return run(configuration, os.environ, request)
+
+
+def _check(arguments: Namespace, scope: Scope) -> None:
+    """Refuses flags that contradict each other."""
+    named = {
+        f"the scope ({scope.describe()})": not scope.is_full,
+        f"--changed {arguments.changed}": arguments.changed is not None,
+        "--incremental": arguments.incremental,
+        f"--as-of {arguments.as_of}": arguments.as_of is not None,
+        "--dry-run": arguments.dry_run,
+    }
+    given = [flag for flag, is_given in named.items() if is_given]
+    if arguments.resume and given:
+        raise BadRequest(f"--resume {arguments.resume} goes on with what that run staged: leave out {', '.join(given)}")
+    choices = [flag for flag in given if flag not in ("--dry-run", f"--as-of {arguments.as_of}")]
+    if len(choices) > 1:
+        raise BadRequest(f"{' and '.join(choices)} name different parts of everything: leave out all of them but one")

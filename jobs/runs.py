@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("runs")
+
 import json
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.report.runs import as_plain, as_table, in_full
+from activity_aggregates.report.textfile import write_metrics_file
+from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
 
+EXAMPLES = {
+    "runs --conf settings.yaml --limit 5": "the newest, and how old the last full success is",
+    "runs last --conf settings.yaml": "one in full",
+    "runs --conf settings.yaml --prometheus /var/lib/node_exporter/aggregates.prom": "metrics for node_exporter",
+}
 _HEADER = ("run", "command", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", metavar="RUN", help="show this run in full: its id, or last")
+    parser.add_argument("--limit", type=at_least_one, default=20, metavar="N", help="how many of the newest (20)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--prometheus", type=Path, metavar="FILE", help="write the metrics for Prometheus and nothing else"
+    )
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    now = datetime.now(UTC)
+    if arguments.prometheus:
+        return write_metrics_file(configuration, os.environ, arguments.prometheus, now)
+    return show_runs(configuration, os.environ, arguments.run, arguments.limit, arguments.json, now)
 
 
 def show_runs(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # started as a file: packages are found in the checkout, not in this folder
+    import sys
+    from pathlib import Path
+
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from jobs.__main__ import cli
+
+    cli("verify")
+
 import json
+import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +27,8 @@ from activity_aggregates.changes.staging import RunDirectory, Staging, changed_r
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.report.findings import print_held, print_sums, print_table
+from activity_aggregates.report.textfile import metrics_file_kept
+from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.applying import held_entries, stored_rows_of
 from activity_aggregates.run.execution import Execution
@@ -28,6 +41,41 @@ from activity_aggregates.store.targets import TARGET_TABLES
 _EXAMPLES = 5  # of each kind and table
 _NAMED = 20  # entries
 _WEAK = ("ONE", "LOCAL_ONE")
+
+
+EXAMPLES = {
+    "verify --conf settings.yaml --wait 3600": "all of it, as every week",
+    "verify --conf settings.yaml --sample 0.05 --out differences.jsonl": "a twentieth, each difference to a file",
+    "verify --conf settings.yaml --published": "the stored counts against the stored rows, without the sources",
+    "verify --conf settings.yaml --context cb:0174861 --repair": "write what was computed, and read it back",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_scope(parser)
+    parser.add_argument(
+        "--sample", type=share, default=1.0, metavar="SHARE", help="compare this share of the contexts and groups (1)"
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="compare the stored counts with the stored rows, without any source"
+    )
+    parser.add_argument("--repair", action="store_true", help="write what was computed, and read it back")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="every difference as a line of JSON")
+    parser.add_argument(
+        "--max-differences", type=count, default=0, metavar="N", help="exit 1 where more rows differ (0)"
+    )
+    add_wait(parser)
+
+
+def call(configuration: Configuration, arguments: Namespace) -> int:
+    if arguments.published and arguments.repair:
+        raise BadRequest("--published only compares what is stored: to write what is right leave it out of --repair")
+    asked = Verification(
+        scope_of(arguments), arguments.sample, arguments.repair, arguments.out, arguments.max_differences,
+        arguments.wait, arguments.published,
+    )  # fmt: skip
+    with metrics_file_kept(configuration, os.environ):
+        return verify(configuration, os.environ, asked)
 
 
 @dataclass(frozen=True)

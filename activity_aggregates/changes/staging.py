@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.change_set import all_names, staged_schema
-from activity_aggregates.errors import BadRequest
-from activity_aggregates.spark.session import is_one_machine
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"
@@ -47,16 +44,6 @@ def stage_rows(rows: DataFrame, directory: RunDirectory, part: str) -> DataFrame
 def changed_rows(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     """The changed rows of staged parts, in the columns of `staged_schema`; nothing looks into files for columns."""
     return spark.read.schema(staged_schema(all_names())).parquet(*paths).filter("is_changed")
-
-
-def check_reachable(directory: str, shared: bool, master: str) -> None:
-    """Refuse a directory that only the driver's machine sees when the executors are elsewhere."""
-    is_local_path = urlparse(directory).scheme in ("", "file")
-    if is_local_path and not is_one_machine(master) and not shared:
-        raise BadRequest(
-            f"staging.dir is {directory!r}, which the executors of {master} cannot see: "
-            "give a URI that they reach (hdfs:, s3a:), or set staging.shared if it is a folder that all of them mount"
-        )
 
 
 class Staging:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from activity_aggregates.report.changes import described, shown
+from activity_aggregates.report.values import described, shown
 
 KINDS = ("missing", "extra", "different")
 

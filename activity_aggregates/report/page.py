@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from activity_aggregates.report import plots
 from activity_aggregates.report.contents import COMPLETED, ENROLLED, Report, duration, refusals, rows_by_table
+from activity_aggregates.report.outcome import details, has_compared, outcome
 
 REASONS = {
     "missing_key": "a key is null or blank",
@@ -35,6 +36,9 @@ def render(report: Report) -> str:
     return environment.get_template("page.html").render(
         report=report,
         run=report.run,
+        outcome=outcome(report.run),
+        details=details(report.run),
+        has_compared=has_compared(report.run),
         tables=rows_by_table(counts),
         refusals=refusals(counts),
         counted={name.removeprefix("counted."): rows for name, rows in counts.items() if name.startswith("counted.")},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -10,90 +11,115 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.contents import all_refusals, duration, rows_by_table
-from activity_aggregates.store.ledger import STATUSES, RunRecord
+from activity_aggregates.store.ledger import DRY_RUN, STATUSES, SUCCEEDED, RunRecord
 
 PREFIX = "activity_aggregates"
+_BACKFILL = "backfill"
+_VERIFY = "verify"  # one that repairs nothing ends as a dry run
 
 
-def write_metrics(path: Path, last: RunRecord | None, success: RunRecord | None, now: datetime) -> None:
+@dataclass(frozen=True)
+class Latest:
+    """Of one command: the run that ended last, and the last that succeeded."""
+
+    ended: RunRecord
+    success: RunRecord | None
+
+
+def write_metrics(path: Path, latest: Mapping[str, Latest], labels: Mapping[str, str], now: datetime) -> None:
     """Replace the file as a whole: a scrape sees the old one or the new one. Raises BadRequest where it cannot be."""
     try:
-        write_to_textfile(str(path), registry(last, success, now))
+        write_to_textfile(str(path), registry(latest, labels, now))
     except OSError as error:
         raise BadRequest(
             f"the metrics cannot be written to {path} ({error.strerror}): name a file where this user may write"
         ) from error
 
 
-def registry(last: RunRecord | None, success: RunRecord | None, now: datetime) -> CollectorRegistry:
-    """Metrics of the run that ended last and of the last full run that succeeded; what there is not yet is left out."""
-    metrics = CollectorRegistry()
-    if success is not None and success.finished_at is not None:
-        _of_success(metrics, success, success.finished_at, now)
-    if last is not None:
-        _of_last(metrics, last)
-    return metrics
+def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
+    """By what the label `command` says, from runs in their order, newest first.
+
+    A night's full run that fails is not overlooked because an hour's incremental one succeeds. Runs of a scope are
+    somebody's own doing, and no schedule waits for them.
+    """
+    ended: dict[str, RunRecord] = {}
+    successes: dict[str, RunRecord] = {}
+    for run in runs:
+        command = _command(run)
+        if command is None or run.is_under_way or (run.status == DRY_RUN and command != _VERIFY):
+            continue
+        ended.setdefault(command, run)
+        if run.status in (SUCCEEDED, DRY_RUN):
+            successes.setdefault(command, run)
+    return {command: Latest(run, successes.get(command)) for command, run in ended.items()}
 
 
-def _of_success(metrics: CollectorRegistry, success: RunRecord, finished_at: datetime, now: datetime) -> None:
-    _gauge(
-        metrics,
-        "last_success_timestamp_seconds",
-        "When the last full run that succeeded ended, in seconds since 1970.",
-    ).set(finished_at.timestamp())
-    _gauge(
-        metrics,
-        "last_success_as_of_timestamp_seconds",
-        "The as_of of the last full run that succeeded, in seconds since 1970.",
-    ).set(success.as_of.timestamp())
-    _gauge(
-        metrics,
-        "freshness_lag_seconds",
-        "How old the as_of of the last full success was when this file was written.",
-    ).set((now - success.as_of).total_seconds())
-    _gauge(
-        metrics,
-        "last_success_duration_seconds",
-        "How long the last full run that succeeded took.",
-    ).set(duration(success) or 0.0)
+def _command(run: RunRecord) -> str | None:
+    """What was called, without the name of a backfill; None for a run of a scope."""
+    if run.command.startswith(_BACKFILL):
+        return _BACKFILL
+    return run.command if run.scope.is_full else None
 
 
-def _of_last(metrics: CollectorRegistry, last: RunRecord) -> None:
-    _gauge(
-        metrics,
-        "last_run_timestamp_seconds",
-        "When the run that ended last was started, in seconds since 1970.",
-    ).set(last.started_at.timestamp())
-    status = _gauge(
-        metrics, "last_run_status", "1 for what became of the run that ended last, 0 for the rest.", "status"
-    )
-    for name in STATUSES:
-        status.labels(name).set(name == last.status)
-    took = duration(last)
-    if took is not None:
-        _gauge(metrics, "last_run_duration_seconds", "How long the run that ended last took.").set(took)
-    phases = _gauge(metrics, "last_run_phase_seconds", "How long each phase of the run that ended last took.", "phase")
-    for phase, seconds in last.phases.items():
-        phases.labels(phase).set(seconds)
-    _rows(metrics, last.counts)
+def registry(latest: Mapping[str, Latest], labels: Mapping[str, str], now: datetime) -> CollectorRegistry:
+    """The metrics of each command; what there is not yet is left out."""
+    metrics = _Metrics(labels)
+    for command, runs in sorted(latest.items()):
+        metrics.add_last(command, runs.ended)
+        if runs.success is not None and runs.success.finished_at is not None:
+            metrics.add_success(command, runs.success, runs.success.finished_at, now)
+    return metrics.registry
 
 
-def _rows(metrics: CollectorRegistry, counts: Mapping[str, int]) -> None:
-    read = _gauge(metrics, "last_run_read_rows", "Source rows that the run which ended last read.", "source")
-    for name, rows in counts.items():
-        if name.startswith("read."):
-            read.labels(name.removeprefix("read.")).set(rows)
-    refused = _gauge(
-        metrics, "last_run_refused_rows", "Source rows that the run which ended last refused.", "source", "reason"
-    )
-    for refusal in all_refusals(counts):
-        refused.labels(refusal.source, refusal.reason).set(refusal.rows)
-    written = _gauge(metrics, "last_run_written_rows", "Rows that the run which ended last wrote.", "table")
-    retracted = _gauge(metrics, "last_run_retracted_rows", "Rows that the run which ended last retracted.", "table")
-    for row in rows_by_table(counts):
-        written.labels(row.table).set(row.written or 0)
-        retracted.labels(row.table).set(row.retracted or 0)
+class _Metrics:
+    """Gauges, each made when it first has a value, with the labels of the deployment before its own."""
 
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.registry = CollectorRegistry()
+        self._labels = labels
+        self._gauges: dict[str, Gauge] = {}
 
-def _gauge(metrics: CollectorRegistry, name: str, meaning: str, *labels: str) -> Gauge:
-    return Gauge(f"{PREFIX}_{name}", meaning, labels, registry=metrics)
+    def add_success(self, command: str, run: RunRecord, finished_at: datetime, now: datetime) -> None:
+        of = "the last run of this command that succeeded"
+        self._set("last_success_timestamp_seconds", f"When {of} ended.", finished_at.timestamp(), command=command)
+        self._set("last_success_as_of_timestamp_seconds", f"The as_of of {of}.", run.as_of.timestamp(), command=command)
+        self._set("last_success_duration_seconds", f"How long {of} took.", duration(run) or 0.0, command=command)
+        lag = (now - run.as_of).total_seconds()
+        self._set("freshness_lag_seconds", f"How old the as_of of {of} was at writing.", lag, command=command)
+
+    def add_last(self, command: str, run: RunRecord) -> None:
+        of = "the run of this command that ended last"
+        self._set("last_run_timestamp_seconds", f"When {of} began.", run.started_at.timestamp(), command=command)
+        for status in STATUSES:
+            is_it = float(status == run.status)
+            self._set(
+                "last_run_status", f"1 for what became of {of}, 0 for the rest.", is_it, command=command, status=status
+            )
+        took = duration(run)
+        if took is not None:
+            self._set("last_run_duration_seconds", f"How long {of} took.", took, command=command)
+        for phase, seconds in run.phases.items():
+            self._set(
+                "last_run_phase_seconds", f"How long each phase of {of} took.", seconds, command=command, phase=phase
+            )
+        self._add_rows(command, run.counts, of)
+
+    def _add_rows(self, command: str, counts: Mapping[str, int], of: str) -> None:
+        for name, rows in counts.items():
+            if name.startswith("read."):
+                source = name.removeprefix("read.")
+                self._set("last_run_read_rows", f"Source rows that {of} read.", rows, command=command, source=source)
+        for refusal in all_refusals(counts):
+            why = {"source": refusal.source, "reason": refusal.reason}
+            self._set("last_run_refused_rows", f"Source rows that {of} refused.", refusal.rows, command=command, **why)
+        for row in rows_by_table(counts):
+            for name, value in (("written", row.written), ("retracted", row.retracted)):
+                meaning = f"Rows that {of} has {name}."
+                self._set(f"last_run_{name}_rows", meaning, value or 0, command=command, table=row.table)
+
+    def _set(self, name: str, meaning: str, value: float, **labels: str) -> None:
+        """`labels` are of `settings.OWN_LABELS`, so that no deployment has one of these names."""
+        if name not in self._gauges:
+            names = [*self._labels, *labels]
+            self._gauges[name] = Gauge(f"{PREFIX}_{name}", meaning, names, registry=self.registry)
+        self._gauges[name].labels(**self._labels, **labels).set(value)

@@ -14,10 +14,11 @@ from activity_aggregates.errors import Unreachable
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.asked import Unit
 from activity_aggregates.run.execution import Execution
+from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES
-from activity_aggregates.writing.apply import apply_changes, cores
+from activity_aggregates.writing.apply import apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
 from metrics.declarations import names

@@ -12,11 +12,11 @@ from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.scoped import Scoped
 from activity_aggregates.run.work import PAIR, Work
+from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
     BATCHES,
-    CHANGED_AT,
     ENROLMENTS,
     GROUP_MEMBERS,
     GROUPS,

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.changes.findings import examples, findings, plain
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
-from activity_aggregates.report.changes import described
+from activity_aggregates.report.values import described
 from activity_aggregates.store.targets import TARGET_TABLES
 
 _EXAMPLES = 5

@@ -11,6 +11,7 @@ from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.ledger import RunRecord
 
 LOOKED_UP = "looked_up."  # counts of keys, by table
+_PROGRESS = "progress"  # the source whose phase is mostly its scan
 _SCAN_AT_ONCE = 50_000  # rows that a scan has read before lookups have begun
 _ROWS_PER_SECOND = 250_000  # of a scan, where the ledger has none
 _SECONDS_PER_KEY = 1 / 2_000  # of lookups, likewise
@@ -65,7 +66,7 @@ def lookups(
     scans: dict[str, float] = {}
     if last_full is not None:
         read = {name.removeprefix("read."): n for name, n in last_full.counts.items() if name.startswith("read.")}
-        scans = {name.removeprefix("read "): s for name, s in last_full.phases.items() if name.startswith("read ")}
+        scans = {name.removeprefix("read "): s for name, s in last_full.phases.items() if name == reading(_PROGRESS)}
     keys: dict[str, float] = {}
     for run in runs:
         for name, wanted in run.counts.items():

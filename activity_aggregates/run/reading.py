@@ -11,7 +11,8 @@ from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.limits import check_refused_share
 from activity_aggregates.run.work import Work
-from activity_aggregates.sources.tables import ATTEMPTS, CHANGED_AT, HIERARCHIES
+from activity_aggregates.sources.changed_at import CHANGED_AT
+from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
 from metrics import catalog, courses, enrolments, quizzes, refusals
 from metrics.metadata import Entries
 from metrics.predicates import context_id

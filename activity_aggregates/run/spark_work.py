@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
-from activity_aggregates.changes.staging import RunDirectory, Staging, check_reachable
+from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.asked import Asked, Unit
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.execution import Execution, Work
 from activity_aggregates.run.stage import stage
+from activity_aggregates.spark.run_directory import check_run_directory
 from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.records import INCREMENTAL
@@ -51,10 +52,10 @@ class SparkWork:
     def start(self, execution: Execution) -> None:
         chosen = execution.settings
         if self._spark is None:
+            check_run_directory(chosen.staging, chosen.spark)
             with execution.steps("start Spark"):
                 name = f"activity-aggregates {execution.record.run_id}"
                 self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
-            check_reachable(chosen.staging.dir, chosen.staging.shared, str(self.spark.sparkContext.master))
             self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
         execution.steps.spark = self._spark
 

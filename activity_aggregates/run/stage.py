@@ -22,9 +22,11 @@ from activity_aggregates.run.limits import check_changes
 from activity_aggregates.run.lookups import lookups
 from activity_aggregates.run.reading import Placed, place
 from activity_aggregates.run.refused import keep_refused
+from activity_aggregates.run.rows import known_rows
 from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
+from activity_aggregates.spark.sizing import sized
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
@@ -47,13 +49,12 @@ def stage(
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
     inputs = open_inputs(execution, spark, directory, asked, share)
-    despite_dates(
-        inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine)
-    )
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
 
 
 def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
     execution = inputs.execution
+    sized(inputs.spark, known_rows(execution, inputs.asked))
     described = description(inputs.sources, execution.settings.metadata)
     choice = choose(inputs)
     work = choice.work
@@ -83,8 +84,13 @@ def open_inputs(
     with execution.steps("open sources"):
         reads_by_learner = asked.since is not None
         sources = Sources(
-            spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else [],
-            connection=execution.cluster, keep=results.keep,
+            spark,
+            chosen.sources,
+            options,
+            execution.erased,
+            not_looked_through=[PROGRESS] if reads_by_learner else [],
+            connection=execution.cluster,
+            keep=results.keep,
         )
     stored = StoredRows(
         spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),

@@ -1,4 +1,4 @@
-"""What a run says while it works: a live line per phase on a terminal, plain or JSON lines elsewhere."""
+"""What a run says while it works: a live line on a terminal, and a line of text or JSON for each phase that ended."""
 
 from __future__ import annotations
 
@@ -21,15 +21,21 @@ Done = Callable[[], int]
 
 @dataclass
 class Step:
-    """A phase under way; `rows` is what it has handled, set by whoever counts it, `of` how many there will be."""
+    """A phase under way.
+
+    `rows` is what it has handled (read, compared or sent), for that is what its time goes into; `changed` how many of
+    them differ from what is stored; `of` how many there will be. Whoever counts them sets them.
+    """
 
     name: str
     started: float
     rows: int | None = None
+    changed: int | None = None
     of: int | None = None
     rows_so_far: Done | None = None
 
     def describe(self, seconds: float, tasks: str) -> str:
+        """The phase while it goes on."""
         rows = self.rows_so_far() if self.rows_so_far else None
         if rows is None:
             return f"{self.name} {tasks} {seconds:.0f} s"
@@ -37,12 +43,22 @@ class Step:
         left = f", {(self.of - rows) / speed:.0f} s left" if self.of and speed else ""
         return f"{self.name} {rows:,} of {self.of or 0:,} rows, {speed:,.0f} rows/s{left}"
 
+    def summary(self, seconds: float) -> str:
+        """The phase when it has ended.
+
+        >>> Step("compare activity_agg", 0.0, rows=1200, changed=23).summary(2.0)
+        'compare activity_agg: 2.0 s, 1,200 rows, 600 rows/s, 23 of them changed'
+        """
+        rows = "" if self.rows is None else f", {self.rows:,} rows, {self.rows / seconds if seconds else 0:,.0f} rows/s"
+        changed = "" if self.changed is None else f", {self.changed:,} of them changed"
+        return f"{self.name}: {seconds:.1f} s{rows}{changed}"
+
 
 @dataclass
 class Steps:
-    """Times the phases of a run, in seconds by name, and reports them."""
+    """Times the phases of a run, in seconds by name, and reports them; `short` leaves out those that have ended."""
 
-    format: Literal["auto", "plain", "json"]
+    format: Literal["auto", "plain", "short", "json"]
     out: TextIO = field(default_factory=lambda: sys.stderr)
     spark: SparkSession | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -78,12 +94,13 @@ class Steps:
 
     @property
     def _is_live(self) -> bool:
-        return self.format == "auto" and self.out.isatty()
+        return self.format in ("auto", "short") and self.out.isatty()
 
     def _report(self, step: Step, took: float) -> None:
-        rows = "" if step.rows is None else f", {step.rows:,} rows, {step.rows / took if took else 0:,.0f} rows/s"
-        details = {"phase": step.name, "seconds": round(took, 3), "rows": step.rows}
-        self.say(f"{step.name}: {took:.1f} s{rows}", **details)
+        if self.format == "short":
+            return
+        details = {"phase": step.name, "seconds": round(took, 3), "rows": step.rows, "changed": step.changed}
+        self.say(step.summary(took), **details)
 
     def _paint(self, step: Step, ended: threading.Event) -> None:
         while not ended.wait(_REDRAW_SECONDS):

@@ -12,25 +12,25 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+import activity_aggregates
 from activity_aggregates import interrupts, settings
 from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.spark.failures import job_error
+from activity_aggregates.spark.jvm import own_jvm
+from activity_aggregates.spark.sizing import sized
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
 _EXTENSIONS = "spark.sql.extensions"
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_WORKERS_SEE = "spark.executorEnv.PYTHONPATH"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
-# How the connector and its driver say that nobody answers.
-_LOST = re.compile(
-    r".*(AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|DriverTimeoutException|"
-    r"UnavailableException|ReadTimeoutException|WriteTimeoutException|ClosedConnectionException|HeartbeatException|"
-    r"Connection refused).*"
-)
 _CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
 _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
 
@@ -43,13 +43,10 @@ _UNWANTED_RULES = {
     "spark.sql.adaptive.optimizer.excludedRules": "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation",
 }
 # On one machine. Tasks that wait for a better place than the one there is would wait for ever: nothing wakes the local
-# scheduler when the wait is over. And what 200 partitions cost to start is more than what they hold.
+# scheduler when the wait is over.
 _LOCAL = {"spark.locality.wait": "0s"}
-_PARTITIONS = "spark.sql.shuffle.partitions"
-_PARTITIONS_PER_CORE = 4
 # What a cluster's own settings may overrule.
 _PREFERRED = {
-    "spark.sql.adaptive.enabled": "true",
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "128",  # rows of hierarchies are megabytes
     "spark.ui.showConsoleProgress": "false",
@@ -57,17 +54,6 @@ _PREFERRED = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "16384",
 }
-
-# What PySpark asks the JVM for by name at every column, lambda and query that is made; each time the JVM looks for it
-# in all jars of every package that is imported: a sixth of a small run.
-_ASKED_FOR = (
-    "functions", "Column", "SparkSession", "PythonUtils", "py4j.reflection.TypeUtil", "org.apache.spark.util.Utils",
-    "org.apache.spark.sql.types.StructType", "org.apache.spark.sql.Observation",
-    *(
-        f"org.apache.spark.sql.catalyst.expressions.{name}"
-        for name in ("UnresolvedNamedLambdaVariable", "LambdaFunction", "MapFilter", "ArrayFilter", "ArrayTransform")
-    ),
-)  # fmt: skip
 
 
 def is_one_machine(master: str) -> bool:
@@ -82,29 +68,33 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
     Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit, or where it
     lacks the connector's extension and is to be `extended`: reading by key and write times need it.
     """
+    conf = _conf(spark, name, extended)
     try:
-        session = SparkSession.builder.config(conf=_conf(spark, name, extended)).getOrCreate()
+        with own_jvm(conf), translated_spark():
+            return _session(conf, extended)
     except (PySparkRuntimeError, FileNotFoundError) as error:
         connector = ", ".join(spark.jars or spark.packages)
         raise Unreachable(
             "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17"
             + (f" and that {connector} can be had" if connector else "")
         ) from error
+
+
+def _session(conf: SparkConf, extended: bool) -> SparkSession:
+    """The session with what the metrics rely on; checked, and sized for any number of rows."""
+    session = SparkSession.builder.config(conf=conf).getOrCreate()
+    interrupts.heed()
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
     for key, rule in _UNWANTED_RULES.items():
         excluded = str(session.conf.get(key, "") or "").split(",")
         session.conf.set(key, ",".join(sorted({rule, *excluded} - {""})))
-    _remember_names(session._jvm)
-    context = session.sparkContext
-    if is_one_machine(str(context.master)) and not context.getConf().contains(_PARTITIONS):
-        session.conf.set(_PARTITIONS, str(_PARTITIONS_PER_CORE * context.defaultParallelism))
     _check_versions(session)
     if extended and EXTENSION not in str(session.conf.get(_EXTENSIONS, "") or ""):
         raise BadRequest(
             f"an incremental run reads by key, which this Spark cannot: start it with --conf {_EXTENSIONS}={EXTENSION}"
         )
-    interrupts.heed()
+    sized(session, None)
     return session
 
 
@@ -121,58 +111,61 @@ def stop_spark(session: SparkSession) -> None:
 
 @contextmanager
 def translated_spark() -> Iterator[None]:
-    """Turns what Spark's connector reports as lost or unreachable into Unreachable; other errors are bugs and stay."""
+    """Turns what Spark reports as lost, unreachable or misnamed into errors of the family; other errors are bugs."""
     try:
         yield
-    except (Py4JJavaError, PySparkException) as error:
-        found = _LOST.search(str(error))
-        if found is None:
+    except (Py4JError, PySparkException, ConnectionError) as error:
+        translated = job_error(error)
+        if translated is None:
             raise
-        raise Unreachable(
-            f"Cassandra was lost or did not answer while Spark read or wrote ({found[0].strip()[:300]}): "
-            "check the cluster and run the command again"
-        ) from error
+        raise translated from error
+
+
+def planned_master(spark: settings.Spark) -> str:
+    """Where Spark will run: what spark-submit was told, else what the settings say."""
+    if not is_submitted():
+        return str(spark.conf.get("spark.master", spark.master))
+    SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
+    return SparkConf().get("spark.master", spark.master) or spark.master
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit has started this process, and so its JVM."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
-    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    if is_submitted:
-        SparkContext._ensure_initialized()  # so that SparkConf sees spark-submit's flags
+    master = planned_master(spark)
     conf = SparkConf()
     conf.setIfMissing("spark.app.name", name)
     for key, value in {**_PREFERRED, **{key: _text(value) for key, value in spark.conf.items()}}.items():
         conf.setIfMissing(key, value)
-    if is_one_machine(conf.get("spark.master", spark.master) or ""):
+    if is_one_machine(master):
         for key, value in _LOCAL.items():
             conf.setIfMissing(key, value)
-    if is_submitted:
+        # Python workers import this package, also where it is not installed.
+        seen = (str(Path(activity_aggregates.__file__).parents[1]), conf.get(_WORKERS_SEE, None))
+        conf.set(_WORKERS_SEE, os.pathsep.join(filter(None, seen)))
+    if is_submitted():
         return conf
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf.setIfMissing("spark.master", spark.master)
     conf.setIfMissing("spark.driver.memory", spark.driver_memory)
-    if is_one_machine(spark.master):
+    if is_one_machine(master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # the name of a fresh machine often resolves to nothing
     if extended:
         conf.set(_EXTENSIONS, ",".join(filter(None, (conf.get(_EXTENSIONS, None), EXTENSION))))
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
     conf.setIfMissing(key, ",".join(jars))
-    conf.setIfMissing("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_log_configuration()}")
+    options = conf.get(_JAVA_OPTIONS, "") or ""
+    if "log4j" not in options:
+        conf.set(_JAVA_OPTIONS, f"{options} -Dlog4j2.configurationFile={_log_configuration()}".strip())
     return conf
 
 
 def _log_configuration() -> str:
     return Path(str(files("conf") / "log4j2.properties")).as_uri()
-
-
-def _remember_names(jvm: Any) -> None:
-    """Have the JVM asked once for each of the names, and every package on the way to it."""
-    for path in _ASKED_FOR:
-        holder = jvm
-        for name in path.split("."):
-            found = getattr(holder, name)
-            setattr(holder, name, found)
-            holder = found
 
 
 def _text(value: str | int | float | bool) -> str:

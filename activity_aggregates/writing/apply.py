@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import errors
 from activity_aggregates.errors import JobError
 from activity_aggregates.retrying import retried
+from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import open_session, translated
 from activity_aggregates.writing.batches import Batches, replica_sets
 from activity_aggregates.writing.encoding import Encoder, Row
@@ -82,15 +82,6 @@ def apply_changes(
 def _error(kind: str) -> type[JobError]:
     found: type[JobError] = getattr(errors, kind)
     return found
-
-
-def cores(spark: SparkSession) -> int:
-    """How many tasks run at the same time, as things are; `defaultParallelism` is whatever a setting says.
-
-    At least 1, also while no executor has come yet.
-    """
-    context: Any = spark.sparkContext._jsc.sc()
-    return max(1, int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())))
 
 
 def _tasks_at_once(spark: SparkSession, tasks: int | None) -> int:

@@ -63,6 +63,7 @@ def dag(name: str, cron: str, entry: str, *arguments: str) -> DAG:
             packages=CONNECTOR,
             deploy_mode="client",
             conf={
+                "spark.log.level": "WARN",
                 "spark.sql.extensions": "com.datastax.spark.connector.CassandraSparkExtensions",
                 "spark.executorEnv.PYTHONPATH": "env",
                 "spark.pyspark.python": "python3.11",

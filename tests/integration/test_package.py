@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tarfile
 import venv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
@@ -27,11 +29,25 @@ SPARK_HOME = Path(pyspark.__file__).parent
 COLLECTION = "application/vnd.ekstep.content-collection"
 
 
+@dataclass(frozen=True)
+class Packed:
+    """What scripts/package leaves in a folder, and the command that it prints."""
+
+    folder: Path
+    command: str
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """The settings of Spark in that command."""
+        of_spark = self.command.partition("jobs/run.py")[0]
+        return dict(found.split("=", 1) for found in re.findall(r"--conf (\S+)", of_spark))
+
+
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Packed:
     folder = tmp_path_factory.mktemp("dist")
-    subprocess.run([CHECKOUT / "scripts" / "package", folder], check=True, stdout=subprocess.DEVNULL)
-    return folder
+    packed = subprocess.run([CHECKOUT / "scripts" / "package", folder], check=True, stdout=subprocess.PIPE, text=True)
+    return Packed(folder, packed.stdout)
 
 
 @pytest.fixture
@@ -57,7 +73,7 @@ def settings(tmp_path: Path) -> Path:
 
 
 def test_the_packed_job_writes_from_executors_that_have_nothing_else_and_says_what_it_lacks(
-    dist: Path, cassandra: Session, settings: Path, tmp_path: Path
+    dist: Packed, cassandra: Session, settings: Path, tmp_path: Path
 ) -> None:
     load_a_learner_who_is_half_way(cassandra)
     subprocess.run(["activity-aggregates", "migrate", "--conf", settings], check=True)
@@ -65,6 +81,8 @@ def test_the_packed_job_writes_from_executors_that_have_nothing_else_and_says_wh
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = cassandra.execute("SELECT activity_type, user_id, agg FROM activity_user_agg").all()
     assert [(row.activity_type, row.user_id, row.agg["completionPercentage"]) for row in rows] == [("Course", "u1", 50)]
+    said_by_spark = [line for line in submitted.stdout.splitlines() if " INFO " in line]
+    assert len(said_by_spark) <= 3, "what Spark says before it knows how much it is to say"
     refused = spark_submit(dist, tmp_path, "run", "--incremental", "--conf", str(settings))
     assert refused.returncode == 2, refused.stdout + refused.stderr
     # spark-submit passes on both streams of a Python driver as its standard output.
@@ -82,19 +100,18 @@ def load_a_learner_who_is_half_way(cassandra: Session) -> None:
     )
 
 
-def spark_submit(dist: Path, scratch: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def spark_submit(dist: Packed, scratch: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Submit as a cluster's own Spark would: no variable and no interpreter of this environment is left to it."""
-    (package,) = dist.glob("activity_aggregates-*.zip")
+    (package,) = dist.folder.glob("activity_aggregates-*.zip")
     executor_python = bare_python(scratch / "executor")
-    driver_python = bare_python(scratch / "driver", sees=unpacked(dist, scratch))
+    driver_python = bare_python(scratch / "driver", sees=unpacked(dist.folder, scratch))
     options = {
         "--master": "local-cluster[2,1,1024]",
         "--jars": ",".join(map(str, jars(CONNECTOR))),
         "--py-files": str(package),
-        "--archives": f"{dist / 'env.tar.gz'}#env",
+        "--archives": f"{dist.folder / 'env.tar.gz'}#env",
     }
-    configuration = {
-        "spark.executorEnv.PYTHONPATH": "env",
+    configuration = dist.configuration | {
         "spark.pyspark.python": str(executor_python),
         "spark.pyspark.driver.python": str(driver_python),
         "spark.driver.host": "127.0.0.1",
@@ -115,7 +132,7 @@ def spark_submit(dist: Path, scratch: Path, command: str, *arguments: str) -> su
             SPARK_HOME / "bin" / "spark-submit",
             *(part for option in options.items() for part in option),
             *(part for key, value in configuration.items() for part in ("--conf", f"{key}={value}")),
-            dist / "jobs" / f"{command}.py",
+            dist.folder / "jobs" / f"{command}.py",
             *arguments,
         ],
         cwd=scratch,

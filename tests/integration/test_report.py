@@ -156,7 +156,21 @@ def test_a_page_says_that_the_staged_changes_are_gone(conf: Path, ledger: Ledger
 
 def test_a_run_that_ended_at_its_start_has_a_page(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
     ledger.save(replace(RUN, status="failed", counts={}, phases={}, finished_at=None, message="lost"))
-    assert "The run ended before it compared a table." in page(conf, tmp_path)
+    text = page(conf, tmp_path)
+    assert "The run ended before it compared a table." in text
+    assert "It failed before its first phase had ended: lost" in text
+
+
+def test_a_run_that_failed_claims_nothing_of_what_it_did_not_compare(
+    conf: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    counts = COUNTS | {"changed.activity_agg": 0}
+    ledger.save(replace(RUN, counts=counts))
+    assert "Nothing differed from what was stored." in page(conf, tmp_path)
+    ledger.save(replace(RUN, status="failed", counts=counts, message="Py4JJavaError: o1.count\n\tat Java"))
+    text = page(conf, tmp_path)
+    assert "Nothing differed" not in text
+    assert "In the tables that the run compared before it ended, nothing differed" in text
 
 
 def test_the_history_of_a_run_ends_with_it(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
@@ -210,21 +224,21 @@ def test_the_table_of_runs_says_what_was_called(conf: Path, ledger: Ledger, caps
 
 
 def test_metrics_tell_the_last_success_and_the_last_run_apart(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
-    failed = replace(
-        RUN, run_id="f", status="failed", as_of=START + timedelta(hours=1), started_at=START + timedelta(hours=1)
-    )
+    later = START + timedelta(hours=1)
+    failed = replace(RUN, run_id="f", command="run --incremental", status="failed", as_of=later, started_at=later)
     ledger.save(RUN)
     ledger.save(replace(failed, finished_at=failed.started_at + timedelta(seconds=7), counts={"read.enrolments": 3}))
     out = tmp_path / "runs.prom"
     assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
     found = samples(out)
-    assert found["activity_aggregates_last_success_as_of_timestamp_seconds"] == START.timestamp()
-    assert found["activity_aggregates_last_success_timestamp_seconds"] == START.timestamp() + 90
-    assert found["activity_aggregates_last_success_duration_seconds"] == 90
-    assert found["activity_aggregates_last_run_duration_seconds"] == 7
-    assert found["activity_aggregates_last_run_status failed"] == 1
-    assert found["activity_aggregates_last_run_status succeeded"] == 0
-    assert found["activity_aggregates_last_run_read_rows enrolments"] == 3
+    assert found["activity_aggregates_last_success_as_of_timestamp_seconds run"] == START.timestamp()
+    assert found["activity_aggregates_last_success_timestamp_seconds run"] == START.timestamp() + 90
+    assert found["activity_aggregates_last_success_duration_seconds run"] == 90
+    assert found["activity_aggregates_last_run_status run succeeded"] == 1
+    assert found["activity_aggregates_last_run_duration_seconds run --incremental"] == 7
+    assert found["activity_aggregates_last_run_status run --incremental failed"] == 1
+    assert found["activity_aggregates_last_run_status run --incremental succeeded"] == 0
+    assert found["activity_aggregates_last_run_read_rows run --incremental enrolments"] == 3
 
 
 def test_metrics_count_rows_and_refusals_also_where_there_are_none(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
@@ -232,10 +246,10 @@ def test_metrics_count_rows_and_refusals_also_where_there_are_none(conf: Path, l
     out = tmp_path / "runs.prom"
     assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
     found = samples(out)
-    assert found["activity_aggregates_last_run_written_rows activity_agg"] == 2
-    assert found["activity_aggregates_last_run_refused_rows missing_hierarchy enrolments"] == 5
-    assert found["activity_aggregates_last_run_refused_rows missing_key progress"] == 0
-    assert found["activity_aggregates_freshness_lag_seconds"] > 0
+    assert found["activity_aggregates_last_run_written_rows run activity_agg"] == 2
+    assert found["activity_aggregates_last_run_refused_rows run missing_hierarchy enrolments"] == 5
+    assert found["activity_aggregates_last_run_refused_rows run missing_key progress"] == 0
+    assert found["activity_aggregates_freshness_lag_seconds run"] > 0
 
 
 def test_the_metrics_file_is_written_also_after_a_run_that_failed(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
@@ -244,7 +258,7 @@ def test_the_metrics_file_is_written_also_after_a_run_that_failed(conf: Path, le
     configuration = load(conf, os.environ, {"prometheus.textfile": str(out)})
     with pytest.raises(CheckFailed), metrics_file_kept(configuration, os.environ):
         raise CheckFailed("a limit was passed")
-    assert samples(out)["activity_aggregates_last_run_status stopped"] == 1
+    assert samples(out)["activity_aggregates_last_run_status run stopped"] == 1
 
 
 def test_a_metrics_file_that_cannot_be_written_does_not_fail_the_run(

@@ -109,6 +109,7 @@ def test_the_commands_of_the_tasks_run(found: Mapping[str, Any], dist: Path, set
     for name in ("full", "incremental", "verify"):
         ended = submitted(found["commands"][f"activity_aggregates_{name}"], dist)
         assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "INFO TaskSetManager" not in ended.stdout + ended.stderr
     ran = [(row.command, row.status) for row in settings.execute("SELECT command, status FROM aggregate_runs")]
     assert ran == [("verify", "dry_run"), ("run --incremental", "succeeded"), ("run", "succeeded")]
 

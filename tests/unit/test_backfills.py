@@ -92,7 +92,14 @@ def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, before: str, after: str
     assert told.startswith(sentence)
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("- a", "is no backfill"), ("{", "is not YAML in line")])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- a", "is no backfill"),
+        ("{", "is not YAML in line"),
+        ("status: proposed\nowner: a\nstatus: approved", "status is given twice, in lines 1 and 3"),
+    ],
+)
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     (told,) = mistakes(tmp_path, text)
     assert sentence in told

@@ -15,6 +15,7 @@ import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import default_layer, dotted
+from activity_aggregates.settings import Source
 from jobs.config import masked
 
 WriteConf = Callable[[str], Path]
@@ -178,6 +179,27 @@ def test_a_file_that_holds_no_settings_is_named(conf: WriteConf, text: str, sent
     assert f"prod.yaml {sentence}" in refused(conf(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "limits:\n  refused_share: 0.1\n  clock_skew: 1\n  refused_share: 1",
+            "refused_share is given twice, in lines 2 and 4",
+        ),
+        ("lease: {ttl: 5}\nlog: {format: json}\n'lease': {ttl: 9}", "lease is given twice, in lines 1 and 3"),
+        ("spark: {conf: {spark.ui.port: 1, spark.ui.port: 2}}", "spark.ui.port is given twice, in line 1"),
+    ],
+)
+def test_a_setting_that_a_file_gives_twice_is_named_with_its_lines(conf: WriteConf, text: str, sentence: str) -> None:
+    file = conf(text)
+    assert refused(file) == f"in {file} {sentence}: leave out one of them"
+
+
+def test_what_a_file_takes_over_from_an_anchor_may_be_said_anew(conf: WriteConf) -> None:
+    text = "sources:\n  users: &table {format: cassandra, keyspace: k, table: t}\n  groups: {<<: *table, table: g}"
+    assert loaded(conf(text)).settings.sources.groups == Source(format="cassandra", keyspace="k", table="g")
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     assert refused(
         tmp_path / "no.yaml"
@@ -187,6 +209,24 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_flag_without_a_value_is_refused() -> None:
     with pytest.raises(BadRequest, match=r"write --set section\.key=value"):
         flag_values(["limits.refused_share"])
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [
+        ("status", "is a label that the metrics have themselves: name it otherwise"),
+        ("my-label", "is not the name of a label: write letters, digits and _, a letter first"),
+        ("__name__", "is not the name of a label: write letters, digits and _, a letter first"),
+    ],
+)
+def test_a_label_that_prometheus_would_refuse_is_named(conf: WriteConf, label: str, sentence: str) -> None:
+    file = conf(f"prometheus: {{labels: {{{label}: north}}}}")
+    assert refused(file) == f"prometheus.labels.{label} ({file}) {sentence}"
+
+
+def test_a_deployment_has_labels_of_its_own(conf: WriteConf) -> None:
+    labels = loaded(conf("prometheus: {labels: {deployment: north}}")).settings.prometheus.labels
+    assert labels == {"deployment": "north"}
 
 
 def test_a_password_of_cassandra_is_refused_among_the_spark_settings() -> None:

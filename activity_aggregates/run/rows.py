@@ -1,0 +1,36 @@
+"""How many rows a run will meet, as far as it is known before any is read: its shuffles are made to fit."""
+
+from __future__ import annotations
+
+from cassandra import InvalidRequest
+from cassandra.query import SimpleStatement
+
+from activity_aggregates import settings
+from activity_aggregates.run.asked import Asked
+from activity_aggregates.run.execution import Execution
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG
+
+_COUNTED_AT_MOST = 20_000  # which the store answers in a tenth of a second
+_FETCH_SIZE = 5_000
+
+
+def known_rows(execution: Execution, asked: Asked) -> int | None:
+    """Rows of progress and of learners: by the last full run, else by counting a few; None where they are many."""
+    if asked.last_full is not None:
+        counts = asked.last_full.counts
+        return counts.get("read.progress", 0) + asked.sizes.get(ACTIVITY_USER_AGG.name, 0)
+    found = [_few(execution, source) for source in (execution.settings.sources.progress,)]
+    return None if None in found else sum(rows for rows in found if rows is not None)
+
+
+def _few(execution: Execution, source: settings.Source) -> int | None:
+    """The rows of a source in the target's own cluster; None where there are many, or somebody else would know."""
+    if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+        return None
+    column = source.columns.get("status", "status")
+    query = f'SELECT {column} FROM {source.keyspace}."{source.table}" LIMIT {_COUNTED_AT_MOST + 1}'
+    try:
+        rows = sum(1 for _ in execution.session.execute(SimpleStatement(query, fetch_size=_FETCH_SIZE)))
+    except InvalidRequest:
+        return None  # what is missing is said where the sources are opened
+    return rows if rows <= _COUNTED_AT_MOST else None

@@ -1,0 +1,112 @@
+"""What Spark's failures mean to who runs a command: a store or a file system, an executor, the JVM; or a bug."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JNetworkError
+
+from activity_aggregates.errors import BadRequest, JobError, Unreachable
+
+_LONGEST = 300  # characters that are quoted
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A pattern of Java's text, and the sentence about it, in which {0} is what was found and {1} its first group."""
+
+    pattern: re.Pattern[str]
+    kind: type[JobError]
+    sentence: str
+
+
+# The first that is found says what it was: a failure of a file system names connections, too.
+_FAILURES = (
+    _Failure(
+        re.compile(r"Could not parse Master URL: '(.*)'"),
+        BadRequest,
+        "spark.master cannot be {1}: write local[*], yarn, spark://host:port or k8s://https://host:port",
+    ),
+    _Failure(
+        re.compile(r'No FileSystem for scheme "?([\w.+-]+)"?'),
+        BadRequest,
+        "Spark knows no file system of the scheme {1}: correct the path in staging.dir or sources, "
+        "or add the jar that brings it to spark.packages",
+    ),
+    _Failure(
+        re.compile(r"ClassNotFoundException: Class (\S*(?:fs|FileSystem|hadoop)\S*) not found"),
+        BadRequest,
+        "Spark has no jar with {1}, which a path needs: add it to spark.packages, "
+        "for s3a: org.apache.hadoop:hadoop-aws in the version of Spark's Hadoop",
+    ),
+    _Failure(
+        re.compile(r"Path does not exist: (\S+)\."),
+        BadRequest,
+        "there is nothing at {1}: correct the path in sources",
+    ),
+    _Failure(
+        re.compile(r"\S+ is not a Parquet file"),
+        BadRequest,
+        "{0}: correct its path or its format in sources",
+    ),
+    _Failure(
+        re.compile(
+            r"(?:Permission denied|AccessControlException|Mkdirs failed to create|Parent path is not a directory)\b.*"
+        ),
+        BadRequest,
+        "a file system refused Spark ({0}): name a path in staging.dir, or in sources, that this user may use",
+    ),
+    _Failure(
+        re.compile(r"Call From \S+ to \S+ failed on [^;]*|.*(?:hadoop\S*ConnectTimeoutException|SdkClientException).*"),
+        Unreachable,
+        "a file system did not answer ({0}): check the paths in staging.dir and sources, and run the command again",
+    ),
+    _Failure(
+        re.compile(
+            r".*(?:AllNodesFailedException|NoNodeAvailableException|Failed to open native connection|"
+            r"DriverTimeoutException|UnavailableException|ReadTimeoutException|WriteTimeoutException|"
+            r"ClosedConnectionException|HeartbeatException).*"
+        ),
+        Unreachable,
+        "Cassandra was lost or did not answer while Spark read or wrote ({0}): "
+        "check the cluster and run the command again",
+    ),
+    _Failure(
+        re.compile(r"UnknownHostException: (\S+)"),
+        Unreachable,
+        "no machine is called {1}: correct the paths in staging.dir and sources, or its name service",
+    ),
+    _Failure(
+        re.compile(r"No space left on device"),
+        Unreachable,
+        "a disk that Spark writes to is full: make room in staging.dir and spark.local.dir, and run the command again",
+    ),
+    _Failure(
+        re.compile(r"OutOfMemoryError: .*"),
+        Unreachable,
+        "Spark had too little memory ({0}): raise spark.driver_memory, on a cluster that of its executors, "
+        "and run the command again",
+    ),
+    _Failure(
+        re.compile(r"ExecutorLostFailure .*|.*(?:MetadataFetchFailed|FetchFailed|SparkContext was shut down).*"),
+        Unreachable,
+        "executors were lost too often ({0}): look at what ended them, for example their memory, "
+        "and run the command again",
+    ),
+)
+
+
+def job_error(error: BaseException) -> JobError | None:
+    """What is to be told in place of an error that Spark reports; None for a bug."""
+    if isinstance(error, Py4JNetworkError | ConnectionError):
+        return Unreachable(
+            "Spark's JVM has ended while it was at work, perhaps killed for its memory: "
+            "look at the machine, and run the command again"
+        )
+    text = str(error)
+    for failure in _FAILURES:
+        if found := failure.pattern.search(text):
+            quoted = [found[0], *found.groups()]
+            return failure.kind(failure.sentence.format(*(part.strip(": ")[:_LONGEST] for part in quoted)))
+    return None

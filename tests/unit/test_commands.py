@@ -1,0 +1,110 @@
+"""The command line as its user meets it, up to where a command begins its work."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.__main__ import COMMANDS, PROGRAM, command_of, main, parser_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The sentence with which a command line is refused."""
+    assert main(arguments) == 2
+    return capsys.readouterr().err.removeprefix(f"{PROGRAM}: ").rstrip()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_in_the_help_of_a_command_are_right_and_its_exit_codes_stand_below(name: str) -> None:
+    command = command_of([name])
+    parser = parser_of(name, command)
+    for example in command.EXAMPLES:
+        called, *arguments = shlex.split(example)
+        assert called == name
+        parser.parse_args(arguments)
+    assert len(command.EXAMPLES) >= 3
+    assert "\nexamples:\n" in parser.format_help()
+    assert "\n  130  interrupted" in parser.format_help()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_of_the_checkout_starts_its_command_from_anywhere(name: str, tmp_path: Path) -> None:
+    """By an interpreter that has the packages and knows nothing of the checkout: no `.pth` is read from PYTHONPATH."""
+    environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))}
+    called = [os.path.realpath(sys.executable), str(ROOT / "jobs" / f"{name}.py"), "--help"]
+    ended = subprocess.run(called, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.stdout.startswith(f"usage: {PROGRAM} {name}"), ended.stderr
+
+
+@pytest.mark.parametrize("name", ["runs", "report", "config", "migrate", "serve"])
+def test_a_command_that_computes_nothing_does_not_wait_for_spark(name: str) -> None:
+    code = (
+        f"import sys; from jobs.__main__ import command_of; command_of([{name!r}]); sys.exit('pyspark' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["run --dry", "run --incr", "erase --us leavers.txt", "verify --max 3", "runs --js", "config show --con x"]
+)
+def test_a_flag_is_not_abbreviated(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, *arguments = line.split()
+    assert f"see `{PROGRAM} {command} --help`" in said([command, *arguments], capsys)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("run --wait -1", "--wait: -1 is not a time to wait: give seconds, 0 or more"),
+        ("run --wait soon", "--wait: soon is not a time to wait: give seconds, 0 or more"),
+        ("run --wait inf", "--wait: inf is not a time to wait: give seconds, 0 or more"),
+        ("runs --limit -1", "--limit: -1 is not a number of runs: give a whole number, 1 or more"),
+        ("verify --sample 2", "--sample: 2 is not a share: give a number above 0 and up to 1"),
+        (
+            "verify --max-differences 0.5",
+            "--max-differences: 0.5 is not a number of rows: give a whole number, 0 or more",
+        ),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
+    line: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(line.split(), capsys).startswith(f"argument {sentence}: see `{PROGRAM} ")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("", "a command is missing"),
+        ("rum", "rum is not a command; the nearest is run"),
+        ("status", "status is not a command; there are run, backfill, verify, erase"),
+        (
+            "run --resume last --dry-run --user u1",
+            "goes on with what that run staged: leave out the scope (user u1), --dry-run",
+        ),
+        ("run --incremental --context cb:b1", "the scope (cb:b1) and --incremental name different parts"),
+        ("run --incremental --changed pairs.csv", "--changed pairs.csv and --incremental name different parts"),
+        ("verify --published --repair", "--published only compares what is stored"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_is_refused(
+    line: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sentence in said(line.split(), capsys)
+
+
+def test_who_reads_only_the_first_lines_sees_nothing_else(tmp_path: Path) -> None:
+    """The reader is gone before the command has said anything."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, str(ROOT / "jobs" / "config.py"), "show"]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,80 @@
+"""Metrics of the runs, by command: over records, without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activity_aggregates.report.prometheus import latest_by_command, registry
+from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.ledger import RunRecord
+from tests.harness.records import left_by_a_killed_run
+
+MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
+FULL, INCREMENTAL = "run", "run --incremental"
+
+
+def run(command: str, hour: int, status: str, **fields: Any) -> RunRecord:
+    """A run that began at an hour of the day and took a minute."""
+    began = MIDNIGHT + timedelta(hours=hour)
+    record = replace(left_by_a_killed_run(), command=command, status=status, as_of=began, started_at=began)
+    return replace(record, run_id=f"r{hour}", finished_at=began + timedelta(minutes=1), **fields)
+
+
+def samples(*runs: RunRecord, labels: Mapping[str, str] | None = None) -> dict[tuple[str, ...], float]:
+    """Values at noon by name and labels, from runs in the order of their starts."""
+    found = registry(latest_by_command(runs[::-1]), labels or {}, MIDNIGHT + timedelta(hours=12))
+    return {
+        (sample.name.removeprefix("activity_aggregates_"), *sample.labels.values()): sample.value
+        for family in found.collect()
+        for sample in family.samples
+    }
+
+
+def test_a_full_run_that_failed_is_not_overlooked_because_an_incremental_one_succeeded() -> None:
+    found = samples(run(FULL, 1, "succeeded"), run(FULL, 2, "failed"), run(INCREMENTAL, 3, "succeeded"))
+    assert found["last_run_status", FULL, "failed"] == 1
+    assert found["last_run_status", INCREMENTAL, "succeeded"] == 1
+    assert found["last_success_as_of_timestamp_seconds", FULL] == (MIDNIGHT + timedelta(hours=1)).timestamp()
+    assert found["freshness_lag_seconds", FULL] == 11 * 3600
+    assert found["freshness_lag_seconds", INCREMENTAL] == 9 * 3600
+
+
+def test_a_command_without_a_success_has_no_time_of_one() -> None:
+    found = samples(run(FULL, 1, "stopped"))
+    assert found["last_run_status", FULL, "stopped"] == 1
+    assert ("last_success_timestamp_seconds", FULL) not in found
+
+
+def test_runs_of_a_scope_dry_runs_and_runs_under_way_say_nothing_of_a_schedule() -> None:
+    of_a_context = run(FULL, 2, "failed", scope=Scope(contexts=frozenset({"cb:b1"})))
+    found = samples(run(FULL, 1, "succeeded"), of_a_context, run(FULL, 3, "dry_run"), run(FULL, 4, "applying"))
+    assert found["last_run_status", FULL, "succeeded"] == 1
+    assert found["last_run_timestamp_seconds", FULL] == (MIDNIGHT + timedelta(hours=1)).timestamp()
+
+
+def test_a_verification_and_the_units_of_any_backfill_have_a_label_each() -> None:
+    unit = run("backfill 2026-01-15-scores@1a2b", 5, "succeeded", scope=Scope(contexts=frozenset({"cb:b1"})))
+    found = samples(run("verify", 4, "dry_run"), unit)
+    assert found["last_success_timestamp_seconds", "verify"] == (MIDNIGHT + timedelta(hours=4, minutes=1)).timestamp()
+    assert found["last_run_status", "backfill", "succeeded"] == 1
+
+
+def test_the_labels_of_the_deployment_stand_at_every_metric() -> None:
+    counts = {"read.enrolments": 3, "refused.missing_key": 1, "changed.activity_agg": 2, "written.activity_agg": 2}
+    record = run(FULL, 1, "succeeded", counts=counts, phases={"start Spark": 2.0})
+    labels = {"deployment": "north", "stage": "test"}
+    latest = latest_by_command([record])
+    families = list(registry(latest, labels, MIDNIGHT).collect())
+    assert {name for family in families for name in (family.name,)} >= {
+        f"activity_aggregates_{name}"
+        for name in (
+            "last_success_timestamp_seconds", "last_run_status", "last_run_phase_seconds", "last_run_read_rows",
+            "last_run_refused_rows", "last_run_written_rows", "last_run_retracted_rows",
+        )
+    }  # fmt: skip
+    for family in families:
+        for sample in family.samples:
+            assert labels.items() <= sample.labels.items(), sample

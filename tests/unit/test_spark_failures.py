@@ -1,0 +1,80 @@
+"""What Spark fails with, provoked in Spark itself, and the sentence that its user gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
+from activity_aggregates.errors import BadRequest, JobError, Unreachable
+from activity_aggregates.spark.failures import job_error
+from activity_aggregates.spark.session import translated_spark
+
+
+@pytest.fixture
+def hadoop_tries_once(spark: SparkSession) -> Iterator[None]:
+    configuration, retries = spark._jsc.hadoopConfiguration(), "ipc.client.connect.max.retries"
+    configuration.set(retries, "0")
+    yield
+    configuration.unset(retries)
+
+
+@pytest.mark.usefixtures("hadoop_tries_once")
+@pytest.mark.parametrize(
+    ("path", "kind", "sentence"),
+    [
+        (
+            "hdfs://127.0.0.1:1/runs",
+            Unreachable,
+            r"a file system did not answer \(Call From .* Connection refused\): check",
+        ),
+        ("hdfs://nowhere.invalid/runs", Unreachable, r"no machine is called nowhere\.invalid: correct the paths"),
+        ("hdsf://x/runs", BadRequest, "no file system of the scheme hdsf"),
+        ("s3a://bucket/runs", BadRequest, "add it to spark.packages, for s3a: org.apache.hadoop:hadoop-aws"),
+        ("/nowhere/at/all", BadRequest, "there is nothing at file:/nowhere/at/all: correct the path"),
+    ],
+)
+def test_a_file_system_that_is_not_there_is_not_called_cassandra(
+    spark: SparkSession, path: str, kind: type[JobError], sentence: str
+) -> None:
+    with pytest.raises(kind, match=sentence) as told, translated_spark():
+        spark.read.schema("a int").parquet(path).count()
+    assert "Cassandra" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_folder_below_a_file_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadRequest, match="a file system refused Spark"), translated_spark():
+        spark.range(1).write.parquet(f"file:{tmp_path}/file/out")
+
+
+def test_a_file_of_another_format_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("user_id,status\nu1,2\n")
+    with pytest.raises(BadRequest, match=r"rows\.csv is not a Parquet file: correct its path"), translated_spark():
+        spark.read.schema("user_id string").parquet(str(tmp_path)).count()
+
+
+def test_a_jvm_that_has_gone_is_worth_another_attempt() -> None:
+    with pytest.raises(Unreachable, match="Spark's JVM has ended"), translated_spark():
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: worker lost",
+        "Job aborted due to stage failure: org.apache.spark.shuffle.MetadataFetchFailedException: Missing an output",
+        "Job 7 cancelled because SparkContext was shut down",
+    ],
+)
+def test_losing_executors_for_good_is_worth_another_attempt(said: str) -> None:
+    assert isinstance(job_error(Py4JError(said)), Unreachable)
+
+
+def test_a_bug_stays_one(spark: SparkSession) -> None:
+    with pytest.raises(Py4JError, match="Method nonsense"), translated_spark():
+        spark._jsc.nonsense()
