@@ -10,7 +10,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ QUARTERS = 4  # a killed run has written so many quarters of its rows as its ope
 PUBLISHED = ["verify", "--published"]
 FINAL = [command(*PUBLISHED), command("run"), command(*PUBLISHED)]
 SHOWN = 6
+ALL_OF_THEM = "all platforms"
 CRASHED = -1
 
 
@@ -84,16 +85,24 @@ class Replay:
     conf: Path = field(init=False)
 
     def problems(self, operations: list[Operation]) -> list[str]:
-        """What is wrong after the first command that leaves something wrong."""
+        """What is wrong, of each platform after the first command that leaves something wrong with it."""
         self.made.empty()
         self.conf = self.made.configure({}, self.folder)
+        found: list[str] = []
+        failed: set[str] = set()
         for number, operation in enumerate(operations, start=1):
             if not operation.is_command:
                 self._happens(operation)
-            elif problems := self._called(operation):
-                more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-                return [f"step {number}, {' '.join(operation.arguments)}:", *problems[:SHOWN], *more]
-        return []
+                continue
+            by_platform = told_apart(self._called(operation))
+            for platform in sorted({*by_platform} - failed):
+                first, *more = by_platform[platform]
+                found.append(f"{platform}, step {number}, {' '.join(operation.arguments)}: {first}")
+                found += [f"  {problem}" for problem in more[:SHOWN]]
+            failed |= {*by_platform}
+            if ALL_OF_THEM in failed:
+                break
+        return found
 
     def _happens(self, operation: Operation) -> None:
         store = self.made.store
@@ -117,7 +126,8 @@ class Replay:
             return [] if code == (1 if wrong else 0) else [f"it ended with {code}", *wrong, *output.splitlines()]
         written = [record for run_id, record in self._records().items() if record != known.get(run_id)]
         problems = self.watcher.problems(operation, before, after, ended(code, written))
-        return [*problems, *(output.splitlines()[-SHOWN:] if problems else [])]
+        is_of_all = any(told_apart(problems).get(ALL_OF_THEM, ()))
+        return [*problems, *(output.splitlines()[-SHOWN:] if is_of_all else [])]
 
     def _run(self, operation: Operation) -> tuple[int, str]:
         for name, text in operation.files.items():
@@ -143,6 +153,15 @@ class Replay:
 
     def _records(self) -> dict[str, RunRecord]:
         return {record.run_id: record for record in self.made.ledger.recent(1000)}
+
+
+def told_apart(problems: Iterable[str]) -> dict[str, list[str]]:
+    """By the platform that a problem names; what names none is of all of them, and so is what a command said."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        platform = re.search(r"\bw\d+-", problem)
+        found.setdefault(platform[0] if platform else ALL_OF_THEM, []).append(problem)
+    return found
 
 
 def served_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
