@@ -39,7 +39,7 @@ PUBLISHED = ["verify", "--published"]
 FINAL = [command(*PUBLISHED), command("run"), command(*PUBLISHED)]
 SHOWN = 6
 ALL_OF_THEM = "all platforms"
-CRASHED = -1
+CRASHED, INTERRUPTED = -1, 130
 
 
 def seeds() -> Iterator[int]:
@@ -124,6 +124,8 @@ class Replay:
         if operation.arguments == PUBLISHED:
             wrong = published_problems(after, self.watcher.settings)
             return [] if code == (1 if wrong else 0) else [f"it ended with {code}", *wrong, *output.splitlines()]
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         written = [record for run_id, record in self._records().items() if record != known.get(run_id)]
         problems = self.watcher.problems(operation, before, after, ended(code, written))
         is_of_all = any(told_apart(problems).get(ALL_OF_THEM, ()))
