@@ -22,9 +22,9 @@ from pyspark.sql import functions as F
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.run import applying
 from activity_aggregates.settings import Metrics
-from activity_aggregates.sources.tables import SOURCE_TABLES
 from activity_aggregates.store.records import SUCCEEDED, RunRecord
 from activity_aggregates.writing.apply import Applied, apply_changes
+from metrics.declarations import FAMILIES
 from tests.harness.environment import Environment
 from tests.harness.execution import called
 from tests.model import Tables, published_problems
@@ -169,17 +169,15 @@ def told_apart(problems: Iterable[str]) -> dict[str, list[str]]:
 def served_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     """What this version has settings for, with the defaults of those that it does not have."""
     known = {setting.name for setting in fields(Metrics)}
-    families = re.findall(r"['\"](\w+)['\"]", str(Metrics.__annotations__["families"]))
     served = {name: value for name, value in metrics.items() if name in known}
-    return served | {"families": [family for family in metrics["families"] if family in families]}
+    return served | {"families": [family for family in metrics["families"] if family in FAMILIES]}
 
 
 UNSERVED = {"course_types": ["Course"], "time_zone": "UTC", "carry": []}
 
 
 def served_rows(operation: Operation) -> Operation:
-    sources = {table.name for table in SOURCE_TABLES}
-    unserved = {name for name in ("group_attempts", "timespent") if name not in sources}
+    unserved = () if "time" in FAMILIES else ("group_attempts", "timespent")
     return Operation(operation.kind, {name: rows for name, rows in operation.content.items() if name not in unserved})
 
 
