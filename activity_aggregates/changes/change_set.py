@@ -74,7 +74,7 @@ def compare(
         *([map_name, WAS + map_name] if has_map else []),
         is_changed.alias("is_changed"),
         F.when(~F.col("is_computed"), EXTRA).when(stood, DIFFERENT).otherwise(MISSING).alias("kind"),
-        F.coalesce(F.size("newer"), F.lit(0)).alias("newer"),
+        F.when(F.col("newer").isNull(), 0).otherwise(F.size("newer")).alias("newer"),
         (is_changed & F.col("undated").isNotNull()).alias("is_undated"),
         *further,
     )  # fmt: skip

@@ -155,7 +155,7 @@ class _Placing:
         raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
         attempts = quizzes.assess_attempts(raw)
         seen, matched = Observation(), Observation()
-        observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS))
+        observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS), quizzes.open_attempts())
         best = quizzes.best_attempts(refusals.accepted(observed))
         scored = quizzes.quiz_scores(by_key, best).observe(matched, *quizzes.matched_attempt_counts())
         scores = inputs.results.keep(scored, "scores")
@@ -209,6 +209,8 @@ def count_rows(
     counts[f"read.{source}"] = read = found["read"]
     refused = {f"refused.{source}.{reason}": found[reason] for reason in reasons}
     counts.update(refused)
-    counts[f"counted.{orphans}"] = read - sum(refused.values()) - placed.pop("matched")
+    further = {f"counted.{name}": found[name] for name in found if name not in ("read", *reasons)}
+    counts.update(further)
+    counts[f"counted.{orphans}"] = read - sum(refused.values()) - sum(further.values()) - placed.pop("matched")
     counts.update({f"counted.{name}": rows for name, rows in placed.items()})
     return int(read)

@@ -22,7 +22,8 @@ class SourceTable:
     its own, see `frame_schema`.
 
     `written` are the columns whose write time in Cassandra tells when a row was changed, `dated` those that say it
-    themselves. Where `may_be_undated`, a file need not say it: only full runs look at it then.
+    themselves. Where `may_be_undated`, a file need not say it: only full runs look at it then. What is asked for
+    `by_partition` is so by conditions on its partition key, which has one column.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SourceTable:
     written: tuple[str, ...] = ()
     dated: tuple[str, ...] = ()
     may_be_undated: bool = False
+    by_partition: bool = False
 
     @property
     def dates(self) -> tuple[str, ...]:
@@ -76,6 +78,7 @@ HIERARCHIES = SourceTable(
     schema="course_id string, hierarchy string",
     columns={"course_id": "identifier"},
     written=("hierarchy",),
+    by_partition=True,
 )
 ATTEMPTS = SourceTable(
     name="attempts",
@@ -103,12 +106,14 @@ GROUPS = SourceTable(
     columns={"group_id": "id"},
     refused_by=("activities", "array(cast(map() as map<string,string>))"),  # one activity without id and type
     written=("status",),
+    by_partition=True,
 )
 GROUP_MEMBERS = SourceTable(
     name="group_members",
     schema="group_id string, user_id string, status string",
     columns={"group_id": "groupid", "user_id": "userid"},
     written=("status",),
+    by_partition=True,
 )
 GROUP_ATTEMPTS = SourceTable(
     name="group_attempts",

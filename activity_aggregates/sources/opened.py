@@ -25,7 +25,7 @@ from activity_aggregates.sources.deployed import (
 )
 from activity_aggregates.sources.typed import typed
 from activity_aggregates.store.connection import Connection
-from activity_aggregates.store.connector import LOOKED_UP, lookup
+from activity_aggregates.store.connector import BY_PARTITION, LOOKED_UP, lookup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class OpenedSource:
 def opened(access: Access, table: SourceTable, source: settings.Source, problems: list[str]) -> OpenedSource | None:
     """The source; None, and what is wrong with it among the problems, where a table or a column is missing."""
     try:
-        raw = raw_rows(access.spark, source, access.options)
+        raw = raw_rows(access.spark, source, {**access.options, **(BY_PARTITION if table.by_partition else {})})
     except PySparkException as error:
         problems.append(f"{table.name} ({place(source)}: {first_line(error)})")
         return None

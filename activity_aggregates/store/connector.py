@@ -8,7 +8,10 @@ from pyspark.sql import DataFrame
 
 CASSANDRA_FORMAT = "org.apache.spark.sql.cassandra"
 # The connector's joins by key, in place of scans, are asked for where they are wanted and nowhere else.
-SCANNED = {"directJoinSetting": "off"}
+# A condition on a part of a partition key, which the connector hands on, is refused by the store: conditions stay with
+# Spark, except where a table is asked for by its whole partition key.
+SCANNED = {"directJoinSetting": "off", "pushdown": "false"}
+BY_PARTITION = {"directJoinSetting": "off", "pushdown": "true"}
 LOOKED_UP = {"directJoinSetting": "on"}
 
 

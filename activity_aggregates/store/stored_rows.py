@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from activity_aggregates.store.connector import BY_PARTITION, CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
 from activity_aggregates.store.targets import TEXTS, TargetTable
 from metrics.activities import WAS
 from metrics.learners import ENTRIES
@@ -46,11 +46,11 @@ class StoredRows:
 
         `newer` are the names of entries that a later run has written, `undated` those without a date; null for none.
         """
-        return self._columns(table, metrics, self._table(table.name, SCANNED))
+        return self._columns(table, metrics, self._table(table))
 
     def matching(self, table: TargetTable, metrics: Sequence[str], keys: DataFrame, key: Sequence[str]) -> DataFrame:
         """`rows` whose `key`, which begins with the whole partition key, is among the distinct `keys`: by lookups."""
-        raw = lookup(keys, self._table(table.name, LOOKED_UP), key)
+        raw = lookup(keys, self._table(table, LOOKED_UP), key)
         return self._columns(table, metrics, raw)
 
     def _columns(self, table: TargetTable, metrics: Sequence[str], raw: DataFrame) -> DataFrame:
@@ -105,14 +105,16 @@ class StoredRows:
 
     def plain(self, table: TargetTable) -> DataFrame:
         """(key…, the text) of a table whose rows have one."""
-        return self._table(table.name, SCANNED).select(*table.key, table.column)
+        return self._table(table).select(*table.key, table.column)
 
     def plain_keys(self, table: TargetTable) -> DataFrame:
         """(key…) of all rows."""
-        return self._table(table.name, SCANNED).select(*table.key)
+        return self._table(table).select(*table.key)
 
-    def _table(self, name: str, options: Mapping[str, str]) -> DataFrame:
-        place = {"keyspace": self.target.keyspace, "table": self.target.tables[name]}
+    def _table(self, table: TargetTable, options: Mapping[str, str] | None = None) -> DataFrame:
+        """With conditions on the partition key handed on where it has one column, which is what they are on then."""
+        options = options or (BY_PARTITION if len(table.partition_key) == 1 else SCANNED)
+        place = {"keyspace": self.target.keyspace, "table": self.target.tables[table.name]}
         return self.spark.read.format(CASSANDRA_FORMAT).options(**{**self.options, **options, **place}).load()
 
 
