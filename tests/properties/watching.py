@@ -89,6 +89,8 @@ class Watcher:
             elif operation.kind == "delete":
                 self._platform.delete(table, rows)
                 self._is_more_to_see = True
+            elif any({*self.settings.carry} & {*row["agg"]} for row in rows):
+                self._is_more_to_see = True
             elif any(own_entries(table, key_of(table, row), row["agg"], self.settings) for row in rows):
                 self.is_sound, self._may_be_stale = False, True
 
