@@ -179,8 +179,18 @@ UNSERVED = {"course_types": ["Course"], "time_zone": "UTC", "carry": []}
 
 
 def served_rows(operation: Operation) -> Operation:
-    unserved = () if "time" in FAMILIES else ("group_attempts", "timespent")
-    return Operation(operation.kind, {name: rows for name, rows in operation.content.items() if name not in unserved})
+    """Without sources that this version does not compute, and listed courses while none is served where it is nested."""
+    if "time" in FAMILIES:
+        return operation
+    content = {name: rows for name, rows in operation.content.items() if name not in ("group_attempts", "timespent")}
+    if "group" in content:
+        content["group"] = [
+            row | {"activities": [each for each in row["activities"] if each["type"] in ("CourseUnit", "Quiz")]}
+            if "activities" in row
+            else row
+            for row in content["group"]
+        ]
+    return Operation(operation.kind, content)
 
 
 def stored_tables(made: Environment) -> Tables:
