@@ -179,7 +179,7 @@ UNSERVED = {"course_types": ["Course"], "time_zone": "UTC", "carry": []}
 
 
 def served_rows(operation: Operation) -> Operation:
-    """Without sources that this version does not compute, and listed courses while none is served where it is nested."""
+    """Without sources that this version does not compute, and courses while none is served where it is nested."""
     if "time" in FAMILIES:
         return operation
     content = {name: rows for name, rows in operation.content.items() if name not in ("group_attempts", "timespent")}
