@@ -17,6 +17,7 @@ from activity_aggregates.run.learners import Learners, with_kept
 from activity_aggregates.run.reading import Placed, Refused
 from activity_aggregates.run.work import Work
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
+from metrics import courses
 from metrics.activities import activity_rows, signed
 from metrics.names import COURSE
 
@@ -77,7 +78,7 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     stored = inputs.stored_rows(ACTIVITY_AGG)
     if stored is not None and placed.touched is not None:
         stored = inputs.among(stored, "context_id", placed.touched)
-    owners = placed.owners if inputs.asked.erasing else placed.owners.filter(~F.col("is_blocked"))
+    owners = _at_hand(inputs, work, placed)
     is_whole = None if work.is_everything else work.is_whole()
     rows = signed(learners.rows, inputs.names(ACTIVITY_USER_AGG), is_whole)
     published = None
@@ -90,6 +91,21 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
         ACTIVITY_AGG: compare(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG), computed, kept, stays, [_IMPOSSIBLE]),
         ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),
     }
+
+
+def _at_hand(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
+    """The owned activities that are computed: of a context that is not whole, those of the courses at hand.
+
+    What an unsettled course owns is not, but an erase counts it anew from its stored rows.
+    """
+    if inputs.asked.erasing:
+        return placed.owners
+    owners = placed.owners.filter(~F.col("is_blocked"))
+    if work.is_everything:
+        return owners
+    known = courses.settled(placed.outlines).select("course_id", F.lit(True).alias("is_known"))
+    flagged = owners.join(F.broadcast(known), "course_id", how="left")
+    return flagged.filter(F.coalesce("is_known", F.lit(False)) | work.is_whole()).drop("is_known")
 
 
 def _totals(rows: DataFrame) -> list[Column]:

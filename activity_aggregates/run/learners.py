@@ -18,8 +18,9 @@ from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, courses, learners, progress, quizzes, refusals
 from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.names import COURSE
+from metrics.names import COURSE, QUIZ
 from metrics.predicates import context_id, is_course
+from metrics.values import stands
 
 _ENROLMENT = ("user_id", "course_id", "batch_id")
 _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
@@ -27,10 +28,14 @@ _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 
 @dataclass(frozen=True)
 class Learners:
-    """The compared rows of all pairs at hand, see `compare`, and the refused progress."""
+    """The compared rows of all pairs at hand, see `compare`, and the refused progress.
+
+    `ended` are contexts, not looked at whole, in which a learner's course or quiz has ended: it may have been the last.
+    """
 
     rows: DataFrame
     refused: Refused
+    ended: frozenset[str]
 
 
 def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
@@ -64,7 +69,25 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
-    return Learners(rows, {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")})
+    refused = {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    return Learners(rows, refused, _ended(inputs, work, placed, rows))
+
+
+def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+    """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more."""
+    if work.is_everything or work.pairs is None or not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
+        return frozenset()
+    names = inputs.names(ACTIVITY_USER_AGG)
+    gone = rows.filter(~stands(names) & stands([WAS + name for name in names]) & ~work.is_whole())
+    is_quiz = F.col("activity_type") == QUIZ
+    here = placed.by_key.select(
+        F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
+        context_id().alias("context_id"),
+    )  # fmt: skip
+    if placed.scores is not None:
+        here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
+    ended = gone.filter(is_course() | is_quiz).join(here, list(learners.LEARNER_KEY), how="left_anti")
+    return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
 def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:

@@ -8,10 +8,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from jobs.__main__ import main
 from tests.harness.case import Case, Step
 from tests.harness.comparison import differences
-from tests.harness.environment import Environment
+from tests.harness.environment import Environment, merged
 from tests.harness.errors import CaseError, Mismatch
 from tests.harness.records import record_differences
 
@@ -39,10 +41,13 @@ def perform(step: Step, environment: Environment, conf: Path) -> list[str]:
             for table, rows in content.items():
                 changes[step.kind](table, rows)
             return []
+        case "settings":  # from here on, over those of the case
+            conf.write_text(yaml.safe_dump(merged(yaml.safe_load(conf.read_text("utf-8")), content)), "utf-8")
+            return []
         case "run":
-            return command(["run", *_arguments(content)], content.get("exit", 0), conf)
+            return command(["run", *_arguments(content, conf.parent)], content.get("exit", 0), conf)
         case "command":
-            return command(_arguments(content), content.get("exit", 0), conf)
+            return command(_arguments(content, conf.parent), content.get("exit", 0), conf)
         case "expect_run":
             return record_differences(environment.ledger.latest(), content)
         case _:
@@ -61,18 +66,28 @@ def compare(content: Content, environment: Environment, others_allowed: bool) ->
 
 
 def command(arguments: Sequence[str], expected: int, conf: Path) -> list[str]:
-    """Run a command in this process; its output is shown with a failure of this step or a later one."""
+    """Run a command in this process, and say what does not hold."""
+    code, output = called(arguments, conf)
+    if code == expected:
+        return []
+    name = f"`activity-aggregates {' '.join(arguments)}`"
+    return [f"{name} ended with {code}, not with {expected}; it said:", *output.splitlines()]
+
+
+def called(arguments: Sequence[str], conf: Path) -> tuple[int, str]:
+    """Exit code and output of a command; the output is shown with a failure of this step or a later one."""
     output = io.StringIO()
     try:
         with redirect_stdout(output), redirect_stderr(output):
             code = main([*arguments, "--conf", str(conf)])
     finally:
         print(f"$ activity-aggregates {' '.join(arguments)}\n{output.getvalue()}", end="")
-    if code == expected:
-        return []
-    called = f"`activity-aggregates {' '.join(arguments)}`"
-    return [f"{called} ended with {code}, not with {expected}; it said:", *output.getvalue().splitlines()]
+    return code, output.getvalue()
 
 
-def _arguments(content: Content) -> list[str]:
-    return [str(argument) for argument in content.get("args") or []]
+def _arguments(content: Content, folder: Path) -> list[str]:
+    """With the paths of the files that the step has, which are written into the folder."""
+    files: dict[str, str] = content.get("files") or {}
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return [str(folder / argument if argument in files else argument) for argument in content.get("args") or []]

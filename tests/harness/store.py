@@ -7,6 +7,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 from cassandra.metadata import TableMetadata
+from cassandra.query import PreparedStatement
 
 from tests.harness.errors import CaseError, unknown
 from tests.harness.hierarchy import hierarchy_text
@@ -23,6 +24,7 @@ class Store:
         """The tables in `keyspaces` as they are now."""
         self._session = session
         self._tables: dict[str, TableMetadata] = {}
+        self._prepared: dict[str, PreparedStatement] = {}
         session.cluster.refresh_schema_metadata()  # the tables were made through other sessions
         for keyspace in keyspaces:
             self._tables.update(session.cluster.metadata.keyspaces[keyspace].tables)
@@ -107,7 +109,8 @@ class Store:
         self._execute(f"INSERT INTO {_full(table)} ({', '.join(row)}) VALUES ({marks})", row, list(row))
 
     def _execute(self, statement: str, row: Row, columns: Sequence[str]) -> None:
-        prepared = self._session.prepare(statement)
+        prepared = self._prepared.get(statement) or self._session.prepare(statement)
+        self._prepared[statement] = prepared
         try:
             bound = prepared.bind([row[column] for column in columns])
         except TypeError as error:

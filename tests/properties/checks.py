@@ -86,12 +86,11 @@ def frozen_problems(source: Source, settings: Settings, before: Tables, after: T
     ]
 
 
-def without_unsettled(tables: Tables, source: Source) -> Tables:
-    """The tables without the rows of courses that are refused or retired."""
-    unsettled = accepted(source).unsettled
-    stands = of_unsettled_courses(tables, unsettled)
+def without_courses(tables: Tables, courses: set[str]) -> Tables:
+    """The tables without the rows of some courses, and of what belongs to them."""
+    theirs = of_unsettled_courses(tables, courses)
     others: dict[str, Any] = {
-        table: {key: row for key, row in getattr(tables, table).items() if key not in getattr(stands, table)}
+        table: {key: row for key, row in getattr(tables, table).items() if key not in getattr(theirs, table)}
         for table in ("activity_user_agg", "activity_agg", "activity_day_agg", "activity_catalog")
     }
     return replace(tables, **others)

@@ -17,7 +17,7 @@ from tests.model import FAMILIES
 from tests.properties.operations import Operation, command, joined
 from tests.properties.platforms import Platform
 
-PLATFORMS = 6
+PLATFORMS = 12
 CHANGE = "change"
 ROUNDS = (4, 7)  # at least, at most
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from tests.model.deployed import key_columns
+
 Rows = list[dict[str, Any]]
 
 
@@ -63,20 +65,33 @@ def command(*arguments: str, files: dict[str, str] | None = None, killed: int | 
 
 
 def joined(operations: Iterable[Operation]) -> list[Operation]:
-    """The same with what is loaded in a row as one operation."""
+    """The same with what is loaded in a row as one operation, each row of it once."""
     found: list[Operation] = []
+    loads: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def end_loads() -> None:
+        if loads:
+            found.append(Operation("load", {table: list(rows.values()) for table, rows in loads.items()}))
+            loads.clear()
+
     for operation in operations:
-        if operation.kind == "load" and found and found[-1].kind == "load":
-            tables: dict[str, Rows] = {table: list(rows) for table, rows in found.pop().content.items()}
-            for table, rows in operation.content.items():
-                tables.setdefault(table, []).extend(rows)
-            found.append(Operation("load", tables))
-        else:
+        if operation.kind != "load":
+            end_loads()
             found.append(operation)
+            continue
+        for table, rows in operation.content.items():
+            for row in rows:
+                key = tuple(row[column] for column in key_columns(table))
+                by_key = loads.setdefault(table, {})
+                by_key[key] = by_key.get(key, {}) | row
+    end_loads()
     return found
 
 
 def as_case(why: str, operations: Iterable[Operation]) -> str:
-    """A history in the form of a case file, so that it can be cut down by hand and kept."""
-    steps = [{operation.kind: operation.content} for operation in operations]
+    """A history in the form of a case file, so that it can be cut down by hand and kept; nothing dies in one."""
+    steps = [
+        {operation.kind: {name: value for name, value in operation.content.items() if name != "killed"}}
+        for operation in operations
+    ]
     return yaml.safe_dump({"why": why, "steps": steps}, sort_keys=False, width=160, default_flow_style=None)

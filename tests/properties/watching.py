@@ -21,7 +21,7 @@ from tests.properties.checks import (
     pair_problems,
     unchanged,
     whole_problems,
-    without_unsettled,
+    without_courses,
 )
 from tests.properties.operations import Operation
 
@@ -64,7 +64,8 @@ class Watcher:
         self._touched: set[Pair] = set()  # since the last run that looks for changes
         self._published: set[str] = set()  # courses, since then
         self._is_more_to_see = True  # for full runs alone
-        self._cannot_be_mended = False  # while a course is unsettled: its rows stay as others left them
+        self._may_be_stale = False  # rows of unsettled courses: those of others' making, and of other settings, stay
+        self._stale: set[str] = set()  # the courses whose rows may be so
 
     @property
     def all_rows(self) -> Source:
@@ -79,7 +80,7 @@ class Watcher:
         """Rows are loaded, deleted or written by others, or the settings change."""
         if operation.kind == "settings":
             self.settings = settings_of(operation.content["metrics"])
-            self.has_base, self._is_more_to_see, self._cannot_be_mended = False, True, True
+            self.has_base, self._is_more_to_see, self._may_be_stale = False, True, True
             return
         for table, rows in operation.content.items():
             if operation.kind == "load":
@@ -88,8 +89,10 @@ class Watcher:
             elif operation.kind == "delete":
                 self._platform.delete(table, rows)
                 self._is_more_to_see = True
+            elif any({*self.settings.carry} & {*row["agg"]} for row in rows):
+                self._is_more_to_see = True
             elif any(own_entries(table, key_of(table, row), row["agg"], self.settings) for row in rows):
-                self.is_sound, self._cannot_be_mended = False, True
+                self.is_sound, self._may_be_stale = False, True
 
     def _touch(self, table: str, rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -103,6 +106,7 @@ class Watcher:
     def problems(self, operation: Operation, before: Tables, after: Tables, ended: Ended) -> list[str]:
         """Of a command that has come to its end."""
         if operation.arguments[0] == "erase" and ended.code in (0, UNREACHABLE):
+            self._is_more_to_see = True  # where nobody is left, a full run leaves no zeros
             self.erased |= set(operation.files["users.txt"].split())
         if operation.killed_at is not None and ended.code == UNREACHABLE:
             self.is_half_written = True
@@ -178,7 +182,9 @@ class Watcher:
     def _of_what_is_published(self, before: Tables, after: Tables, reach: Reach) -> list[str]:
         if not (self.has_base and self.is_sound) or self.is_half_written:
             return []
-        looked_at = without_unsettled(after, self.source) if self._cannot_be_mended else after
+        if self._may_be_stale:
+            self._stale |= accepted(self.source).unsettled
+        looked_at = without_courses(after, self._stale)
         found = [f"published: {problem}" for problem in published_problems(looked_at, self.settings)]
         return found + (group_problems(self.source, self.settings, before, after) if reach.is_of_now else [])
 
