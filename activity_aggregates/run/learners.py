@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
 from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.lookups import looking_up
 from activity_aggregates.run.reading import Placed, Refused, count_rows
@@ -30,17 +31,19 @@ _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 class Learners:
     """The compared rows of all pairs at hand, see `compare`, and the refused progress.
 
-    `ended` are contexts, not looked at whole, in which a learner's course or quiz has ended: it may have been the last.
+    `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not looked at whole, in which a learner's course or quiz has ended: it may have been the last.
     """
 
     rows: DataFrame
     refused: Refused
     ended: frozenset[str]
+    held: DataFrame | None
 
 
 def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
     """Compute, compare and stage the learners' rows; all of them are kept, for sums and groups rest on them."""
     names = inputs.names(ACTIVITY_USER_AGG)
+    held, refused_held = read_held(inputs, work)
     with inputs.steps("read activity_user_agg"):
         stored = _stored(inputs, work, placed)
     with inputs.steps("read progress") as step:
@@ -62,6 +65,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
             None if scores is None else catalog.owned(scores, placed.strangers),
             None if scores is None or not inputs.choices.scores_in_course else quizzes.scores_by_enrolment(scores),
             inputs.metrics(ACTIVITY_USER_AGG),
+            held,
         )
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
         counts = change_counts(ACTIVITY_USER_AGG, names)
@@ -69,8 +73,8 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
-    refused = {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
-    return Learners(rows, refused, _ended(inputs, work, placed, rows))
+    refused = refused_held | {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
 
 
 def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:

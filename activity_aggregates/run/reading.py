@@ -81,7 +81,7 @@ class _Placing:
             scores, attempts = self._scores(by_key)
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
         with inputs.steps("find owners"):
-            touched = None if work.is_everything else frozenset(context for _, context in at_hand)
+            touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
             step.rows = inputs.counts["read.enrolments"]
         if further := moved | self._contexts_with_refused(assessed, attempts, unsettled):
@@ -176,7 +176,7 @@ class _Placing:
     def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
         """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
         inputs = self.inputs
-        if not inputs.sources.has(ATTEMPTS):
+        if not inputs.has_rows(ATTEMPTS):
             return None, None
         raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
         attempts = quizzes.assess_attempts(raw)
