@@ -37,7 +37,7 @@ def activity_rows(
     and `sign`: 1 as they will stand, -1 as they stood, the latter only in contexts that are not whole. `published` are
     the stored rows of these contexts (key…, was_<metric>…), None where every context is whole. `is_impossible` are rows
     of contexts not whole whose sums cannot be right: below 0, more learners than are enrolled, or without the entry
-    from which they would move. `members` has (context_id, members) of contexts whose learners are not those of a course.
+    from which they would move. `members` has (context_id, members) of contexts whose learners are not a course's.
     """
     own = sums(learners, metrics, ACTIVITY_KEY, OWN_ROWS)
     of_courses = sums(learners.filter(is_course()), metrics, ("activity_id", "context_id"), COURSE_ROWS)

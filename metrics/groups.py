@@ -70,7 +70,7 @@ def active_members(accepted_members: DataFrame) -> DataFrame:
 
 
 def course_rows(activities: DataFrame, catalog: DataFrame) -> DataFrame:
-    """(group_id, activity_type, activity_id, course_id, context_id): where a unit or quiz of a group belongs to a course.
+    """(group_id, activity_type, activity_id, course_id, context_id): where a unit or quiz belongs to a course.
 
     Whoever has a Course row there is enrolled in the activity. `catalog` has (context_id, activity_type, activity_id,
     course_id).

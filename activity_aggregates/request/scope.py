@@ -11,10 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
+from metrics.names import CONTEXTS
 
 _TYPES = ("Course", "CourseUnit", "Quiz")
 _COURSE = "Course"
-_CONTEXT_PREFIX = "cb:"
 
 LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
@@ -164,8 +164,9 @@ def activity(place: str, value: str) -> Activity:
 
 def context(place: str, value: str) -> str:
     """A context as `place` names it; raises BadRequest for what is none."""
-    if not value.startswith(_CONTEXT_PREFIX) or not value.removeprefix(_CONTEXT_PREFIX).strip():
-        raise BadRequest(f"{place} {value!r} is no context: write cb:<batch id>")
+    prefix = next((prefix for prefix in CONTEXTS if value.startswith(prefix)), None)
+    if prefix is None or not value.removeprefix(prefix).strip():
+        raise BadRequest(f"{place} {value!r} is not a context: write cb:<batch id>, or g:<group id>")
     return value
 
 

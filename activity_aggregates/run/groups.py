@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -84,9 +84,8 @@ def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozen
     if work.is_everything or touched is None:
         held = None if compared is None else compared.held
     else:
-        held, _ = read_held(
-            inputs, Work(frozenset(GROUP_CONTEXT + each for each in touched), None, touched, work.enrolments)
-        )
+        contexts = frozenset(GROUP_CONTEXT + each for each in touched)
+        held, _ = read_held(inputs, replace(work, whole=contexts, pairs=None))
     return None if held is None else held.select("group_id", "activity_id").distinct()
 
 

@@ -31,7 +31,8 @@ _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 class Learners:
     """The compared rows of all pairs at hand, see `compare`, and the refused progress.
 
-    `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not looked at whole, in which a learner's course or quiz has ended: it may have been the last.
+    `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not
+    looked at whole, in which a learner's course or quiz has ended: it may have been the last.
     """
 
     rows: DataFrame
