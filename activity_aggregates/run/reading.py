@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -84,9 +83,9 @@ class _Placing:
             touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
             step.rows = inputs.counts["read.enrolments"]
-        if further := moved | self._contexts_with_refused(assessed, attempts, unsettled):
+        if further := moved | self._contexts_with_refused(assessed, unsettled):
             return None, further
-        check_refused_share(inputs.counts, inputs.execution.settings.limits.refused_share, self._of(), inputs.steps)
+        check_refused_share(inputs.counts, inputs.limits.refused_share, self._of(), inputs.steps)
         refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
         if attempts is not None:
             refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
@@ -150,28 +149,18 @@ class _Placing:
             frozenset(row.course_id for row in found if row.is_changed),
         )
 
-    def _contexts_with_refused(
-        self, assessed: DataFrame, attempts: DataFrame | None, unsettled: frozenset[str]
-    ) -> frozenset[str]:
-        """The contexts, not whole yet, in which a row at hand is not accepted, though its course is settled.
+    def _contexts_with_refused(self, assessed: DataFrame, unsettled: frozenset[str]) -> frozenset[str]:
+        """The contexts, not whole yet, in which an enrolment at hand is not accepted, though its course is settled.
 
-        It may have been the last one that its course, or a quiz, had there.
+        It may have been the last one that its course had there.
         """
         counts, work = self.inputs.counts, self.work
-        if work.is_everything or work.pairs is None:
+        refused = any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS)
+        if work.is_everything or work.pairs is None or not refused:
             return frozenset()
-        parts: list[DataFrame] = []
         is_settled = ~F.col("course_id").isin(sorted(unsettled)) & ~any_blank("user_id", "course_id", "batch_id")
-        if any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS):
-            parts.append(assessed.filter(F.col("problem").isNotNull() & is_settled))
-        not_accepted = [*(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS), "counted.open_attempts"]
-        if attempts is not None and any(counts.get(name) for name in not_accepted):
-            parts.append(attempts.filter(F.col("problem").isNotNull() & is_settled))
-        if not parts:
-            return frozenset()
-        named = [rows.select(context_id().alias("context_id")) for rows in parts]
-        contexts = frozenset(row[0] for row in reduce(DataFrame.union, named).distinct().collect())
-        return contexts - (work.whole or frozenset())
+        rows = assessed.filter(F.col("problem").isNotNull() & is_settled).select(context_id().alias("context_id"))
+        return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
 
     def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
         """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
