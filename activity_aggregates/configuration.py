@@ -94,7 +94,7 @@ def _checked(leaves: Leaves) -> Settings:
         branch[last] = value
     mistakes = [*_misplaced(leaves), *_mislabelled(leaves)]
     try:
-        # As JSON: there pydantic can be strict about values ("5" is no number) without being so about mappings.
+        # As JSON: there pydantic can be strict about values ("5" is not a number) without being so about mappings.
         settings = _SETTINGS.validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
         mistakes += _mistyped(error, leaves)

@@ -69,7 +69,7 @@ def read_backfill(path: Path) -> Backfill:
         raise BadRequest(f"{path} cannot be read ({reason}): name the YAML file of a backfill") from error
     record = parsed(text, str(path))
     if not isinstance(record, dict):
-        raise BadRequest(f"{path} is no backfill: write a mapping of {', '.join(_KEYS)}")
+        raise BadRequest(f"{path} is not a backfill: write a mapping of {', '.join(_KEYS)}")
     reading = _Reading()
     backfill = reading.backfill(path.stem, record)
     if reading.mistakes:
@@ -116,7 +116,7 @@ class _Reading:
             return
         for value in values:
             if not isinstance(value, str):
-                self.mistakes.append(f"{place} has {value!r}, which is no text: write it in quotes")
+                self.mistakes.append(f"{place} has {value!r}, which is not a text: write it in quotes")
                 continue
             try:
                 yield _SCOPE[name](place, value)
@@ -130,7 +130,7 @@ class _Reading:
             self.mistakes.append(f"window is open on both sides: {_wanted('window')}")
         if start is not None and end is not None and start >= end:
             self.mistakes.append(
-                f"window.from {start.isoformat()} is not before window.to {end.isoformat()}: turn them"
+                f"window.from {start.isoformat()} is not before window.to {end.isoformat()}: swap them"
             )
         return Window(start, end)
 
@@ -157,7 +157,7 @@ class _Reading:
             if key not in known:
                 near = get_close_matches(str(key), known, n=1)
                 hint = f"the nearest is {prefix}{near[0]}" if near else f"it may be {', '.join(known)}"
-                self.mistakes.append(f"{prefix}{key} is no key of a backfill; {hint}")
+                self.mistakes.append(f"{prefix}{key} is not a key of a backfill; {hint}")
 
     def _wrong(self, key: str, value: Any) -> None:
         self.mistakes.append(f"{key} cannot be {value!r}: {_wanted(key)}")

@@ -139,7 +139,7 @@ EVERYTHING = Scope()
 def users_file(path: Path) -> list[str]:
     """The ids in a file, one per line; blank lines and those that begin with # are passed over.
 
-    A byte order mark, which spreadsheets write, is no part of the first id.
+    A byte order mark, which spreadsheets write, is not part of the first id.
     """
     try:
         lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
@@ -163,7 +163,7 @@ def activity(place: str, value: str) -> Activity:
 
 
 def context(place: str, value: str) -> str:
-    """A context as `place` names it; raises BadRequest for what is none."""
+    """A context as `place` names it; raises BadRequest for anything else."""
     prefix = next((prefix for prefix in CONTEXTS if value.startswith(prefix)), None)
     if prefix is None or not value.removeprefix(prefix).strip():
         raise BadRequest(f"{place} {value!r} is not a context: write cb:<batch id>, or g:<group id>")

@@ -44,7 +44,7 @@ def typed(raw: DataFrame, table: SourceTable, *further: str) -> DataFrame:
 
 
 def _entries(name: str, kind: str) -> tuple[Column, Column]:
-    """A list, and whether it is a text that is none."""
+    """A list, and whether it is a text that is not one."""
     if kind != _TEXT:
         return F.col(name), F.lit(False)
     entries = F.from_json(name, "array<map<string,string>>")
@@ -62,7 +62,7 @@ def _read_as(field: StructField, kind: str) -> Column:
 
 
 def instant(name: str, kind: str) -> Column:
-    """A column as points in time: numbers are epoch milliseconds, and so are texts of digits; null where it is none."""
+    """A column as points in time, null where it is not one: numbers, and texts of digits, are epoch milliseconds."""
     as_it_says = F.expr(f"try_cast(`{name}` as timestamp)")
     if kind in _NUMBERS:
         return _of_milliseconds(F.col(f"`{name}`").cast("bigint"))

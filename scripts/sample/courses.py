@@ -23,7 +23,7 @@ def page(name: str, *, optional: bool = False) -> Node:
 
 
 def quiz(name: str) -> Node:
-    """A question set as it is published: with its section and questions, which are no contents of the course."""
+    """A question set as it is published: with its section and questions, which are not contents of the course."""
     questions = [leaf(f"{name}, question {number}", mime_type=QUESTION) for number in (1, 2, 3)]
     return leaf(name, mime_type=QUIZ) | {
         "children": [leaf(f"{name}, section", mime_type=QUIZ) | {"children": questions}]

@@ -36,7 +36,7 @@ class Case:
 
 
 def read_case(path: Path) -> Case:
-    """The case of a file; raises CaseError for whatever is no case."""
+    """The case of a file; raises CaseError for whatever is not a case."""
     try:
         return parse_case(yaml.safe_load(path.read_text("utf-8")))
     except yaml.YAMLError as error:

@@ -23,7 +23,7 @@ Way = tuple[Node, ...]  # from the root down to one placement of a node, that no
 
 
 class InvalidTreeError(ValueError):
-    """A node without identifier, or below itself, or one whose children are no list."""
+    """A node without identifier, or below itself, or one whose children are not a list."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def identified(raw: Any) -> str:
     if not isinstance(raw, dict) or is_blank(raw.get("identifier")):
         raise InvalidTreeError("a node without identifier")
     identifier = str(raw["identifier"])
-    identifier.encode()  # half a surrogate pair is no text: a ValueError, too
+    identifier.encode()  # half a surrogate pair is not a text: a ValueError, too
     return identifier
 
 
@@ -111,7 +111,7 @@ def is_collection(raw: dict[str, Any]) -> bool:
 def listed(raw: dict[str, Any], name: str) -> list[Any]:
     found = raw.get(name) or []
     if not isinstance(found, list):
-        raise InvalidTreeError(f"{name} is no list")
+        raise InvalidTreeError(f"{name} is not a list")
     return found
 
 

@@ -59,17 +59,17 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     status: finished
     """
     assert mistakes(tmp_path, text) == [
-        "reasons is no key of a backfill; the nearest is reason",
+        "reasons is not a key of a backfill; the nearest is reason",
         "reason is missing: say in a sentence why it is needed",
         "owner cannot be ' ': name who answers for it",
         "status cannot be 'finished': write proposed, approved or done",
         "rows_per_second cannot be 0.5: give a whole number above 0, or leave it out",
-        "scope.user is no key of a backfill; the nearest is scope.users",
+        "scope.user is not a key of a backfill; the nearest is scope.users",
         "scope.activities 'Lesson:l1' is of no known type: write Course, CourseUnit, Quiz before the colon",
-        "scope.contexts 'b1' is no context: write cb:<batch id>",
-        "scope.contexts has 7, which is no text: write it in quotes",
+        "scope.contexts 'b1' is not a context: write cb:<batch id>, or g:<group id>",
+        "scope.contexts has 7, which is not a text: write it in quotes",
         "scope.groups cannot be 'g1': write a list of ids",
-        "window.until is no key of a backfill; it may be from, to",
+        "window.until is not a key of a backfill; it may be from, to",
         "window.to: '2026-01-01T00:00:00' has no offset from UTC: write 2026-01-01T00:00:00Z if it is in UTC",
     ]
 
@@ -95,7 +95,7 @@ def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, before: str, after: str
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("- a", "is no backfill"),
+        ("- a", "is not a backfill"),
         ("{", "is not YAML in line"),
         ("status: proposed\nowner: a\nstatus: approved", "status is given twice, in lines 1 and 3"),
     ],

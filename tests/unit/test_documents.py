@@ -11,7 +11,10 @@ import pytest
 import yaml
 
 from jobs.__main__ import COMMANDS
+from metrics import declarations
+from metrics.declarations import Metric
 from scripts.documents.tables import DOCUMENTS, all_tables, overview, rewritten, table_of, tables_in
+from tests.harness.case import read_case
 
 ROOT = Path(__file__).parents[2]
 ALL = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -134,3 +137,22 @@ def test_the_functions_on_the_way_of_a_number_are_there_and_few() -> None:
     way = re.findall(r"^\d+\. `(?:\w+\.)?(\w+)` in `([\w/]+\.py)`", CONTRIBUTING.read_text("utf-8"), re.MULTILINE)
     assert 0 < len(way) <= LONGEST_WAY
     assert [f"{name} in {file}" for name, file in way if not is_there(file, name)] == []
+
+
+def examples(language: str) -> list[str]:
+    """The examples of that language in CONTRIBUTING.md."""
+    return re.findall(rf"^```{language}\n(.*?)^```", CONTRIBUTING.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_of_a_metric_is_one_of_learners_and_its_sum_in_hundredths() -> None:
+    of_learners, of_activities = (eval(example, vars(declarations)) for example in examples("python"))
+    assert isinstance(of_learners, Metric)
+    assert not of_learners.is_sum
+    assert isinstance(of_activities, Metric)
+    assert (of_activities.name, of_activities.adds, of_activities.scale) == (of_learners.name, of_learners.name, 100)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_examples_of_cases_are_cases(number: int, tmp_path: Path) -> None:
+    (tmp_path / "case.yaml").write_text(examples("yaml")[number], "utf-8")
+    assert read_case(tmp_path / "case.yaml").steps
