@@ -166,7 +166,7 @@ def _write(path: Path, differences: list[TableDifferences]) -> None:
 
 def _read_back(execution: Execution, spark: SparkSession, differences: list[TableDifferences]) -> int:
     """Read what was written again; raises CheckFailed with the entries that hold something else."""
-    stored = Stored(spark, execution.settings.target, spark_options(execution.cluster))
+    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
     held = 0
     with execution.steps("read back"):
         for each in differences:

@@ -86,7 +86,7 @@ def place_of(execution: Execution, table: str) -> dict[str, Any]:
         rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
     )  # fmt: skip
     return {
-        "connection": execution.cluster, "keyspace": target.keyspace, "table": target.tables[table],
+        "connection": execution.connection, "keyspace": target.keyspace, "table": target.tables[table],
         "write_time": execution.record.write_time, "writes": limits, "ticket": execution.lease.ticket,
     }  # fmt: skip
 

@@ -56,13 +56,13 @@ def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str
     """
     target, counts, spark = execution.settings.target, execution.counts, active_spark(execution.work)
     execution.steps.say(f"{', '.join(_KEYS)} are read in full: no key begins with the learner")
-    stored = Stored(spark, target, spark_options(execution.cluster))
+    stored = Stored(spark, target, spark_options(execution.connection))
     rows = {table.name: stored.rows(table).select(*table.key) for table in _OF_AGGREGATES}
     for table in _OF_AGGREGATES:
         if directory is not None and counts.get(f"changed.{table.name}"):
             emptied = changed_rows(spark, directory, table).select(*table.key)
             rows[table.name] = rows[table.name].union(emptied)
-    rows[QUARANTINE] = quarantined_users(spark, target, spark_options(execution.cluster))
+    rows[QUARANTINE] = quarantined_users(spark, target, spark_options(execution.connection))
     found = {}
     for name, all_rows in rows.items():
         with execution.steps(f"find erased rows of {name}") as step:

@@ -20,7 +20,7 @@ def open_sources(execution: Execution, spark: SparkSession, not_looked_through: 
     """The configured sources; where somebody was erased, their ids are looked through first, and counted."""
     with execution.steps("open sources"):
         sources = Sources(
-            spark, execution.settings.sources, spark_options(execution.cluster), execution.erased,
+            spark, execution.settings.sources, spark_options(execution.connection), execution.erased,
             not_looked_through=not_looked_through,
         )  # fmt: skip
     if execution.erased.hashes:
@@ -35,7 +35,7 @@ def open_comparison(
     execution: Execution, spark: SparkSession, directory: RunDirectory, scope: Scope, share: float = 1.0
 ) -> Comparison:
     """The comparison of a run's rows, or of a share of them, with what is stored."""
-    stored = Stored(spark, execution.settings.target, spark_options(execution.cluster))
+    stored = Stored(spark, execution.settings.target, spark_options(execution.connection))
     return Comparison(
         stored, scope, epoch_milliseconds(execution.record.as_of),
         execution.settings.metrics.scores_in_course, directory, execution.counts, execution.steps, share,

@@ -56,7 +56,7 @@ def _scope(execution: Execution, spark: SparkSession, asked: Asked) -> Scope:
         return EVERYTHING
     if asked.window is None:
         return asked.scope
-    options = spark_options(execution.cluster)
+    options = spark_options(execution.connection)
     found = contexts_of(spark, execution.settings, options, asked.scope, asked.window)
     if asked.scope.contexts:
         found = found.filter(F.col("context_id").isin(sorted(asked.scope.contexts)))
