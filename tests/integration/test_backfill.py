@@ -47,7 +47,7 @@ class World:
     def __init__(self, made: Environment, folder: Path) -> None:
         self.made = made
         self.folder = folder
-        self.conf = made.configure({"lease": {"ttl": 3}}, folder)
+        self.conf = made.configure({"lease": {"ttl": 6}}, folder)
 
     def enrol(self, batch: str, course: str, *users: str) -> None:
         table = f"{self.made.sources}.user_enrolments"
