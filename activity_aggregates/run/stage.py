@@ -49,12 +49,8 @@ def stage(
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
     inputs = open_inputs(execution, spark, directory, asked, share)
-    despite_dates(
-        inputs.sources,
-        lambda sources: _stage(
-            replace(inputs, sources=sources, may_write=keeps_quarantine), directory, keeps_quarantine
-        ),
-    )
+    inputs = replace(inputs, may_write=keeps_quarantine)
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
 
 
 def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
@@ -95,12 +91,12 @@ def open_inputs(
     execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
 ) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options, results = execution.settings, spark_options(execution.cluster), Results(directory.work(""))
+    chosen, options, results = execution.settings, spark_options(execution.connection), Results(directory.work(""))
     reads_by_learner = asked.since is not None
     with execution.steps("open sources"):
         sources = Sources(
             spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else [],
-            connection=execution.cluster, keep=results.keep,
+            connection=execution.connection, keep=results.keep,
         )  # fmt: skip
     for name, columns in sources.absent_columns.items():
         execution.steps.say(f"{name} has no {', '.join(columns)}: what rests on them is left out")
