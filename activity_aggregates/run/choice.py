@@ -18,19 +18,22 @@ from activity_aggregates.sources.tables import (
     ATTEMPTS,
     BATCHES,
     ENROLMENTS,
+    GROUP_ATTEMPTS,
     GROUP_MEMBERS,
     GROUPS,
     HIERARCHIES,
     SourceTable,
 )
-from activity_aggregates.store.targets import ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
+from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.activities import WAS
+from metrics.held import group_context
+from metrics.names import GROUP_CONTEXT
 from metrics.predicates import context_id
 from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
-DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS)
+DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS)
 _NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
 _COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
 
@@ -55,7 +58,20 @@ def choose(inputs: Inputs) -> Choice:
             choice = Choice(everything(inputs))
         else:
             choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    return replace(choice, work=choice.work.with_whole(asked.whole))
+    return replace(choice, work=_with_held(inputs, choice.work.with_whole(asked.whole)))
+
+
+def _with_held(inputs: Inputs, work: Work) -> Work:
+    """With the contexts of the groups that are looked at, where quizzes are held inside groups."""
+    if work.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
+        return work
+    if work.groups is not None:
+        return work.with_whole(frozenset(GROUP_CONTEXT + group for group in work.groups))
+    attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
+    if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
+        is_held = F.col("context_id").startswith(GROUP_CONTEXT)
+        attempted = attempted.union(stored.filter(is_held).select("context_id"))
+    return work.with_whole(frozenset(row[0] for row in attempted.na.drop().distinct().collect()))
 
 
 def everything(inputs: Inputs) -> Work:
@@ -138,6 +154,8 @@ def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
         found = found.union(ids(BATCHES, "course_id", _BATCH))
     if sources.has(GROUPS) and sources.has(GROUP_MEMBERS):
         found = found.union(ids(GROUPS, "group_id", _GROUP)).union(ids(GROUP_MEMBERS, "group_id", _GROUP))
+        if sources.has(GROUP_ATTEMPTS):
+            found = found.union(ids(GROUP_ATTEMPTS, "group_id", _GROUP))
         found = found.union(differing_groups(inputs).select(F.lit(_GROUP), "group_id"))
     by_kind: dict[str, set[str]] = {_COURSE: set(), _BATCH: set(), _GROUP: set()}
     for kind, name in found.na.drop().distinct().collect():
@@ -152,7 +170,8 @@ def differing_groups(inputs: Inputs) -> DataFrame:
     A list of activities has no write time of its own, and who is deleted has none either.
     """
     sources = inputs.sources
-    listed = groups.group_activities(refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS))))
+    accepted = refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS)))
+    listed = groups.group_activities(accepted, inputs.choices.course_types)
     members = groups.active_members(refusals.accepted(groups.assess_members(sources.frame(GROUP_MEMBERS))))
     key = list(groups.GROUP_ACTIVITY_KEY)
     sizes = members.groupBy("group_id").agg(F.count(F.lit(1)).alias("members"))

@@ -17,6 +17,7 @@ from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics import courses, metadata
 from metrics.activities import WAS
+from metrics.batches import batch_days
 from metrics.names import COURSE
 from metrics.predicates import is_served_activity
 
@@ -65,7 +66,7 @@ def compare_metadata(
     rows = metadata.activity_metadata(places, nodes)
     if described.dates:
         batches = inputs.sources.frame(BATCHES)
-        rows = metadata.with_dates(rows, metadata.course_dates(batches), described.dates)
+        rows = metadata.with_dates(rows, metadata.course_dates(batch_days(batches)), described.dates)
     computed = rows.select(*metadata.ACTIVITY, F.when(F.size("metadata") > 0, F.col("metadata")).alias(TEXTS))
     stored = inputs.stored_rows(ACTIVITY_METADATA)
     if stored is not None:

@@ -82,6 +82,16 @@ class Inputs:
         frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
         return rows.join(F.broadcast(frame), column, how="left_semi")
 
+    def has_rows(self, table: SourceTable) -> bool:
+        """Whether a source is configured and is not known to be empty; of files nothing is known."""
+        source: settings.Source | None = getattr(self.execution.settings.sources, table.name)
+        if source is None or not self.sources.has(table):
+            return False
+        if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+            return True
+        place = f'{source.keyspace}."{source.table}"'
+        return self.execution.session.execute(f"SELECT * FROM {place} LIMIT 1").one() is not None
+
     @property
     def can_look_up(self) -> bool:
         """Whether this Spark reads by key; without the connector's extension it would scan without a word."""

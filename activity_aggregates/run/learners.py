@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
 from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.lookups import looking_up
 from activity_aggregates.run.reading import Placed, Refused, count_rows
@@ -18,8 +19,9 @@ from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, courses, learners, progress, quizzes, refusals
 from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.names import COURSE
+from metrics.names import COURSE, QUIZ
 from metrics.predicates import context_id, is_course
+from metrics.values import stands
 
 _ENROLMENT = ("user_id", "course_id", "batch_id")
 _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
@@ -27,15 +29,22 @@ _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 
 @dataclass(frozen=True)
 class Learners:
-    """The compared rows of all pairs at hand, see `compare`, and the refused progress."""
+    """The compared rows of all pairs at hand, see `compare`, and the refused progress.
+
+    `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not
+    looked at whole, in which a learner's course or quiz has ended: it may have been the last.
+    """
 
     rows: DataFrame
     refused: Refused
+    ended: frozenset[str]
+    held: DataFrame | None
 
 
 def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
     """Compute, compare and stage the learners' rows; all of them are kept, for sums and groups rest on them."""
     names = inputs.names(ACTIVITY_USER_AGG)
+    held, refused_held = read_held(inputs, work)
     with inputs.steps("read activity_user_agg"):
         stored = _stored(inputs, work, placed)
     with inputs.steps("read progress") as step:
@@ -57,6 +66,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
             None if scores is None else catalog.owned(scores, placed.strangers),
             None if scores is None or not inputs.choices.scores_in_course else quizzes.scores_by_enrolment(scores),
             inputs.metrics(ACTIVITY_USER_AGG),
+            held,
         )
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
         counts = change_counts(ACTIVITY_USER_AGG, names)
@@ -64,7 +74,25 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
-    return Learners(rows, {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")})
+    refused = refused_held | {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
+
+
+def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+    """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more."""
+    if work.is_everything or work.pairs is None or not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
+        return frozenset()
+    names = inputs.names(ACTIVITY_USER_AGG)
+    gone = rows.filter(~stands(names) & stands([WAS + name for name in names]) & ~work.is_whole())
+    is_quiz = F.col("activity_type") == QUIZ
+    here = placed.by_key.select(
+        F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
+        context_id().alias("context_id"),
+    )  # fmt: skip
+    if placed.scores is not None:
+        here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
+    ended = gone.filter(is_course() | is_quiz).join(here, list(learners.LEARNER_KEY), how="left_anti")
+    return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
 def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:

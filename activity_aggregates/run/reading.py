@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -77,16 +78,18 @@ class _Placing:
             assessed = enrolments.assess_enrolments(raw, courses.known(outlines))
             by_key = enrolments.enrolments_by_key(refusals.accepted(assessed))
         with inputs.steps("read attempts") as attempts_step:
-            scores, refused = self._scores(by_key)
+            scores, attempts = self._scores(by_key)
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
         with inputs.steps("find owners"):
-            touched = None if work.is_everything else frozenset(context for _, context in at_hand)
+            touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
             step.rows = inputs.counts["read.enrolments"]
-        if moved:
-            return None, moved
+        if further := moved | self._contexts_with_refused(assessed, attempts, unsettled):
+            return None, further
         check_refused_share(inputs.counts, inputs.execution.settings.limits.refused_share, self._of(), inputs.steps)
-        refused["enrolments"] = refusals.refused(assessed, "user_id", "course_id", "batch_id")
+        refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
+        if attempts is not None:
+            refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
         return (
             Placed(by_key, outlines, scores, owners, strangers, unsettled, changed, touched, refused),
             frozenset(),
@@ -147,11 +150,34 @@ class _Placing:
             frozenset(row.course_id for row in found if row.is_changed),
         )
 
-    def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, Refused]:
-        """`quizzes.quiz_scores` of the enrolments at hand, and the refused attempts."""
+    def _contexts_with_refused(
+        self, assessed: DataFrame, attempts: DataFrame | None, unsettled: frozenset[str]
+    ) -> frozenset[str]:
+        """The contexts, not whole yet, in which a row at hand is not accepted, though its course is settled.
+
+        It may have been the last one that its course, or a quiz, had there.
+        """
+        counts, work = self.inputs.counts, self.work
+        if work.is_everything or work.pairs is None:
+            return frozenset()
+        parts: list[DataFrame] = []
+        is_settled = ~F.col("course_id").isin(sorted(unsettled)) & ~any_blank("user_id", "course_id", "batch_id")
+        if any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS):
+            parts.append(assessed.filter(F.col("problem").isNotNull() & is_settled))
+        not_accepted = [*(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS), "counted.open_attempts"]
+        if attempts is not None and any(counts.get(name) for name in not_accepted):
+            parts.append(attempts.filter(F.col("problem").isNotNull() & is_settled))
+        if not parts:
+            return frozenset()
+        named = [rows.select(context_id().alias("context_id")) for rows in parts]
+        contexts = frozenset(row[0] for row in reduce(DataFrame.union, named).distinct().collect())
+        return contexts - (work.whole or frozenset())
+
+    def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
+        """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
         inputs = self.inputs
-        if not inputs.sources.has(ATTEMPTS):
-            return None, {}
+        if not inputs.has_rows(ATTEMPTS):
+            return None, None
         raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
         attempts = quizzes.assess_attempts(raw)
         seen, matched = Observation(), Observation()
@@ -160,7 +186,7 @@ class _Placing:
         scored = quizzes.quiz_scores(by_key, best).observe(matched, *quizzes.matched_attempt_counts())
         scores = inputs.results.keep(scored, "scores")
         count_rows(inputs, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
-        return scores, {"attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY)}
+        return scores, attempts
 
     def _owners(
         self,

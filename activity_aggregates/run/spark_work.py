@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from activity_aggregates import settings
 from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.asked import Asked, Unit
+from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.execution import Execution, Work
 from activity_aggregates.run.stage import stage
@@ -63,8 +63,8 @@ class SparkWork:
         if self._spark is not None:
             stop_spark(self._spark)
 
-    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
-        return {}
+    def definitions(self, execution: Execution) -> str:
+        return definitions(execution.settings, {})
 
     def create_directory(self, execution: Execution) -> str:
         return self.staging.create(execution.record.run_id).path

@@ -32,7 +32,7 @@ from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
 
 _LOOKED_BACK = 20  # runs, for what lookups have cost
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 
 
 def stage(
@@ -61,6 +61,10 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     for _ in range(_ATTEMPTS):
         execution.lease.check()
         work, placed, learners = _learners(inputs, work, described, directory)
+        if learners is not None and learners.ended:
+            inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
+            work = work.with_whole(learners.ended)
+            continue
         execution.lease.check()
         others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
         if not others.impossible:

@@ -143,7 +143,7 @@ class Sources:
 
     def check_dated(self, tables: Sequence[SourceTable]) -> None:
         """Raises BadRequest where a source cannot tell when its rows were changed, and has to."""
-        found = [self._opened[table.name] for table in tables if self.has(table) and not table.may_be_undated]
+        found = [self._opened[table.name] for table in tables if self.has(table)]
         told = [(source.table.name, cannot_tell(source.table, source.source, source.raw.columns)) for source in found]
         problems = [f"{name} ({problem})" for name, problem in told if problem]
         _refuse(problems, "what an incremental run needs to see changes in ")

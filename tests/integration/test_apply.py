@@ -126,7 +126,7 @@ def migrated(spark: SparkSession, cassandra: Session) -> Iterator[Target]:
 
 @pytest.fixture
 def target(migrated: Target) -> Target:
-    for table in ("activity_agg", "activity_catalog", "activity_metadata", "aggregate_leases"):
+    for table in ("activity_agg", "activity_catalog", "activity_metadata", "aggregate_lease"):
         migrated.session.execute(f"TRUNCATE {migrated.keyspace}.{table}")
     return migrated
 
@@ -208,18 +208,18 @@ def test_all_tasks_together_keep_the_rate(target: Target) -> None:
 
 
 def test_without_the_lease_nothing_is_written(target: Target) -> None:
-    ticket = LeaseTicket(target.keyspace, "aggregate_leases", "r1", ttl=60)
+    ticket = LeaseTicket(target.keyspace, "aggregate_lease", "r1", ttl=60)
     with pytest.raises(Unreachable, match=r"after 0 rows: the lease of run r1 was lost.*--resume last"):
         target.apply(("c1", {"a": 1.0}, []), ticket=ticket)
     assert target.stored() == {}
 
 
 def test_a_lease_that_expires_meanwhile_stops_the_writing(target: Target) -> None:
-    ticket = LeaseTicket(target.keyspace, "aggregate_leases", "r1", ttl=60)
-    lease = "(name, run_id, scope) VALUES ('runs', 'r1', '{}') USING TTL 6"
+    ticket = LeaseTicket(target.keyspace, "aggregate_lease", "r1", ttl=60)
+    lease = f"(name, holder, run_id) VALUES ('runs', '{ticket.holder}', 'r1') USING TTL 6"
     changes = target.changes(*numbered(1000, {"a": 1.0}))
     slowly = replace(LIMITS, rows_per_second=100)
-    target.session.execute(f"INSERT INTO {target.keyspace}.aggregate_leases {lease}")
+    target.session.execute(f"INSERT INTO {target.keyspace}.aggregate_lease {lease}")
     with pytest.raises(Unreachable, match=r"the lease of run r1 was lost"):
         apply_changes(changes, target.plan(ticket=ticket, writes=slowly), tasks=1)
     assert 0 < len(target.stored()) < 1000
