@@ -12,12 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from activity_aggregates import __version__
 from activity_aggregates.api import failures, openapi
 from activity_aggregates.api.deployment import Deployment
-from activity_aggregates.api.keys import KeyFile
-from activity_aggregates.api.metadata import Metadata
-from activity_aggregates.api.protocol import leaving_maps
+from activity_aggregates.api.identity.keys import KeyFile
+from activity_aggregates.api.answering.metadata import Metadata
+from activity_aggregates.api.stored.protocol import leaving_maps
 from activity_aggregates.api.routes import Serving, router
-from activity_aggregates.api.store import Store
-from activity_aggregates.api.tokens import NobodyVerifier, TokenVerifier
+from activity_aggregates.api.stored.store import Store
+from activity_aggregates.api.identity.tokens import NobodyVerifier, TokenVerifier
 
 # The driver's own is 4 KiB: for each piece of an answer its thread gives up the interpreter's lock, and waits for it.
 PIECE_BYTES = 1 << 18

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activity_aggregates.api import refusals
-from activity_aggregates.api.refusals import Refusal, Refused
+from activity_aggregates.api.edge.refusals import Refusal, Refused
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -100,10 +100,10 @@ def parsed(model: type[Body], raw: bytes) -> Body:
     'g1'
     >>> parsed(GroupBody, b'{"request": {"groupId": 1}}')
     Traceback (most recent call last):
-    activity_aggregates.api.refusals.Refused: request.groupId: Input should be a valid string
+    activity_aggregates.api.edge.refusals.Refused: request.groupId: Input should be a valid string
     >>> parsed(ActivityBody, b'{"request": {"activityId": "c1", "activityType": " "}}')
     Traceback (most recent call last):
-    activity_aggregates.api.refusals.Refused: GroupId is mandatory.
+    activity_aggregates.api.edge.refusals.Refused: GroupId is mandatory.
     """
     try:
         return model.model_validate_json(raw)

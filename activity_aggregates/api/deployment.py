@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from activity_aggregates import settings
-from activity_aggregates.api.keys import read_keys
-from activity_aggregates.api.paging import Pages
-from activity_aggregates.api.reading import Listing
-from activity_aggregates.api.statements import Read, aggregate_tables, statements
-from activity_aggregates.api.tokens import Claims
+from activity_aggregates.api.identity.keys import read_keys
+from activity_aggregates.api.answering.paging import Pages
+from activity_aggregates.api.answering.groups import Listing
+from activity_aggregates.api.stored.statements import Read, aggregate_tables, statements
+from activity_aggregates.api.identity.tokens import Claims
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
 from activity_aggregates.store.connection import Connection, connection

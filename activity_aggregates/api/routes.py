@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from activity_aggregates.api import answers, openapi, refusals
 from activity_aggregates.api.bodies import ActivityBody, Body, EarlierActivityBody, GroupBody, parsed
-from activity_aggregates.api.compatibility import earlier_activity_aggregates
-from activity_aggregates.api.envelope import success
-from activity_aggregates.api.metadata import Metadata
-from activity_aggregates.api.reading import Listing, activity_aggregates, group_aggregates
-from activity_aggregates.api.refusals import Refused
-from activity_aggregates.api.shapes import Entry
-from activity_aggregates.api.store import Reads, Store
-from activity_aggregates.api.tokens import Caller, Verifier
+from activity_aggregates.api.answering.earlier import earlier_activity_aggregates
+from activity_aggregates.api.edge.envelope import success
+from activity_aggregates.api.answering.metadata import Metadata
+from activity_aggregates.api.answering.groups import Listing, activity_aggregates, group_aggregates
+from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.answering.shapes import Entry
+from activity_aggregates.api.stored.store import Reads, Store
+from activity_aggregates.api.identity.tokens import Caller, Verifier
 from activity_aggregates.store.connection import translated
 
 router = APIRouter()

@@ -17,7 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from activity_aggregates import settings
 from activity_aggregates.api.app import create_app
 from activity_aggregates.api.deployment import Deployment, deployment
-from activity_aggregates.api.failures import Seldom
+from activity_aggregates.api.edge.failures import Seldom
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.connection import open_session
@@ -147,7 +147,7 @@ def sentences() -> dict[str, Any]:
         "filters": {"seldom": {"()": Seldom}},
         "loggers": {
             "activity_aggregates": {"handlers": ["stderr"], "level": "INFO"},
-            "activity_aggregates.api.failures": {"filters": ["seldom"]},
+            "activity_aggregates.api.edge.failures": {"filters": ["seldom"]},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
             "uvicorn.access": {"level": "INFO"},
         },

@@ -16,8 +16,8 @@ from random import Random
 from cassandra.cluster import ResponseFuture
 
 from activity_aggregates.api.deployment import Deployment
-from activity_aggregates.api.statements import Read
-from activity_aggregates.api.store import Reads, Store
+from activity_aggregates.api.stored.statements import Read
+from activity_aggregates.api.stored.store import Reads, Store
 from scripts.benchmark.groups import ACTIVITIES, GROUPS, MEMBERS, activity_id, group_id, user_id
 
 # One request: yields reads that are under way together, and goes on when all of them have come back.

@@ -8,8 +8,8 @@ from cassandra.cqltypes import DateType, DoubleType, MapType, UTF8Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_aggregates.api.maps import Reader
-from activity_aggregates.api.shapes import EVERYTHING, Fields, entries
+from activity_aggregates.api.stored.maps import Reader
+from activity_aggregates.api.answering.shapes import EVERYTHING, Fields, entries
 
 PROTOCOL = 4
 NUMBERS = MapType.apply_parameters([UTF8Type, DoubleType])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from activity_aggregates import settings
-from activity_aggregates.api.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
+from activity_aggregates.api.stored.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
 from activity_aggregates.configuration import load
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from activity_aggregates.api.keys import KeyFile
-from activity_aggregates.api.refusals import Refused
-from activity_aggregates.api.tokens import Caller, Claims, TokenVerifier
+from activity_aggregates.api.identity.keys import KeyFile
+from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.identity.tokens import Caller, Claims, TokenVerifier
 from tests.harness.api import AUDIENCE, ISSUER, KeyPair, key_pair
 
 DEADLINE_SECONDS = 60

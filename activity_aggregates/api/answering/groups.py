@@ -9,13 +9,13 @@ from itertools import islice
 from cassandra.cluster import ResponseFuture
 
 from activity_aggregates.api.bodies import ActivityQuery, GroupQuery
-from activity_aggregates.api.metadata import Metadata
-from activity_aggregates.api.paging import Pages
-from activity_aggregates.api.refusals import ACTIVITY_NOT_FOUND, FORBIDDEN, GROUP_NOT_FOUND, Refused
-from activity_aggregates.api.shapes import AGG, MEMBERS, METADATA, Entry, Fields, Maps, entries, flattened
-from activity_aggregates.api.statements import Read
-from activity_aggregates.api.store import Reads
-from activity_aggregates.api.tokens import Caller
+from activity_aggregates.api.answering.metadata import Metadata
+from activity_aggregates.api.answering.paging import Pages
+from activity_aggregates.api.edge.refusals import ACTIVITY_NOT_FOUND, FORBIDDEN, GROUP_NOT_FOUND, Refused
+from activity_aggregates.api.answering.shapes import AGG, MEMBERS, METADATA, Entry, Fields, Maps, entries, flattened
+from activity_aggregates.api.stored.statements import Read
+from activity_aggregates.api.stored.store import Reads
+from activity_aggregates.api.identity.tokens import Caller
 from activity_aggregates.store.erased import Erased
 
 ACTIVE = "active"

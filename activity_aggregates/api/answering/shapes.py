@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from activity_aggregates.api.maps import Reader
+from activity_aggregates.api.stored.maps import Reader
 
 METADATA, AGG, MEMBERS = "metadata", "agg", "members"
 SECTIONS = frozenset({METADATA, AGG, MEMBERS})

@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 from fastapi import Response
 
-from activity_aggregates.api.refusals import Refusal
+from activity_aggregates.api.edge.refusals import Refusal
 
 VERSION = "v1"
 

@@ -14,7 +14,7 @@ from cassandra.policies import ConstantReconnectionPolicy
 from cassandra.protocol import ProtocolHandler
 from cassandra.query import PreparedStatement, tuple_factory
 
-from activity_aggregates.api.statements import Read
+from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
 from activity_aggregates.store.connection import Connection, open_session, translated
 from activity_aggregates.store.erased import Erased, ErasedTable

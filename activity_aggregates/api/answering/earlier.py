@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activity_aggregates.api.bodies import EarlierActivityQuery
-from activity_aggregates.api.reading import (
+from activity_aggregates.api.answering.groups import (
     ACTIVE,
     Admission,
     Listing,
@@ -13,10 +13,10 @@ from activity_aggregates.api.reading import (
     profiles,
     started_members,
 )
-from activity_aggregates.api.refusals import ACTIVITY_NOT_FOUND, Refused
-from activity_aggregates.api.shapes import AGG, EVERYTHING, Entry, entries
-from activity_aggregates.api.store import Reads
-from activity_aggregates.api.tokens import Caller
+from activity_aggregates.api.edge.refusals import ACTIVITY_NOT_FOUND, Refused
+from activity_aggregates.api.answering.shapes import AGG, EVERYTHING, Entry, entries
+from activity_aggregates.api.stored.store import Reads
+from activity_aggregates.api.identity.tokens import Caller
 
 
 def earlier_activity_aggregates(reads: Reads, listing: Listing, caller: Caller, query: EarlierActivityQuery) -> Entry:

@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from activity_aggregates.api.envelope import failure
-from activity_aggregates.api.refusals import (
+from activity_aggregates.api.edge.envelope import failure
+from activity_aggregates.api.edge.refusals import (
     CLIENT_ERROR,
     INTERNAL_ERROR,
     RESOURCE_NOT_FOUND,

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import jwt
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
-from activity_aggregates.api.keys import Key, KeyFile
-from activity_aggregates.api.refusals import UNAUTHORIZED, Refused
+from activity_aggregates.api.identity.keys import Key, KeyFile
+from activity_aggregates.api.edge.refusals import UNAUTHORIZED, Refused
 
 SERVICE_SCOPE = "aggregates:read"
 MAX_TOKEN_LENGTH = 8192  # characters
