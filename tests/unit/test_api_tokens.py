@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from activity_aggregates.api.identity.keys import KeyFile
 from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.identity.keys import KeyFile
 from activity_aggregates.api.identity.tokens import Caller, Claims, TokenVerifier
 from tests.harness.api import AUDIENCE, ISSUER, KeyPair, key_pair
 
@@ -29,7 +29,7 @@ def file(tmp_path: Path, keys: KeyPair) -> Path:
 
 @pytest.fixture
 def verifier(file: Path) -> TokenVerifier:
-    claims = Claims(ISSUER, AUDIENCE, leeway=0, user_id="sub", scope="scope")
+    claims = Claims(ISSUER, (AUDIENCE,), leeway=0, user_id="sub", scope="scope")
     return TokenVerifier(KeyFile(file, ["ES256"]), claims)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from cassandra.cluster import ResponseFuture
 
+from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
-from activity_aggregates.api.stored.store import Reads
 
 MOST_KEPT = 10_000  # activities
 

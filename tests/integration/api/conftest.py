@@ -34,7 +34,7 @@ def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     keys = key_pair()
     settings = {
         "sources": {"users": {"format": "cassandra", "keyspace": world.sources, "table": "user"}},
-        "api": {**api_settings(folder, keys), "profile": ["firstname"], "workers": 2},
+        "api": {**api_settings(folder, keys), "profile": {"firstname": "firstname"}, "workers": 2},
     }
     with served(world.configure(settings, folder), keys) as api:
         yield api
@@ -54,7 +54,7 @@ def fill(world: Environment) -> None:
     )
     load("group_member", [*members("g1"), *members("g2"), *(member("big", user) for user in BIG_GROUP)])
     load("group_member", [member("cef3dc0b", "u1")])
-    load("user", [{"id": "u1", "firstname": "Asha"}, {"id": "u4", "firstname": "Dev"}])
+    load("user", [{"id": "u1", "firstname": "Asha", "lastname": "Bose"}, {"id": "u4", "firstname": "Dev"}])
     agg, earlier, now = "agg", EARLIER_RUN, RUN
     merge(
         "group_activity_agg",
@@ -92,4 +92,4 @@ def members(group: str) -> list[dict[str, str]]:
 
 
 def member(group: str, user: str, status: str = "active", role: str = "member") -> dict[str, str]:
-    return {"groupid": group, "userid": user, "status": status, "role": role}
+    return {"groupid": group, "userid": user, "status": status, "role": role, "createdby": "u1"}
