@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hmac import digest
@@ -100,18 +98,16 @@ def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[
 
 
 async def received(request: Request, exchange: Exchange, limit: int) -> bytes:
-    """The body, which is not read further than its limit, nor waited for longer than the request has."""
+    """The body, which is not read further than its limit; how long it is waited for is the request's own bound."""
     if int(request.headers.get("content-length", 0)) > limit:
         raise Refused(refusals.too_large(limit))
     body = bytearray()
-    try:
-        async with asyncio.timeout(exchange.deadline - time.monotonic()):
-            async for part in request.stream():
-                body += part
-                if len(body) > limit:
-                    raise Refused(refusals.too_large(limit))
-    except TimeoutError as error:
-        raise Refused(refusals.REQUEST_TIMEOUT) from error
+    exchange.is_receiving = True
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise Refused(refusals.too_large(limit))
+    exchange.is_receiving = False
     return bytes(body)
 
 

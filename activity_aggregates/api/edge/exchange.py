@@ -26,6 +26,7 @@ class Exchange:
     zips: bool
     resmsgid: str = field(default_factory=lambda: str(uuid4()))
     caller: str | None = None  # a hash
+    is_receiving: bool = False  # the body
     status: int | None = None  # once the answer has begun
 
     def heard(self, params: object) -> None:

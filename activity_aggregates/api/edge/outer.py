@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from activity_aggregates.api.edge import figures, logs
 from activity_aggregates.api.edge.envelope import failure
 from activity_aggregates.api.edge.exchange import KEY, Exchange, begin
-from activity_aggregates.api.edge.refusals import TOO_SLOW
+from activity_aggregates.api.edge.refusals import REQUEST_TIMEOUT, TOO_SLOW
 
 ANY_ORIGIN = "*"
 PREFLIGHT_SECONDS = 600  # how long a browser need not ask again whether it may
@@ -54,7 +54,8 @@ class Outer:
                     await self._app(routed, receive, answered)
         except TimeoutError:
             if exchange.status is None:
-                await failure(scope, TOO_SLOW)(scope, receive, answered)
+                refusal = REQUEST_TIMEOUT if exchange.is_receiving else TOO_SLOW
+                await failure(scope, refusal)(scope, receive, answered)
         finally:
             self._noted(scope, exchange)
 

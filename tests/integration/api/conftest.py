@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
@@ -77,8 +78,57 @@ def fill(world: Environment) -> None:
             {"group_id": "cef3dc0b", **COURSE, "activity_id": "do_31289", "user_id": "u1", **row},
         ],
     )
+    fill_nested(world, row)
+    fill_contexts(world)
     shown = {"name": "Algebra", "endDate": "2026-12-31", "id": "another", "type": "Another", "agg": "another"}
     merge("activity_metadata", [{**COURSE, "metadata": shown}])
+
+
+def fill_nested(world: Environment, row: dict[str, Any]) -> None:
+    """The group `nest` lists the course p1 alone, which has n1 and n2 inside; x1 is a course of its own."""
+    load, merge = world.store.load, world.store.merge
+    listed = {"type": "Collection", "id": "p1"}
+    load("group", [{"id": "nest", "status": "active", "activities": [listed]}])
+    load("group_member", [member("nest", user) for user in ("v1", "v2", "v3")])
+    load("user", [{"id": user, "firstname": f"Vera {user}"} for user in ("v1", "v2")])
+    better = {"agg": {"completed": 1, "completionPercentage": 75}}
+
+    def own(kind: str, activity: str, user: str, context: str, maps: dict[str, Any]) -> dict[str, Any]:
+        key = {"activity_type": kind, "activity_id": activity, "user_id": user, "context_id": context}
+        return {**key, **maps}
+
+    merge(
+        "activity_user_agg",
+        [
+            own("Course", "p1", "v1", "cb:p", row),
+            own("CourseUnit", "n1", "v1", "cb:p", better),
+            own("Course", "n1", "v1", "cb:n", row),
+            own("Course", "n1", "v2", "cb:n", row),
+            own("Course", "n1", "u9", "cb:n", row),  # not of this group
+            own("Course", "n2", "v2", "cb:n2", row),
+            own("Course", "x1", "v1", "cb:x", row),
+        ],
+    )
+    below = {"context_id": "cb:p", "activity_type": "CourseUnit", "course_id": "p1"}
+    load("activity_catalog", [{**below, "activity_id": "n1"}, {**below, "activity_id": "n2"}])
+    itself = {"context_id": "cb:x", "activity_type": "Course", "activity_id": "x1", "course_id": "x1"}
+    load("activity_catalog", [itself])
+    merge(
+        "group_activity_user_agg",
+        [{"group_id": "nest", "activity_type": "Collection", "activity_id": "p1", "user_id": "v2", **row}],
+    )
+
+
+def fill_contexts(world: Environment) -> None:
+    """c1 in the batch b1, and the activity of the examples in theirs."""
+    counted = {"agg": {"enrolledCount": 3}, "agg_last_updated": {"enrolledCount": RUN}}
+    of_examples = {"activity_type": "Course", "activity_id": "do_31289", "context_id": "cb:0130"}
+    world.store.merge("activity_agg", [{**COURSE, "context_id": "cb:b1", **counted}, {**of_examples, **counted}])
+    one = {"agg": {"completedCount": 1, "score:do_1": 3}, "agg_last_updated": {"completedCount": RUN}}
+    world.store.merge(
+        "activity_user_agg",
+        [{**COURSE, "user_id": "u1", "context_id": context, **one} for context in ("cb:b1", "cb:b2")],
+    )
 
 
 def members(group: str) -> list[dict[str, str]]:
