@@ -26,6 +26,7 @@ MOST_HEADER_BYTES = 32 * 1024
 MOST_HEADERS = 100
 FIELD_BYTES = 4  # what stands around a name and its value
 LINGER_SECONDS = 1.0  # how long a client that is still sending may do so before it reads why that is in vain
+MERCY_SECONDS = 0.05
 OTHER_DESCRIPTORS = 200  # files and sockets of a worker that are not connections of clients
 
 _log = logging.getLogger(__name__)
@@ -129,12 +130,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def _wait(self) -> None:
         self._stop_waiting()
         self._unsent = self.transport.get_write_buffer_size()
-        self._timer = self.loop.call_later(self.config.bounds.idle_seconds, self._expired)
+        self._timer = self.loop.call_later(self.config.bounds.idle_seconds, self._due)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _due(self) -> None:
+        """What has come in meanwhile is read first: a process that had to wait itself must not blame its clients."""
+        self._timer = self.loop.call_later(MERCY_SECONDS, self._expired)
 
     def _expired(self) -> None:
         """Who still reads an answer may go on; who has begun to send is told why the connection ends."""
