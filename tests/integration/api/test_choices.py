@@ -64,8 +64,8 @@ def make_users(world: Environment) -> None:
         f"CREATE TABLE IF NOT EXISTS {world.sources}.odd_user (id text PRIMARY KEY, firstname text, {columns})"
     )
     world.session.execute(
-        f"INSERT INTO {world.sources}.odd_user "
-        "(id, firstname, languages, marks, roles, photo, big, born, seen, visits, uid, price, rank, place, parts) VALUES "
+        f"INSERT INTO {world.sources}.odd_user (id, firstname, languages, marks, roles, "
+        "photo, big, born, seen, visits, uid, price, rank, place, parts) VALUES "
         "('u1', 'Asha', {'hi', 'en'}, {'a': 1.5, 'b': NaN}, ['x', 'y'], "
         f"0xff, {2**70}, '2001-02-03', {BEYOND}, ['2026-01-01T00:00:00Z', {BEYOND}], {UUID_}, 1.50, 7, ('p', 3), "
         "{'a': 0x00})"
