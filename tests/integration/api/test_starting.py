@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,30 @@ def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
         file.write_bytes(keys.public)
         wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
         assert "Traceback" not in api.errors.read_text()
+
+
+def test_the_demo_is_announced_by_the_server_that_has_the_port(tmp_path: Path) -> None:
+    """Where another one has it there is no address, no token, and the server's own exit code."""
+    variables = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    for folder in ("conf", "scripts", "jobs"):
+        (tmp_path / folder).symlink_to(Path.cwd() / folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = [sys.executable, "-m", "scripts.sample.token", "--set", f"api.port={port}"]
+        done = subprocess.run(demo, cwd=tmp_path, env=variables, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"127.0.0.1 port {port} cannot be listened on" in done.stderr
+    with subprocess.Popen(
+        [*demo[:-1], "api.port=0", "--set", "api.metrics_address=null"],
+        cwd=tmp_path,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("serving on ").strip()
+        said = "".join(process.stdout.readline() for _ in range(6))
+        process.send_signal(signal.SIGTERM)
+    assert f"curl -s {url}/data/group/activity/agg" in said
+    assert process.returncode == 0
