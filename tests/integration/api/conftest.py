@@ -117,6 +117,11 @@ def fill_nested(world: Environment, row: dict[str, Any]) -> None:
         "group_activity_user_agg",
         [{"group_id": "nest", "activity_type": "Collection", "activity_id": "p1", "user_id": "v2", **row}],
     )
+    load("group", [{"id": "scored", "status": "active", "activities": COURSES}])
+    load("group_member", [member("scored", "v1")])
+    scored = {"score:do_1": 3, "max_score:do_1": 5, "attempts_count:do_1": 2}
+    of_c2 = {"group_id": "scored", **COURSE, "activity_id": "c2", "user_id": "v1", "agg": scored}
+    merge("group_activity_user_agg", [of_c2])
 
 
 def fill_contexts(world: Environment) -> None:
