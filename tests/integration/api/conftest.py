@@ -54,7 +54,7 @@ def fill(world: Environment) -> None:
         ],
     )
     load("group_member", [*members("g1"), *members("g2"), *(member("big", user) for user in BIG_GROUP)])
-    load("group_member", [member("cef3dc0b", "u1")])
+    load("group_member", [member("cef3dc0b", "u1"), member("cef3dc0b", "5a5ab4e3")])
     load("user", [{"id": "u1", "firstname": "Asha", "lastname": "Bose"}, {"id": "u4", "firstname": "Dev"}])
     agg, earlier, now = "agg", EARLIER_RUN, RUN
     merge(
