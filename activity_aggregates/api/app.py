@@ -69,6 +69,7 @@ def serving_of(deployment: Deployment) -> Serving:
     store = Store(
         deployment.connection,
         deployment.statements,
+        deployment.fallbacks,
         deployment.read_timeout,
         deployment.erased,
         deployment.erased_seconds,

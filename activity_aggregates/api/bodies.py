@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_ID_LENGTH = 512  # characters
 MOST_LISTED = 1000  # activities and fields of one request
-LONGEST_TOKEN = 1024  # characters of a page's token
+LONGEST_TOKEN = 4096  # characters of a page's token, which holds an id
 
 # Something other than blanks. A string is never made of a number, nor a number of a string.
 Id = Annotated[str, Field(pattern=r"\S", max_length=MAX_ID_LENGTH)]

@@ -18,7 +18,13 @@ from activity_aggregates.api.edge.bounds import Bounds
 from activity_aggregates.api.edge.outer import Manners
 from activity_aggregates.api.identity.keys import read_keys
 from activity_aggregates.api.identity.tokens import Claims
-from activity_aggregates.api.stored.statements import Read, aggregate_tables, statements, users_table
+from activity_aggregates.api.stored.statements import (
+    Read,
+    aggregate_tables,
+    statements,
+    users_table,
+    without_creators,
+)
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
 from activity_aggregates.store.connection import Connection, connection
@@ -42,6 +48,7 @@ class Deployment:
 
     connection: Connection
     statements: Mapping[Read, str]
+    fallbacks: Mapping[Read, str]
     aggregate_tables: frozenset[tuple[str, str]]
     users_table: tuple[str, str] | None
     read_timeout: float
@@ -71,6 +78,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
     return Deployment(
         connection=connection(given.cassandra, environ),
         statements=statements(given.sources, given.target, columns),
+        fallbacks=without_creators(given.sources),
         aggregate_tables=aggregate_tables(given.target),
         users_table=users_table(given.sources),
         read_timeout=api.read_timeout,

@@ -66,6 +66,7 @@ def operation(name: str, body: type[BaseModel], answer: Any) -> dict[str, Any]:
     content = {"schema": {"$ref": REFERENCES.format(model=body.__name__)}, "examples": examples}
     return {
         **_named(name, answer, {**_refusals(body), **UNAVAILABLE}, RESULTS[body]),
+        "tags": ["groups" if body in OF_GROUPS else "activities"],
         "openapi_extra": {
             "requestBody": {"required": True, "content": {JSON: content}},
             "security": [{scheme: []} for scheme in SCHEMES],
@@ -75,7 +76,7 @@ def operation(name: str, body: type[BaseModel], answer: Any) -> dict[str, Any]:
 
 def open_operation(name: str, answer: Any, others: Responses | None = None) -> dict[str, Any]:
     """What FastAPI is told of a route that everybody may ask."""
-    return _named(name, answer, others or {}, None)
+    return {**_named(name, answer, others or {}, None), "tags": ["about"]}
 
 
 def _named(name: str, answer: Any, others: Responses, result: dict[str, Any] | None) -> dict[str, Any]:

@@ -93,6 +93,7 @@ def work(deployment: Deployment, load: Load, answers: SimpleQueue[Measured]) -> 
     store = Store(
         deployment.connection,
         deployment.statements,
+        deployment.fallbacks,
         deployment.read_timeout,
         deployment.erased,
         deployment.erased_seconds,

@@ -55,7 +55,7 @@ class Member:
 
     user_id: str
     role: str | None
-    created_by: str | None
+    created_by: str | None = None
 
 
 def members_after(reads: Reads, group_id: str, after: str | None, first: int) -> Iterator[Member]:
@@ -71,8 +71,8 @@ def members_after(reads: Reads, group_id: str, after: str | None, first: int) ->
 
 def active(rows: Iterable[Sequence[Any]], erased: Erased) -> Iterator[Member]:
     return (
-        Member(user_id, role, created_by)
-        for user_id, status, role, created_by in rows
+        Member(user_id, role, *created_by)
+        for user_id, status, role, *created_by in rows
         if status == ACTIVE and user_id.strip() and not erased.has(user_id)
     )
 

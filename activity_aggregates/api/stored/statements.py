@@ -21,7 +21,7 @@ from activity_aggregates.store.targets import (
 # Our names of columns where the platform's differ, as the job has them; this process does without Spark.
 GROUP_COLUMNS = {"group_id": "id"}
 MEMBER_COLUMNS = {"group_id": "groupid", "user_id": "userid"}
-MEMBER_CREATED_BY = "createdby"  # who has added a member: clients in the field are told
+MEMBER_CREATED_BY = "createdby"  # who has added a member: clients in the field are told where it is known
 USER_COLUMNS = {"user_id": "id"}
 
 DAYS = "activity_day_agg"  # a deployment may not have it yet: then there are no days
@@ -47,9 +47,12 @@ class Read(Enum):
     PROFILE = "the columns of a user that are shown, by id"
 
 
-def statements(sources: settings.Sources, target: settings.Target, columns: Collection[str]) -> dict[Read, str]:
+Statements = dict[Read, str]
+
+
+def statements(sources: settings.Sources, target: settings.Target, columns: Collection[str]) -> Statements:
     """The CQL of every read; `columns` are those of a user. Raises BadRequest where sources are not of Cassandra."""
-    reads = {**_of_groups(sources), **_of_aggregates(target)}
+    reads = {**_of_groups(sources), **_of_members(sources, MEMBER_CREATED_BY), **_of_aggregates(target)}
     if columns:
         user = _columns(sources.users, USER_COLUMNS)
         shown = ", ".join(user(column) for column in columns)
@@ -57,22 +60,31 @@ def statements(sources: settings.Sources, target: settings.Target, columns: Coll
     return reads
 
 
-def _of_groups(sources: settings.Sources) -> dict[Read, str]:
+def without_creators(sources: settings.Sources) -> Statements:
+    """The reads of members where their table does not have who has added them."""
+    return _of_members(sources)
+
+
+def _of_groups(sources: settings.Sources) -> Statements:
     group = _columns(sources.groups, GROUP_COLUMNS)
-    member = _columns(sources.group_members, MEMBER_COLUMNS)
     groups = f"FROM {_table('groups', sources.groups)} WHERE {group('group_id')} = ?"
+    member = _columns(sources.group_members, MEMBER_COLUMNS)
     members = f"FROM {_table('group_members', sources.group_members)} WHERE {member('group_id')} = ?"
-    shown = ", ".join(member(column) for column in ("user_id", "status", "role", MEMBER_CREATED_BY))
-    listed = f"SELECT {shown} {members}"
     return {
         Read.GROUP: f"SELECT {group('status')}, {group('activities')} {groups}",
         Read.MEMBER: f"SELECT {member('status')}, {member('role')} {members} AND {member('user_id')} = ?",
-        Read.MEMBERS: listed,
-        Read.MEMBERS_AFTER: f"{listed} AND {member('user_id')} > ?",
     }
 
 
-def _of_aggregates(target: settings.Target) -> dict[Read, str]:
+def _of_members(sources: settings.Sources, *further: str) -> Statements:
+    member = _columns(sources.group_members, MEMBER_COLUMNS)
+    members = f"FROM {_table('group_members', sources.group_members)} WHERE {member('group_id')} = ?"
+    shown = ", ".join(member(column) for column in ("user_id", "status", "role", *further))
+    listed = f"SELECT {shown} {members}"
+    return {Read.MEMBERS: listed, Read.MEMBERS_AFTER: f"{listed} AND {member('user_id')} > ?"}
+
+
+def _of_aggregates(target: settings.Target) -> Statements:
     maps = f"{target.columns.agg}, {target.columns.agg_last_updated}"
 
     def of(table: str) -> str:

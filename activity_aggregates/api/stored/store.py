@@ -12,7 +12,7 @@ from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra.policies import ConstantReconnectionPolicy
 from cassandra.protocol import ProtocolHandler
-from cassandra.query import tuple_factory
+from cassandra.query import PreparedStatement, tuple_factory
 
 from activity_aggregates.api.edge.figures import figures
 from activity_aggregates.api.edge.refusals import Refused
@@ -37,6 +37,7 @@ class Store:
         self,
         connection: Connection,
         statements: Mapping[Read, str],
+        fallbacks: Mapping[Read, str],
         read_timeout: float,
         erased: ErasedTable,
         erased_seconds: float,
@@ -46,6 +47,7 @@ class Store:
         self._connection = connection
         self._protocol = protocol
         self._statements = statements
+        self._fallbacks = fallbacks
         self._read_timeout = read_timeout
         self._erased = erased
         self._erased_seconds = erased_seconds
@@ -108,7 +110,7 @@ class Store:
             row_factory=tuple_factory,  # named tuples make a class per answer
         )
         try:
-            prepared = {read: session.prepare(statement) for read, statement in self._statements.items()}
+            prepared = {read: self._statement(session, read) for read in self._statements}
         except InvalidRequest as error:
             raise Unreachable(
                 f"Cassandra at {self._connection.address} lacks what the API reads ({error}): "
@@ -117,6 +119,16 @@ class Store:
         for statement in prepared.values():
             statement.is_idempotent = True
         return Opened(session, profile, prepared, self._erased.read(session), self._read_timeout)
+
+    def _statement(self, session: Session, read: Read) -> PreparedStatement:
+        """A statement, or what does for it where the store lacks a column that an answer can do without."""
+        try:
+            return session.prepare(self._statements[read])
+        except InvalidRequest as error:
+            if read not in self._fallbacks:
+                raise
+            _log.warning("%s: answers do without", error)
+            return session.prepare(self._fallbacks[read])
 
     def _with_erased(self, opened: Opened) -> Opened:
         """The same with who was erased by now; raises BadRequest where that cannot be told with the secret given."""

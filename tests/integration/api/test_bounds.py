@@ -20,9 +20,9 @@ SEND_SECONDS = 0.1  # between the bytes of a client that takes its time
 
 @pytest.fixture(scope="module")
 def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A server that waits a second for a head and two for a request."""
+    """A server that waits three seconds for a head and four for a request."""
     folder, keys = tmp_path_factory.mktemp("bounds"), key_pair()
-    bounds = {"idle_timeout": 1, "request_timeout": 2, "max_connections": CONNECTIONS}
+    bounds = {"idle_timeout": 3, "request_timeout": 4, "max_connections": CONNECTIONS}
     with served(world.configure({"api": {**api_settings(folder, keys), **bounds}}, folder), keys) as api:
         api.client.headers["connection"] = "close"
         yield api

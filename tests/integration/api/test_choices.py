@@ -15,6 +15,7 @@ from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api, api_settings, key_p
 from tests.harness.environment import Environment
 from tests.harness.raw_http import sent
 from tests.harness.waiting import wait_until
+from tests.integration.api.conftest import BIG_GROUP, member, members
 
 OF_C1: dict[str, Any] = {"groupId": "g1", "activityId": "c1", "activityType": "Course"}
 PORTAL = "https://portal.example.org"
@@ -41,8 +42,12 @@ BEYOND = 10**18  # milliseconds that no calendar has
 def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder, keys = tmp_path_factory.mktemp("choices"), key_pair()
     make_users(world)
+    make_members(world)
     settings = {
-        "sources": {"users": {"format": "cassandra", "keyspace": world.sources, "table": "odd_user"}},
+        "sources": {
+            "group_members": {"table": "odd_member"},
+            "users": {"format": "cassandra", "keyspace": world.sources, "table": "odd_user"},
+        },
         "log": {"format": "json"},
         "api": {
             **api_settings(folder, keys),
@@ -70,6 +75,18 @@ def make_users(world: Environment) -> None:
         f"0xff, {2**70}, '2001-02-03', {BEYOND}, ['2026-01-01T00:00:00Z', {BEYOND}], {UUID_}, 1.50, 7, ('p', 3), "
         "{'a': 0x00})"
     )
+
+
+def make_members(world: Environment) -> None:
+    """The table of members without who has added them."""
+    table = f"{world.sources}.odd_member"
+    world.session.execute(
+        f"CREATE TABLE IF NOT EXISTS {table} "
+        "(groupid text, userid text, status text, role text, PRIMARY KEY (groupid, userid))"
+    )
+    insert = world.session.prepare(f"INSERT INTO {table} (groupid, userid, status, role) VALUES (?, ?, ?, ?)")
+    for row in [*members("g1"), *(member("big", user) for user in BIG_GROUP)]:
+        world.session.execute(insert, [row[name] for name in ("groupid", "userid", "status", "role")])
 
 
 def token(api: Api, user: str, **claims: Any) -> str:
@@ -120,6 +137,12 @@ def test_clients_in_the_field_are_not_shown_who_is_not_to_be_seen(api: Api) -> N
     answer = result(ask(api, EARLIER, "u4", **OF_C1))
     assert [member["userId"] for member in answer["members"]] == ["u4"]
     assert answer["activity"]["agg"][0]["value"] == 2
+
+
+def test_who_has_added_a_member_need_not_be_known(api: Api) -> None:
+    answer = result(ask(api, EARLIER, "u1", **OF_C1))
+    assert [member["createdBy"] for member in answer["members"]] == [None, None]
+    assert "Undefined column name createdby" in api.errors.read_text()
 
 
 def managed(api: Api, parent: str, child: str, **claims: Any) -> dict[str, str]:

@@ -76,7 +76,8 @@ def desk(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     conf = world.configure({"sources": {"users": users}}, folder)
     deployed = deployment(load(conf, os.environ, {}).settings, os.environ, insecure_local=True)
     handler = leaving_maps(deployed.aggregate_tables, deployed.users_table)
-    store = Store(deployed.connection, deployed.statements, 30, deployed.erased, 60, 1000, handler)
+    statements = deployed.statements, deployed.fallbacks
+    store = Store(deployed.connection, *statements, 30, deployed.erased, 60, 1000, handler)
     store.open()
     opened = store.reads(0)._opened
     yield Desk(deployed, opened, opened.session)

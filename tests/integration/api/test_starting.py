@@ -222,3 +222,19 @@ def test_the_demo_is_announced_by_the_server_that_has_the_port(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
     assert f"curl -s {url}/data/group/activity/agg" in said
     assert process.returncode == 0
+
+
+def test_fewer_connections_are_held_than_the_process_may_open_files(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    """At the limit of files they could not even be refused."""
+    conf = world.configure({"api": {**api_settings(tmp_path, keys), "max_connections": 5000}}, tmp_path)
+    limited = ["bash", "-c", 'ulimit -n 300; exec "$@"', "-", *serve_command(conf)]
+    with subprocess.Popen(limited, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("serving on ").strip()
+        wait_until(lambda: answers(url))
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+    assert "api.max_connections is 5000 and this process may open 300 files: it holds 100 connections" in stderr
+    assert process.returncode == 0
