@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 SELDOM_SECONDS = 10.0
 ACCESS = "access"  # the attribute of a record that has what is known of a request
@@ -50,8 +50,8 @@ def request(known: Mapping[str, Any]) -> None:
     _ACCESS_LOG.info("a request was answered", extra={ACCESS: known})
 
 
-def lines(form: Literal["auto", "plain", "json"]) -> dict[str, Any]:
-    """How every process of the server logs."""
+def lines(form: str) -> dict[str, Any]:
+    """How every process of the server logs: objects where `form` is json, else sentences."""
     quiet = {"filters": ["seldom"]}
     return {
         "version": 1,
