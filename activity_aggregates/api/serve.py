@@ -28,6 +28,7 @@ from activity_aggregates.store.connection import open_session
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop
+SILENT_SECONDS = 30  # a worker that has said nothing for so long is started anew: a busy machine is no reason
 NEVER_SECONDS = 1 << 30  # the bounds of connections say how long one may be idle
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def configured(given: settings.Settings, deployed: Deployment) -> Config:
         log_config=logs.lines(given.log.format),
         server_header=False,
         timeout_keep_alive=NEVER_SECONDS,
+        timeout_worker_healthcheck=SILENT_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=False,
     )
