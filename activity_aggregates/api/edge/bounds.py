@@ -26,7 +26,7 @@ MOST_HEADER_BYTES = 32 * 1024
 MOST_HEADERS = 100
 FIELD_BYTES = 4  # what stands around a name and its value
 LINGER_SECONDS = 1.0  # how long a client that is still sending may do so before it reads why that is in vain
-MERCY_SECONDS = 0.05
+MERCY_SECONDS = 0.05  # between the end of the time and the end of the connection
 OTHER_DESCRIPTORS = 200  # files and sockets of a worker that are not connections of clients
 
 _log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -88,6 +89,8 @@ def _listen(address: str, folder: Path) -> str | None:
     from prometheus_client import CollectorRegistry, start_http_server
 
     host, _, port = address.rpartition(":")
+    # Signals are the main thread's; one that the thread of this server takes would pass by what it holds back.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     registry = CollectorRegistry()
     registry.register(OfAllWorkers(registry, folder))
     try:
@@ -99,6 +102,8 @@ def _listen(address: str, folder: Path) -> str | None:
             error,
         )
         return None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return f"http://{host}:{server.server_port}/metrics"
 
 

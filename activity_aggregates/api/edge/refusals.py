@@ -29,9 +29,8 @@ class Refused(Exception):
 
 
 def too_large(limit: int) -> Refusal:
-    """What is left of the body is not waited for: the connection ends."""
-    errmsg = f"The request body is larger than {limit} bytes."
-    return Refusal(413, CLIENT_ERROR, "PAYLOAD_TOO_LARGE", errmsg, {"connection": "close"})
+    """The client may go on sending for as long as a connection may be idle, so that it reads this; nobody listens."""
+    return Refusal(413, CLIENT_ERROR, "PAYLOAD_TOO_LARGE", f"The request body is larger than {limit} bytes.")
 
 
 def invalid(errmsg: str) -> Refusal:
