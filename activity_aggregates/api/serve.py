@@ -28,7 +28,7 @@ from activity_aggregates.store.connection import open_session
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop
-SILENT_SECONDS = 15  # a worker that has said nothing for so long is started anew: a busy machine is no reason
+SILENT_SECONDS = 60  # a worker that has said nothing for so long is started anew; on a busy machine it may start slowly
 NEVER_SECONDS = 1 << 30  # the bounds of connections say how long one may be idle
 
 _log = logging.getLogger(__name__)
