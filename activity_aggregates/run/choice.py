@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -92,10 +92,11 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     """The pairs whose sources changed since an instant; everything where that is nearly everything."""
     sources, asked = inputs.sources, inputs.asked
     since_ms = epoch_milliseconds(since)
-    enrolments = inputs.results.keep(sources.dated(ENROLMENTS), "dated")
-    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms), _PAIRS)
+    counted, total_rows, paired = F.count(F.lit(1)).alias("rows"), Observation(), Observation()
+    enrolments = inputs.results.keep(sources.dated(ENROLMENTS).observe(total_rows, counted), "dated")
+    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms).observe(paired, counted), _PAIRS)
     changed = _changed_ids(inputs, since_ms)
-    looked_at, total = (row[0] for row in _sizes(pairs, enrolments))
+    looked_at, total = paired.get["rows"], total_rows.get["rows"]
     inputs.counts[CHANGED_PAIRS] = looked_at
     contexts = asked.whole
     if changed[_COURSE]:
@@ -114,14 +115,6 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
         inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
         work = replace(work, whole=None, pairs=None, groups=None)
     return Choice(work, changed[_BATCH])
-
-
-def _sizes(*frames: DataFrame) -> list[tuple[int]]:
-    counts = [frame.agg(F.count(F.lit(1)).alias("rows")).withColumn("at", F.lit(at)) for at, frame in enumerate(frames)]
-    united = counts[0]
-    for each in counts[1:]:
-        united = united.union(each)
-    return [(row[0],) for row in sorted(united.collect(), key=lambda row: row[1])]
 
 
 def is_changed_since(since_ms: int) -> Column:

@@ -9,7 +9,8 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
-from activity_aggregates.changes.staging import OTHERS, RunDirectory, stage_rows
+from activity_aggregates.changes.parts import OTHERS
+from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.run.description import Description, compare_metadata
 from activity_aggregates.run.groups import compare_groups
 from activity_aggregates.run.inputs import Inputs

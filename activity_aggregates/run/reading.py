@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -69,8 +69,8 @@ class _Placing:
         with inputs.steps("read enrolments") as step:
             raw = inputs.without_erased(inputs.results.keep(work.enrolments(work), "enrolments"))
             at_hand = self._courses_in_contexts(raw)
-            outlines = self._outlines(raw, at_hand)
-            unsettled, changed = self._facts(raw, outlines)
+            outlines, has_facts = self._outlines(raw, at_hand)
+            unsettled, changed = self._facts(raw, outlines) if has_facts else (frozenset[str](), frozenset[str]())
             contexts = frozenset(context for course, context in at_hand if course in changed)
             if further := contexts - (work.whole or frozenset()):
                 return None, further
@@ -114,8 +114,11 @@ class _Placing:
             found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
         return frozenset((row[0], row[1]) for row in found.distinct().collect())
 
-    def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> DataFrame:
-        """The outlines of the courses at hand, with `changed_at` of their trees where little is looked at."""
+    def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> tuple[DataFrame, bool]:
+        """The outlines of the courses at hand, with `changed_at` of their trees where little is looked at.
+
+        And whether any of these courses is unsettled, or may have changed: otherwise nothing needs to be asked.
+        """
         sources = self.inputs.sources
         if self.work.is_everything:
             trees = sources.frame(HIERARCHIES).join(raw.select("course_id").distinct(), "course_id", how="left_semi")
@@ -124,20 +127,31 @@ class _Placing:
             dated = sources.dated(HIERARCHIES) if self._tells_changes() else sources.frame(HIERARCHIES)
             trees = self.inputs.among(dated, "course_id", course_ids)
         outlines = courses.outlines(trees.filter(~courses.is_draft()), self.described)
-        return self.inputs.results.keep(outlines, "outlines")
+        seen = Observation()
+        kept = self.inputs.results.keep(outlines.observe(seen, *self._odd(outlines)), "outlines")
+        wanted = {course for course, _ in at_hand} - {_NO_COURSE}
+        return kept, bool(seen.get["odd"]) or self.work.is_everything or seen.get["found"] != len(wanted)
+
+    def _odd(self, outlines: DataFrame) -> list[Column]:
+        """Aggregates to be observed: the courses, and those that are unsettled or may have changed."""
+        is_odd = F.col("problem").isNotNull() | F.col("is_retired") | self._is_changed(outlines)
+        return [F.count(F.lit(1)).alias("found"), F.count_if(is_odd).alias("odd")]
+
+    def _is_changed(self, outlines: DataFrame) -> Column:
+        """Whether a tree may have changed since the base; where nothing moves by differences it does not matter."""
+        if self.work.is_everything or self.work.pairs is None:
+            return F.lit(False)
+        base = self.inputs.asked.base
+        if base is None or CHANGED_AT not in outlines.columns:
+            return F.lit(True)
+        return F.coalesce(F.unix_millis(CHANGED_AT) >= epoch_milliseconds(base.watermark), F.lit(True))
 
     def _tells_changes(self) -> bool:
         return self.inputs.asked.base is not None and self.inputs.tells_changes(HIERARCHIES)
 
     def _facts(self, raw: DataFrame, outlines: DataFrame) -> tuple[frozenset[str], frozenset[str]]:
         """The courses that are unsettled, and those whose trees may have changed since the base."""
-        known = courses.known(outlines)
-        if not self.work.is_everything and self.work.pairs is not None:
-            base = self.inputs.asked.base
-            since = epoch_milliseconds(base.watermark) if base is not None and CHANGED_AT in outlines.columns else None
-            is_changed = F.lit(True) if since is None else F.coalesce(F.unix_millis(CHANGED_AT) >= since, F.lit(True))
-        else:
-            is_changed = F.lit(False)
+        known, is_changed = courses.known(outlines), self._is_changed(outlines)
         is_unsettled = F.col("problem").isNotNull() | F.coalesce("is_retired", F.lit(True))
         named = raw.filter(~any_blank("course_id", "batch_id")).select("course_id").distinct()
         facts = named.join(known, "course_id", how="full").select(

@@ -26,7 +26,7 @@ from activity_aggregates.run.rows import known_rows
 from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
-from activity_aggregates.spark.sizing import sized
+from activity_aggregates.spark.sizing import FEW_ROWS, sized
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
@@ -49,18 +49,13 @@ def stage(
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
     inputs = open_inputs(execution, spark, directory, asked, share)
-    despite_dates(
-        inputs.sources,
-        lambda sources: _stage(
-            replace(inputs, sources=sources, may_write=keeps_quarantine), directory, keeps_quarantine
-        ),
-    )
+    inputs = replace(inputs, may_write=keeps_quarantine)
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
 
 
 def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
     """With sources of which every date can be read."""
     execution = inputs.execution
-    sized(inputs.spark, known_rows(execution, inputs.asked))
     described = description(inputs.sources, execution.settings.metadata)
     choice = choose(inputs)
     work = choice.work
@@ -95,18 +90,21 @@ def open_inputs(
     execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
 ) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options, results = execution.settings, spark_options(execution.cluster), Results(directory.work(""))
+    chosen, options, results = execution.settings, spark_options(execution.connection), Results(directory.work(""))
     reads_by_learner = asked.since is not None
+    rows = known_rows(execution, asked)
+    sized(spark, rows)
+    are_few = rows is not None and rows <= FEW_ROWS
     with execution.steps("open sources"):
         sources = Sources(
             spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else [],
-            connection=execution.cluster, keep=results.keep,
+            connection=execution.connection, keep=results.keep, are_few=are_few,
         )  # fmt: skip
     for name, columns in sources.absent_columns.items():
         execution.steps.say(f"{name} has no {', '.join(columns)}: what rests on them is left out")
     stored = StoredRows(
         spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course,
+        chosen.metrics.scores_in_course, are_few,
     )  # fmt: skip
     if reads_by_learner:
         sources.check_dated(DATED)
