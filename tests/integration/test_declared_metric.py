@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +27,8 @@ OF_AN_ACTIVITY = Metric(
 
 
 @pytest.fixture
-def declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def declared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declarations, "METRICS", (*declarations.METRICS, OF_A_LEARNER, OF_AN_ACTIVITY))
-    yield
 
 
 @pytest.mark.usefixtures("declared")
