@@ -9,8 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable
+from metrics import declarations
 from metrics.activities import WAS
-from metrics.declarations import METRICS as DECLARED
 from metrics.declarations import names
 from metrics.learners import ENTRIES
 
@@ -54,7 +54,7 @@ def _of_map(name: str, kind: str) -> Column:
 
 def all_names(families: tuple[str, ...]) -> tuple[str, ...]:
     """The names of all metrics that are on."""
-    return tuple(dict.fromkeys(metric.name for metric in DECLARED if metric.family in families))
+    return tuple(dict.fromkeys(metric.name for metric in declarations.METRICS if metric.family in families))
 
 
 def entries_that_differ(rows: DataFrame, families: tuple[str, ...]) -> DataFrame:

@@ -118,7 +118,7 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY, groups.MEANT)
     is_member = F.col("user_id").isNotNull()
     observed = by_activity.observe(joined, F.count_if(is_member).alias("members"))
-    kept = inputs.results.keep(observed, "members")
+    kept = inputs.without_erased(inputs.results.keep(observed, "members"))
     inputs.counts["computed.group_members"] = joined.get["members"]
     inputs.counts["computed.group_activities"] = distinct.get["activities"]
     for name, seen in (("groups", of_groups), ("group_members", of_members)):

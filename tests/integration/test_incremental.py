@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
+from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import connection, spark_options
 from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
 from jobs.__main__ import main
@@ -20,7 +21,7 @@ from tests.harness.environment import Environment
 
 @pytest.mark.parametrize(("way", "is_by_key"), [(LOOKED_UP, True), (SCANNED, False)])
 def test_progress_is_read_by_key_or_by_a_scan(
-    spark: SparkSession, made: Environment, way: Mapping[str, str], is_by_key: bool
+    spark: SparkSession, made: Environment, way: Mapping[str, str], is_by_key: bool, tmp_path: Path
 ) -> None:
     reached = connection(load(None, os.environ, {}).settings.cassandra, os.environ)
     options = {**spark_options(reached), **way, "keyspace": made.sources, "table": "user_content_consumption"}
@@ -28,7 +29,7 @@ def test_progress_is_read_by_key_or_by_a_scan(
     rows = raw.selectExpr("userid as user_id", "courseid as course_id", "batchid as batch_id", "contentid", "status")
     key = ["user_id", "course_id", "batch_id"]
     keys = spark.createDataFrame([("u1", "c1", "b1")], "user_id string, course_id string, batch_id string")
-    joined: Any = lookup(keys.localCheckpoint(), rows, key)._jdf
+    joined: Any = lookup(Results(str(tmp_path)).keep(keys, "keys"), rows, key)._jdf
     plan = joined.queryExecution().executedPlan().toString()
     assert ("Cassandra Direct Join [userid = user_id" in plan) == is_by_key
     assert ("Cassandra Scan" in plan) != is_by_key

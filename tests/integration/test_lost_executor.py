@@ -1,0 +1,84 @@
+"""Executors that are killed while a run reads, compares and writes: that costs time, and never the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.harness.environment import Environment
+from tests.harness.processes import command_line
+from tests.harness.waiting import wait_until
+
+EXECUTOR = b"CoarseGrainedExecutorBackend"
+LEARNERS = 400
+# After each of these lines one executor is killed, while the phase that follows is under way.
+AFTER = ("read enrolments", "find owners", "read progress", "compare activities and groups")
+
+
+def test_killed_executors_cost_time_and_nothing_else(made: Environment, tmp_path: Path) -> None:
+    made.empty()
+    load(made)
+    spark = {"master": "local-cluster[2,1,1024]", "conf": {"spark.executor.memory": "768m", "spark.ui.enabled": False}}
+    conf = made.configure({"spark": spark, "staging": {"shared": True}}, tmp_path)
+    process = subprocess.Popen(
+        command_line("run", "--conf", conf), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "SPARK_WORKER_DIR": str(tmp_path / "work")},
+    )  # fmt: skip
+    killed, said = [], []
+    assert process.stdout
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith(AFTER):
+            wait_until(lambda: executors(process.pid), "no executor is there")
+            victim = executors(process.pid)[0]
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+    assert process.wait() == 0, "".join(said)
+    assert len(set(killed)) == len(AFTER)
+    assert numbers(made) == {"enrolledCount": LEARNERS, "startedCount": LEARNERS, "completedCount": LEARNERS // 2}
+    assert len(made.store.stored("activity_user_agg")) == LEARNERS
+
+
+def load(made: Environment) -> None:
+    made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["A", "B"]}})
+    users = [f"u{number}" for number in range(LEARNERS)]
+    key = {"courseid": "c1", "batchid": "b1"}
+    made.store.load("user_enrolments", [{"userid": user, **key, "active": True, "status": 1} for user in users])
+    done = [(user, content) for at, user in enumerate(users) for content in ("A", "B")[: 1 + at % 2]]
+    made.store.load(
+        "user_content_consumption",
+        [{"userid": user, **key, "contentid": content, "status": 2} for user, content in done],
+    )
+
+
+def numbers(made: Environment) -> dict[str, float]:
+    (row,) = made.store.stored("activity_agg")
+    return {name: row["agg"][name] for name in ("enrolledCount", "startedCount", "completedCount")}
+
+
+def executors(ancestor: int) -> list[int]:
+    """The executor processes that a process has started, through its JVM."""
+    return sorted(pid for pid, line in processes() if EXECUTOR in line and b"java" in line and is_below(pid, ancestor))
+
+
+def processes() -> Iterator[tuple[int, bytes]]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                yield int(folder.name), (folder / "cmdline").read_bytes()
+            except OSError:
+                continue  # it has just ended
+
+
+def is_below(pid: int, ancestor: int) -> bool:
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False
