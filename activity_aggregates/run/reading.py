@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.limits import check_refused_share
 from activity_aggregates.run.work import Work
 from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
@@ -44,8 +43,7 @@ class Placed:
 def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]:
     """Read until no further context has to be looked at whole: the choice as it has become, and what was found.
 
-    `described` are the texts that are kept of the nodes of trees. Raises CheckFailed where too many enrolments are
-    refused.
+    `described` are the texts that are kept of the nodes of trees.
     """
     while True:
         placed, further = _Placing(inputs, work, described).place()
@@ -85,7 +83,6 @@ class _Placing:
             step.rows = inputs.counts["read.enrolments"]
         if further := moved | self._contexts_with_refused(assessed, unsettled):
             return None, further
-        check_refused_share(inputs.counts, inputs.limits.refused_share, self._of(), inputs.steps)
         refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
         if attempts is not None:
             refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
@@ -93,11 +90,6 @@ class _Placing:
             Placed(by_key, outlines, scores, owners, strangers, unsettled, changed, touched, refused),
             frozenset(),
         )
-
-    def _of(self) -> int:
-        """The enrolments that the last full run counted."""
-        last_full = self.inputs.asked.last_full
-        return last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
 
     def _courses_in_contexts(self, raw: DataFrame) -> frozenset[tuple[str, str]]:
         """(course_id, context_id) of all that is at hand: in the sources and, of whole contexts, in the catalog.

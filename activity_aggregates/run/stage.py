@@ -18,7 +18,7 @@ from activity_aggregates.run.description import Description, description
 from activity_aggregates.run.execution import Execution
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.learners import Learners, compare_learners
-from activity_aggregates.run.limits import check_changes
+from activity_aggregates.run.limits import check_changes, check_refused_share
 from activity_aggregates.run.lookups import lookups
 from activity_aggregates.run.reading import Placed, place
 from activity_aggregates.run.refused import keep_refused
@@ -61,7 +61,7 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     work = choice.work
     for _ in range(_ATTEMPTS):
         execution.lease.check()
-        work, placed, learners = _learners(inputs, work, described, directory)
+        work, placed, learners = _learners(inputs, work, described, directory, keeps_quarantine)
         if learners is not None and learners.ended:
             inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
             work = work.with_whole(learners.ended)
@@ -81,8 +81,7 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     if placed is not None and placed.touched is not None:
         inputs.counts["concerned.contexts"] = len(placed.touched)
         inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
-    refused = others.refused | (placed.refused if placed else {}) | (learners.refused if learners else {})
-    keep_refused(execution, refused, keeps_quarantine)
+    keep_refused(execution, others.refused | (learners.refused if learners else {}), keeps_quarantine)
     check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
 
 
@@ -119,12 +118,19 @@ def open_inputs(
 
 
 def _learners(
-    inputs: Inputs, work: Work, described: Description, directory: RunDirectory
+    inputs: Inputs, work: Work, described: Description, directory: RunDirectory, keeps_quarantine: bool
 ) -> tuple[Work, Placed | None, Learners | None]:
-    """The learners' rows, compared; none where only groups are looked at."""
+    """The learners' rows, compared; none where only groups are looked at.
+
+    Raises CheckFailed where too many enrolments are refused, which are in quarantine by then.
+    """
     if work.is_nothing:
         return work, None, None
     work, placed = place(inputs, work, described.fields)
+    keep_refused(inputs.execution, placed.refused, keeps_quarantine)
+    last_full = inputs.asked.last_full
+    counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
+    check_refused_share(inputs.counts, inputs.limits.refused_share, counted_before, inputs.steps)
     return work, placed, compare_learners(inputs, work, placed, directory)
 
 

@@ -66,9 +66,10 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
 
     Under spark-submit its flags win and `spark` in the settings only fills gaps; otherwise `spark` says all. Raises
     Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit, or where it
-    lacks the connector's extension and is to be `extended`: reading by key and write times need it.
+    lacks the connector's extension and has to be `extended`: reading by key and write times need it. A session of the
+    command's own has it always.
     """
-    conf = _conf(spark, name, extended)
+    conf = _conf(spark, name)
     try:
         with own_jvm(conf), translated_spark():
             return _session(conf, extended)
@@ -134,7 +135,7 @@ def is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
+def _conf(spark: settings.Spark, name: str) -> SparkConf:
     master = planned_master(spark)
     conf = SparkConf()
     conf.setIfMissing("spark.app.name", name)
@@ -154,7 +155,7 @@ def _conf(spark: settings.Spark, name: str, extended: bool) -> SparkConf:
     if is_one_machine(master):
         conf.setIfMissing("spark.driver.host", "127.0.0.1")
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # the name of a fresh machine often resolves to nothing
-    if extended:
+    if EXTENSION not in (conf.get(_EXTENSIONS, None) or ""):
         conf.set(_EXTENSIONS, ",".join(filter(None, (conf.get(_EXTENSIONS, None), EXTENSION))))
     key, jars = ("spark.jars", spark.jars) if spark.jars else ("spark.jars.packages", spark.packages)
     conf.setIfMissing(key, ",".join(jars))
