@@ -101,10 +101,10 @@ def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
     for table in _TABLES:
         if not run.counts.get(f"changed.{table.name}"):
             continue
-        folder = local_changes(run.staging_dir, table.name)
+        folder = local_changes(run.staging_dir, table)
         if folder is None:
             return None
-        found.append(TableChanges(table, tuple(largest_changes(folder, table.key, _ROWS_PER_TABLE))))
+        found.append(TableChanges(table, tuple(largest_changes(folder, table, _ROWS_PER_TABLE))))
     return tuple(found)
 
 

@@ -15,6 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from activity_aggregates.changes.parts import part_of
+from activity_aggregates.store.targets import TEXTS, TargetTable
+
+WAS = "was_"
 _BATCH_ROWS = 20_000  # held at once, whatever the size of the change set
 
 
@@ -40,52 +44,74 @@ class ChangedRow:
     entries: tuple[Entry, ...]
 
 
-def local_changes(staging_dir: str, table: str) -> Path | None:
-    """The folder of a table's change set, or None where it is gone or on another file system than this machine's."""
+def local_changes(staging_dir: str, table: TargetTable) -> Path | None:
+    """The folder where a table's rows are staged, or None where it is gone or on another file system than this."""
     place = urlparse(staging_dir)
     if not staging_dir or place.scheme not in ("", "file"):
         return None
-    folder = Path(unquote(place.path)) / "changes" / table
+    folder = Path(unquote(place.path)) / "changes" / part_of(table)
     return folder if folder.is_dir() else None
 
 
-def largest_changes(folder: Path, key: Sequence[str], most: int) -> list[ChangedRow]:
-    """The `most` rows in which a metric moved furthest, largest first; memory holds one batch and those."""
+def largest_changes(folder: Path, table: TargetTable, most: int) -> list[ChangedRow]:
+    """The `most` rows of a table in which a metric moved furthest, largest first; memory holds one batch and those."""
     largest: list[tuple[float, int, ChangedRow]] = []
     ties = count()
-    changes = ds.dataset(folder, format="parquet")
-    columns = [*key, "to_set", "to_remove", "was"]
-    for batch in changes.to_batches(columns=columns, filter=ds.field("is_changed"), batch_size=_BATCH_ROWS):
+    staged = ds.dataset(folder, format="parquet")
+    metrics = [name for name in staged.schema.names if WAS + name in staged.schema.names and name != TEXTS]
+    columns = [*table.key, *metrics, *(WAS + name for name in metrics)]
+    is_its_own = ds.field("is_changed") & (ds.field("table") == table.name)
+    for batch in staged.to_batches(columns=columns, filter=is_its_own, batch_size=_BATCH_ROWS):
         if not batch.num_rows:
             continue
-        moved = _furthest_moves(batch)
-        best = pc.select_k_unstable(moved, min(most, len(moved)), [("furthest", "descending")])
-        for place in best.to_pylist():
-            row = batch.slice(moved["row"][place].as_py(), 1).to_pylist()[0]
-            item = (moved["furthest"][place].as_py(), -next(ties), _changed(row, key))
+        moved = _furthest_moves(batch, metrics)
+        for at in np.argsort(-moved, kind="stable")[:most]:
+            row = batch.slice(int(at), 1).to_pylist()[0]
+            item = (float(moved[at]), -next(ties), _changed(row, table.key, metrics))
             (heapq.heappush if len(largest) < most else heapq.heappushpop)(largest, item)
     return [row for _, _, row in sorted(largest, reverse=True)]
 
 
-def _furthest_moves(batch: pa.RecordBatch) -> pa.Table:
-    """(row, furthest): by position in the batch, how far the metric moved that moved furthest."""
-    values = pa.concat_tables([_entries(batch["to_set"], 1.0), _entries(batch["was"], -1.0)])
-    by_metric = values.group_by(["row", "metric"]).aggregate([("value", "sum")])
-    moved = pa.table({"row": by_metric["row"], "move": pc.abs(by_metric["value_sum"])})
-    return moved.group_by("row").aggregate([("move", "max")]).rename_columns({"move_max": "furthest"})
+def _furthest_moves(batch: pa.RecordBatch, metrics: Sequence[str]) -> np.ndarray[Any, Any]:
+    """By position in the batch, how far the metric moved that moved furthest."""
+    furthest = np.zeros(batch.num_rows)
+    for name in metrics:
+        after, before = batch.column(name), batch.column(WAS + name)
+        moved = _map_moves(after, before) if pa.types.is_map(after.type) else np.abs(_values(after) - _values(before))
+        furthest = np.maximum(furthest, moved)
+    return furthest
 
 
-def _entries(maps: pa.MapArray, sign: float) -> pa.Table:
-    """(row, metric, value) of every entry of a column of maps, the values times `sign`."""
-    offsets = maps.offsets.to_numpy()
-    first, last = offsets[0], offsets[-1]
-    values = maps.items[first:last].cast(pa.float64())
-    rows = np.repeat(np.arange(len(maps)), np.diff(offsets))
-    return pa.table({"row": rows, "metric": maps.keys[first:last], "value": pc.multiply(values, sign)})
+def _values(column: pa.Array) -> np.ndarray[Any, Any]:
+    """The values, an absent one as 0."""
+    values: np.ndarray[Any, Any] = pc.fill_null(column, 0.0).to_numpy(zero_copy_only=False)
+    return values
 
 
-def _changed(row: dict[str, Any], key: Sequence[str]) -> ChangedRow:
-    was, to_set = dict(row["was"]), dict(row["to_set"])
-    entries = [Entry(name, was.get(name), to_set.get(name)) for name in {*to_set, *row["to_remove"]}]
+def _map_moves(after: pa.MapArray, before: pa.MapArray) -> np.ndarray[Any, Any]:
+    """The furthest move of any entry of each row; no Python value is made of the rows that have no entries."""
+    moves = np.zeros(len(after))
+    for at in np.flatnonzero(pc.or_(after.is_valid(), before.is_valid()).to_numpy(zero_copy_only=False)):
+        will, was = dict(after[int(at)].as_py() or ()), dict(before[int(at)].as_py() or ())
+        moves[at] = max((abs(will.get(name, 0.0) - was.get(name, 0.0)) for name in {*will, *was}), default=0.0)
+    return moves
+
+
+def _changed(row: dict[str, Any], key: Sequence[str], metrics: Sequence[str]) -> ChangedRow:
+    was, will = _entries(row, [WAS + name for name in metrics]), _entries(row, metrics)
+    was = {name.removeprefix(WAS): value for name, value in was.items()}
+    names = [name for name in {*was, *will} if was.get(name) != will.get(name)]
+    entries = [Entry(name, was.get(name), will.get(name)) for name in names]
     entries.sort(key=lambda entry: (-entry.difference, entry.metric))
     return ChangedRow(tuple(row[column] for column in key), tuple(entries))
+
+
+def _entries(row: dict[str, Any], columns: Sequence[str]) -> dict[str, float]:
+    """The metrics that a row has, and in their place the entries of its maps."""
+    found: dict[str, float] = {}
+    for name in columns:
+        if isinstance(row[name], list):
+            found |= dict(row[name])
+        elif row[name] is not None:
+            found[name] = row[name]
+    return found

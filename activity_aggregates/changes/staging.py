@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.change_set import all_names, staged_schema
+from activity_aggregates.changes.parts import PARTS
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"
@@ -29,9 +30,6 @@ class RunDirectory:
     def changes(self, part: str) -> str:
         """The staged rows of a part: of learners, or all others."""
         return f"{self.path}/changes/{part}"
-
-
-LEARNERS, OTHERS = PARTS = ("learners", "others")
 
 
 def stage_rows(rows: DataFrame, directory: RunDirectory, part: str) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -34,6 +34,7 @@ from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
 DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS)
+CHANGED_PAIRS = "looked_at.changed_pairs"  # a count
 _NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
 _COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
 
@@ -91,10 +92,12 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     """The pairs whose sources changed since an instant; everything where that is nearly everything."""
     sources, asked = inputs.sources, inputs.asked
     since_ms = epoch_milliseconds(since)
-    enrolments = inputs.results.keep(sources.dated(ENROLMENTS), "dated")
-    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms), _PAIRS)
+    counted, total_rows, paired = F.count(F.lit(1)).alias("rows"), Observation(), Observation()
+    enrolments = inputs.results.keep(sources.dated(ENROLMENTS).observe(total_rows, counted), "dated")
+    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms).observe(paired, counted), _PAIRS)
     changed = _changed_ids(inputs, since_ms)
-    inputs.counts["changed.pairs"], total = (row[0] for row in _sizes(pairs, enrolments))
+    looked_at, total = paired.get["rows"], total_rows.get["rows"]
+    inputs.counts[CHANGED_PAIRS] = looked_at
     contexts = asked.whole
     if changed[_COURSE]:
         contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
@@ -104,22 +107,14 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
         rows = work.of_batches(enrolments) if work.is_everything else work.of_batches(enrolments).unionByName(nameless)
         return rows.drop(CHANGED_AT)
 
-    work = Work(contexts, pairs, changed[_GROUP], of)
-    looked_at = inputs.counts["changed.pairs"]
+    # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
+    work = Work(contexts, pairs if looked_at or changed[_BATCH] else None, changed[_GROUP], of)
     if contexts and not looked_at > _NEAR_EVERYTHING * total:
-        looked_at += work.of_batches(enrolments).count() - looked_at
+        looked_at = work.of_batches(enrolments).count()
     if total and looked_at > _NEAR_EVERYTHING * total:
         inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
         work = replace(work, whole=None, pairs=None, groups=None)
     return Choice(work, changed[_BATCH])
-
-
-def _sizes(*frames: DataFrame) -> list[tuple[int]]:
-    counts = [frame.agg(F.count(F.lit(1)).alias("rows")).withColumn("at", F.lit(at)) for at, frame in enumerate(frames)]
-    united = counts[0]
-    for each in counts[1:]:
-        united = united.union(each)
-    return [(row[0],) for row in sorted(united.collect(), key=lambda row: row[1])]
 
 
 def is_changed_since(since_ms: int) -> Column:
@@ -136,7 +131,9 @@ def pairs_of(rows: DataFrame) -> DataFrame:
 def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> DataFrame:
     changed = enrolments.filter(is_changed_since(since_ms)).select("user_id", "batch_id")
     if inputs.sources.has(ATTEMPTS):
-        attempts = inputs.sources.dated(ATTEMPTS).filter(is_changed_since(since_ms))
+        # What has been set to null has no write time: an attempt without a score may just have lost it.
+        may_have_changed = is_changed_since(since_ms) | F.col("total_score").isNull()
+        attempts = inputs.sources.dated(ATTEMPTS).filter(may_have_changed)
         changed = changed.union(attempts.select("user_id", "batch_id"))
     return pairs_of(changed)
 

@@ -9,13 +9,15 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
-from activity_aggregates.changes.staging import OTHERS, RunDirectory, stage_rows
+from activity_aggregates.changes.parts import OTHERS
+from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.run.description import Description, compare_metadata
 from activity_aggregates.run.groups import compare_groups
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.learners import Learners, with_kept
 from activity_aggregates.run.reading import Placed, Refused
 from activity_aggregates.run.work import Work
+from activity_aggregates.sources.tables import BATCHES
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
 from metrics import courses
 from metrics.activities import activity_rows, signed
@@ -46,9 +48,11 @@ def compare_others(
 ) -> Compared:
     """Compare and stage everything that follows from the learners' rows."""
     parts: Parts = {}
+    batches: Observation | None = None
     if placed is not None and learners is not None:
         parts |= _activities(inputs, work, placed, learners)
-        parts |= compare_metadata(inputs, work, placed, described, further)
+        of_metadata, batches = compare_metadata(inputs, work, placed, described, further)
+        parts |= of_metadata
     groups = compare_groups(inputs, work, placed, learners)
     parts |= groups.rows
     if not parts:
@@ -65,6 +69,8 @@ def compare_others(
         inputs.counts.update(found)
         step.rows = sum(count for name, count in found.items() if name.startswith("compared."))
         totals = counted.get
+        if batches is not None:
+            inputs.counts[f"read.{BATCHES.name}"] = batches.get["read"]
         if work.is_everything:
             inputs.counts.update(
                 {f"{name}.{ACTIVITY_AGG.name}": int(totals[name]) for name in ("enrolled", "completed")}
@@ -95,6 +101,8 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole(), members)
     stays = F.col("is_kept") | ~work.is_whole()
     kept = None if stored is None else with_kept(stored, placed)
+    if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
+        computed = computed.filter(~F.col(_IMPOSSIBLE))
     return {
         ACTIVITY_AGG: compare(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG), computed, kept, stays, [_IMPOSSIBLE]),
         ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),

@@ -94,7 +94,7 @@ class Execution:
     """
 
     settings: settings.Settings
-    connection: Connection | None
+    connection: Connection
     session: Session
     ledger: Ledger
     lease: Lease
@@ -105,13 +105,6 @@ class Execution:
     work: Work
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def cluster(self) -> Connection:
-        """The connection that reads and writes go by."""
-        if self.connection is None:
-            raise ValueError("this run has no cluster")
-        return self.connection
 
     def save(self, **changes: Any) -> None:
         """Write the record, with `changes` to its fields, the counts and the phases so far."""

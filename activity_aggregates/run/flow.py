@@ -72,7 +72,7 @@ class Surroundings:
 
     settings: settings.Settings
     digest: str
-    connection: Connection | None
+    connection: Connection
     session: Session
     ledger: Ledger
     erased: ErasedTable

@@ -110,14 +110,17 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     counted = refusals.refusal_counts(refusals.MISSING_KEY)
     types = inputs.choices.course_types
     observed_listed = listed.observe(of_groups, *counted, groups.unserved_activities(types))
-    activities = groups.group_activities(refusals.accepted(observed_listed), types)
+    distinct, counted_activities = Observation(), F.count(F.lit(1)).alias("activities")
+    activities = groups.group_activities(refusals.accepted(observed_listed), types).observe(
+        distinct, counted_activities
+    )
     members = groups.active_members(refusals.accepted(belonging.observe(of_members, *counted)))
     by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY, groups.MEANT)
     is_member = F.col("user_id").isNotNull()
-    observed = by_activity.observe(joined, F.count_if(is_member).alias("members"), F.count(F.lit(1)).alias("rows"))
+    observed = by_activity.observe(joined, F.count_if(is_member).alias("members"))
     kept = inputs.results.keep(observed, "members")
     inputs.counts["computed.group_members"] = joined.get["members"]
-    inputs.counts["computed.group_activities"] = joined.get["rows"]  # none of them where there is no activity
+    inputs.counts["computed.group_activities"] = distinct.get["activities"]
     for name, seen in (("groups", of_groups), ("group_members", of_members)):
         inputs.counts[f"read.{name}"] = seen.get["read"]
         inputs.counts[f"refused.{name}.{refusals.MISSING_KEY}"] = seen.get[refusals.MISSING_KEY]
@@ -166,8 +169,7 @@ def _standing(
         courses = groups.course_rows(listed, catalog).select(*groups.GROUP_ACTIVITY_KEY, "course_id").distinct()
         of_courses = members.join(courses, list(groups.GROUP_ACTIVITY_KEY), how="inner")
         keys = keys.union(of_courses.select(F.lit(COURSE), "course_id", "user_id"))
-    keys = inputs.results.keep(keys.distinct(), "member_keys")
-    stored = _stored_learners(inputs, keys, names)
+    stored = _stored_learners(inputs, keys.distinct(), names)
     if stored is None:
         return after if after is not None else inputs.spark.createDataFrame([], _schema(names))
     if after is None:
@@ -180,11 +182,14 @@ def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) ->
     everything = inputs.stored_rows(ACTIVITY_USER_AGG)
     if everything is None:
         return None
-    if inputs.can_look_up and inputs.lookups.are_cheaper(ACTIVITY_USER_AGG.name, keys):
-        rows = inputs.results.keep(
-            inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER), ACTIVITY_USER_AGG.name
-        )
-    else:
+    table = ACTIVITY_USER_AGG.name
+    rows = None
+    if inputs.can_look_up and inputs.lookups.may_be_cheaper(table):
+        keys = inputs.results.keep(keys, "member_keys")
+        if inputs.lookups.are_cheaper(table, keys):
+            found = inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER)
+            rows = inputs.results.keep(found, table)
+    if rows is None:
         rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="left_semi")
     values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
     return rows.select(*LEARNER_KEY, *values).filter(stands(names))

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
-from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.changes.parts import LEARNERS
+from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.lookups import looking_up
@@ -99,8 +100,7 @@ def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
     """Progress, all of it or that of the enrolments at hand."""
     if work.is_everything:
         return inputs.sources.frame(PROGRESS)
-    keys = inputs.results.keep(placed.by_key.select(*_ENROLMENT), "enrolment_keys")
-    return inputs.matching(PROGRESS, keys, _ENROLMENT)
+    return inputs.matching(PROGRESS, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
 
 
 def _stored(inputs: Inputs, work: Work, placed: Placed) -> DataFrame | None:
@@ -129,17 +129,19 @@ def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
 
 def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame) -> DataFrame:
     """By keys of what the pairs have or may have had, where that is cheaper than a scan."""
+    table = ACTIVITY_USER_AGG.name
+    if not inputs.can_look_up or not inputs.lookups.may_be_cheaper(table):
+        return work.of(everything)
     pairs = placed.by_key.select("user_id", context_id().alias("context_id"))
     if work.pairs is not None:
         pairs = pairs.union(work.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
     keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER).distinct()
-    if not inputs.can_look_up or not inputs.lookups.are_cheaper(
-        ACTIVITY_USER_AGG.name, kept_keys := inputs.results.keep(keys, "learner_keys")
-    ):
+    keys = inputs.results.keep(keys, "learner_keys")
+    if not inputs.lookups.are_cheaper(table, keys):
         return work.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
-        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), kept_keys, _ACTIVITY_OF_USER)
+        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), keys, _ACTIVITY_OF_USER)
         rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
     more = _contexts_with_more(inputs, work, rows)
     if not more:

@@ -15,9 +15,11 @@ from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.execution import Execution, Work
 from activity_aggregates.run.stage import stage
+from activity_aggregates.sources.tables import SOURCE_TABLES, Sources
 from activity_aggregates.spark.run_directory import check_run_directory
 from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
-from activity_aggregates.store.connection import Connection
+from activity_aggregates.store.connection import Connection, spark_options
+from activity_aggregates.store.erased import NOBODY
 from activity_aggregates.store.records import INCREMENTAL
 
 
@@ -64,7 +66,11 @@ class SparkWork:
             stop_spark(self._spark)
 
     def definitions(self, execution: Execution) -> str:
-        return definitions(execution.settings, {})
+        sources = Sources(self.spark, self.settings.sources, spark_options(self.connection), NOBODY)
+        opened = (table for table in SOURCE_TABLES if table.optional and sources.has(table))
+        absent = sources.absent_columns
+        found = {table.name: set(table.optional) - set(absent.get(table.name, ())) for table in opened}
+        return definitions(execution.settings, found)
 
     def create_directory(self, execution: Execution) -> str:
         return self.staging.create(execution.record.run_id).path

@@ -132,12 +132,12 @@ class MetricsEncoder:
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         """The rows of a record batch, those that change alike one after the other."""
         values = {name: _doubles(changes.column(name)) for name in self._metrics}
-        codes = self._codes(changes)
+        codes, places = np.unique(self._codes(changes), axis=0, return_inverse=True)
         row_keys = list(keys(changes, self._key))
         further = self._further(changes)
-        for code in np.unique(codes):
-            shape = self._shape(int(code))
-            at = np.flatnonzero(codes == code)
+        for kind, code in enumerate(codes):
+            shape = self._shape(int.from_bytes(code.tobytes(), "little"))
+            at = np.flatnonzero(places.reshape(-1) == kind)
             bodies = np.tile(shape.template, (len(at), 1))
             for name, place in shape.places:
                 encoded = values[name][at].astype(">f8").view(np.uint8).reshape(len(at), _DOUBLE_BYTES)
@@ -146,15 +146,14 @@ class MetricsEncoder:
                 yield from self._rows(row_keys[number], shape, body.tobytes(), further.get(int(number), _NOTHING))
 
     def _codes(self, changes: pa.RecordBatch) -> np.ndarray[Any, Any]:
-        """For each row a number with two bits for each metric: whether it is set, whether it is removed."""
-        codes = np.zeros(changes.num_rows, np.int64)
+        """For each row, in bytes, two bits for each metric: whether it is set, whether it is removed."""
+        bits = np.zeros((changes.num_rows, 2 * len(self._metrics)), np.bool_)
         for position, name in enumerate(self._metrics):
             after, was = changes.column(name), changes.column(WAS + name)
             will, stood = _valid(after), _valid(was)
-            is_set = will & (~stood | (_doubles(after) != _doubles(was)))
-            codes |= is_set.astype(np.int64) << (2 * position)
-            codes |= (~will & stood).astype(np.int64) << (2 * position + 1)
-        return codes
+            bits[:, 2 * position] = will & (~stood | (_doubles(after) != _doubles(was)))
+            bits[:, 2 * position + 1] = ~will & stood
+        return np.packbits(bits, axis=1, bitorder="little")
 
     def _shape(self, code: int) -> _Shape:
         if code not in self._shapes:

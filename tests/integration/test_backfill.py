@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -10,14 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from activity_aggregates.run.units import contexts_of
 from cassandra.concurrent import execute_concurrent_with_args
-from pyspark.sql import SparkSession
 
-from activity_aggregates.configuration import load
 from activity_aggregates.request.backfills import read_backfill
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.store.connection import connection, spark_options
 from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.store.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
@@ -47,7 +43,7 @@ class World:
     def __init__(self, made: Environment, folder: Path) -> None:
         self.made = made
         self.folder = folder
-        self.conf = made.configure({"lease": {"ttl": 3}}, folder)
+        self.conf = made.configure({"lease": {"ttl": 6}}, folder)
 
     def enrol(self, batch: str, course: str, *users: str) -> None:
         table = f"{self.made.sources}.user_enrolments"
@@ -79,14 +75,19 @@ def test_the_contexts_named_are_done_one_by_one_and_then_refused_until_again(
 ) -> None:
     file = world.record({"contexts": ["cb:b2", "cb:b1"]})
     assert world.backfill(file) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 4 rows written"
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 3 units done, 4 rows written"
     assert world.contexts() == ["cb:b1", "cb:b2"]
-    assert [(run.scope.describe(), run.status) for run in world.runs()] == [("cb:b1", SUCCEEDED), ("cb:b2", SUCCEEDED)]
+    assert [(run.scope.describe(), run.unit, run.status) for run in world.runs()] == [
+        ("cb:b1", "contexts", SUCCEEDED),
+        ("cb:b2", "contexts", SUCCEEDED),
+        ("2 contexts", "groups", SUCCEEDED),
+    ]
+    assert len({(run.write_time, run.staging_dir) for run in world.runs()}) == 1, "they were computed once"
     assert {run.command.partition("@")[0] for run in world.runs()} == {"backfill 2026-01-01-again"}
     assert world.backfill(file) == 2
     assert f"is finished, its last run was {world.runs()[-1].run_id}: to do all of it once" in capsys.readouterr().err
     assert world.backfill(file, "--again") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 0 rows written"
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 1 units done, 0 rows written"
     assert len(world.runs()) == 4
     assert world.backfill(file) == 2
 
@@ -96,32 +97,31 @@ def test_only_an_approved_one_writes(world: World, capsys: pytest.CaptureFixture
     assert world.backfill(file) == 2
     assert "is proposed, and only one that is approved writes" in capsys.readouterr().err
     assert world.backfill(file, "--dry-run") == 0
-    assert capsys.readouterr().out.splitlines()[-3:] == [
-        "unit cb:b1: 4 rows would change",  # of a learner, the course, its metadata and the catalog
-        "unit cb:b2: 4 rows would change",
-        "backfill 2026-01-01-again: 2 units, nothing was written",
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "unit cb:b1: 3 rows would change",  # of a learner, the course and the catalog
+        "unit cb:b2: 3 rows would change",
+        "unit of the groups: 1 rows would change",  # of the course's metadata
+        "backfill 2026-01-01-again: 3 units, nothing was written",
     ]
     assert world.contexts() == []
     assert {run.status for run in world.runs()} == {DRY_RUN}
 
 
-def test_activities_learners_and_a_window_find_their_contexts(world: World, spark: SparkSession) -> None:
+def test_activities_and_a_window_find_their_contexts(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     in_time = {"courseid": "c1", "batchid": "b3", "userid": "u-b3", "completedon": "2026-01-05T00:00:00Z"}
     world.made.store.load("user_enrolments", [in_time])
     course = {"activity_type": "Course", "activity_id": "c2", "course_id": "c2"}
     world.made.store.load("activity_catalog", [{**course, "context_id": "cb:b9"}])  # nobody is enrolled there any more
 
     def found(scope: dict[str, list[str]], **keys: Any) -> list[str]:
-        settings, plan = load(world.conf, os.environ, {}).settings, read_backfill(world.record(scope, **keys))
-        options = spark_options(connection(settings.cassandra, os.environ))
-        rows = contexts_of(spark, settings, options, plan.scope, plan.window).distinct().collect()
-        return sorted(row[0] for row in rows)
+        assert world.backfill(world.record(scope, **keys), "--dry-run") == 0
+        said = capsys.readouterr().out
+        return re.findall(r"^unit (cb:\S+): [1-9]\d* rows would change$", said, re.MULTILINE)
 
     assert found({"activities": ["Course:c1"]}) == ["cb:b1", "cb:b2", "cb:b3"]
     window = {"from": "2026-01-05", "to": "2026-01-06"}
     assert found({"activities": ["c1", "Course:c2"]}, window=window) == ["cb:b3"]
     assert found({"activities": ["Course:c2"]}) == ["cb:b4", "cb:b9"]
-    assert found({"users": ["u-b4"]}) == ["cb:b4"]
 
 
 def test_groups_are_one_unit(world: World) -> None:
@@ -132,13 +132,13 @@ def test_groups_are_one_unit(world: World) -> None:
 def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = world.record({"users": ["u-b4"]})
+    file = world.record({"contexts": ["cb:b4"]})
     ticket = LeaseTicket(world.made.targets, "aggregate_lease", "other", ttl=60)
     with held(world.made.session, ticket):
         assert world.backfill(file) == 0
     said = capsys.readouterr().out
     assert "run other (full) is under way" in said
-    assert "backfill 2026-01-01-again is not finished: 1 units are left, start it again" in said
+    assert "backfill 2026-01-01-again is not finished: what is left was not looked at, start it again" in said
     assert world.backfill(file) == 0
     assert world.contexts() == ["cb:b4"]
 
@@ -158,11 +158,19 @@ def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest
     assert world.backfill(file) == 0
     said = capsys.readouterr().out
     assert f"unit cb:b2: its run {killed[-1].run_id} stopped while it was writing, and goes on" in said
-    assert "backfill 2026-01-01-again: 2 of 3 units are done already" in said
-    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 3 units done, {LEARNERS + 6} rows written"
-    assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3"]
+    assert "backfill 2026-01-01-again: 2 units are done already" in said
+    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 4 units done, {LEARNERS + 6} rows written"
+    assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3", "3 contexts"]
     assert {run.status for run in world.runs()} == {SUCCEEDED}
     assert len(world.contexts()) == LEARNERS + 3
+
+
+def test_a_backfill_of_learners_without_a_base_is_refused_with_the_next_step(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.backfill(world.record({"users": ["u-b4"]})) == 2
+    assert "no full run has succeeded yet" in capsys.readouterr().err
+    assert world.contexts() == []
 
 
 def test_a_unit_that_was_killed_while_it_computed_is_done_anew(world: World) -> None:

@@ -135,16 +135,13 @@ def test_the_batches_of_a_course_are_added_up(
 
 
 def test_the_staged_changes_are_shown_while_they_are_there(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
-    folder = tmp_path / "run" / "changes" / "activity_agg"
+    folder = tmp_path / "run" / "changes" / "others"
     folder.mkdir(parents=True)
-    metrics = pa.array([[("enrolledCount", 31.0)]], pa.map_(pa.string(), pa.float64()))
-    columns = {"activity_type": ["Course"], "activity_id": ["c1"], "context_id": ["cb:b1"], "to_set": metrics}
-    rows = {
-        "to_remove": pa.array([[]], pa.list_(pa.string())),
-        "was": pa.array([[]], metrics.type),
-        "is_changed": [True],
-    }
-    pq.write_table(pa.table(columns | rows), folder / "part.parquet")
+    key = {"activity_type": ["Course"], "activity_id": ["c1"], "context_id": ["cb:b1"]}
+    metrics = {"enrolledCount": [31.0], "was_enrolledCount": pa.nulls(1, pa.float64())}
+    pq.write_table(
+        pa.table({"table": ["activity_agg"], **key, **metrics, "is_changed": [True]}), folder / "part.parquet"
+    )
     ledger.save(replace(RUN, staging_dir=f"file:{tmp_path}/run"))
     assert "<strong>31</strong>" in page(conf, tmp_path)
 

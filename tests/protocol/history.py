@@ -154,8 +154,9 @@ class History:
     def _surroundings(self, process: Process) -> Surroundings:
         session: Any = Session(process, self.world.store)
         erased: Any = ErasedLearners(self.world, process)
+        nowhere: Any = None
         return Surroundings(
-            self.settings, "", None, session, Ledger(session, "twin", "aggregate_runs", process), erased,
+            self.settings, "", nowhere, session, Ledger(session, "twin", "aggregate_runs", process), erased,
             TwinWork(self.world, process), process, process.keeping, lambda: _Silent("json"),
         )  # fmt: skip
 

@@ -1,121 +1,206 @@
-"""The activities of a context, to which course a shared one belongs, and what they count."""
+"""What an activity counts of its learners, where all of them are at hand and where counts move by differences."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from metrics.activities import activity_rows, learner_sums
-from metrics.catalog import catalog, is_shared, owned, placements
+from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
+from metrics.declarations import declared, names
+from tests.harness.frames import assert_rows, frame
 
-# Courses c1 and c2 share batch b1 and its unit n1; nobody is in batch b2, and c3 requires nothing.
-CONTEXTS = [("c1", "cb:b1", 3), ("c2", "cb:b1", 1), ("c1", "cb:b2", 0), ("c3", "cb:b3", 2)]
-ACTIVITIES = [
-    ("c1", "Course", "c1", 7),
-    ("c1", "CourseUnit", "n1", 4),
-    ("c2", "Course", "c2", 5),
-    ("c2", "CourseUnit", "n1", 5),
-    ("c3", "Course", "c3", 0),
+METRICS, NAMES = declared("activity_agg"), names("activity_agg")
+OF_LEARNERS = names("activity_user_agg")
+KEY = ("activity_type", "activity_id", "user_id", "context_id")
+LEARNERS = ", ".join([*(f"{name} string" for name in KEY), *(f"{name} double" for name in OF_LEARNERS), "sign int"])
+OWNERS = (
+    "context_id string, activity_type string, activity_id string, course_id string, held_course_id string, "
+    "leafNodesCount bigint"
+)
+PUBLISHED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{WAS}{name} double" for name in NAMES)])
+IMPOSSIBLE = "activity_id string, is_impossible boolean"
+
+COUNTS = (
+    "enrolledCount double, startedCount double, completedCount double, completionPercentage double, "
+    "leafNodesCount double, completedLeafNodesCount double, averageProgress double, "
+    "reached25Count double, reached50Count double, reached75Count double"
+)
+
+
+def learner(
+    kind: str, activity_id: str, user_id: str, sign: int = 1, context_id: str = "cb:b1", **metrics: float
+) -> tuple[Any, ...]:
+    defaults = {"attemptsCount": 1.0, "scorePercentage": 0.0} if kind == "Quiz" else dict.fromkeys(OF_LEARNERS[:5], 0.0)
+    values = defaults | metrics
+    return kind, activity_id, user_id, context_id, *(values.get(name) for name in OF_LEARNERS), sign
+
+
+def stored(kind: str, activity_id: str, context_id: str = "cb:b1", **metrics: float | None) -> tuple[Any, ...]:
+    """A published row; what is not given is 0 where the metric stands in rows of this type."""
+    defaults = {metric.name: 0.0 for metric in METRICS if kind in metric.types}
+    values = defaults | metrics
+    return kind, activity_id, context_id, *(values.get(name) for name in NAMES)
+
+
+# Of course c1: its unit n1, a batch b2 of nobody, a quiz Q; c3 requires nothing.
+PLACED = [
+    ("cb:b1", "Course", "c1", "c1", "c1", 7),
+    ("cb:b1", "CourseUnit", "n1", "c1", "c1", 4),
+    ("cb:b1", "Quiz", "Q", "c1", "c1", None),
+    ("cb:b2", "Course", "c1", "c1", "c1", 7),
+    ("cb:b3", "Course", "c3", "c3", "c3", 0),
+    ("cb:b3", "CourseUnit", "gone", None, "c3", None),
 ]
-ATTEMPTED = [
-    ("c2", "cb:b1", "Quiz", "Q", False),
-    ("c2", "cb:b1", "Quiz", "Q", False),
-    ("c4", "cb:b1", "Quiz", "Q", True),
-]
-# (activity_type, activity_id, context_id, started, completed leaves, percentage, is_completed) of each learner.
-LEARNERS = [
-    ("Course", "c1", "cb:b1", 7, 7, 100.0, True),
-    ("Course", "c1", "cb:b1", 1, 0, 0.0, True),
-    ("Course", "c1", "cb:b1", 0, 0, 0.0, False),
-    ("CourseUnit", "n1", "cb:b1", 2, 1, 25.0, False),
-    ("CourseUnit", "n1", "cb:b1", 3, 3, 75.0, False),
-    ("Course", "c3", "cb:b3", 0, 0, 100.0, True),
-    ("Quiz", "Q", "cb:b1", None, None, None, None),
-]
-
-
-Found = dict[tuple[str, str], dict[str, float]]
 
 
 @pytest.fixture(scope="module")
-def owners(spark: SparkSession) -> DataFrame:
-    contexts = spark.createDataFrame(CONTEXTS, "course_id string, context_id string, enrolled_count bigint")
-    activities = spark.createDataFrame(
-        ACTIVITIES, "course_id string, activity_type string, activity_id string, leaf_nodes_count bigint"
+def whole(spark: SparkSession) -> DataFrame:
+    rows = frame(
+        spark, LEARNERS,
+        learner("Course", "c1", "u1", startedCount=7, completedCount=7, completionPercentage=100, completed=1),
+        learner("Course", "c1", "u2", startedCount=1, completed=1),
+        learner("Course", "c1", "u3"),
+        learner("CourseUnit", "n1", "u1", startedCount=2, completedCount=1, completionPercentage=25),
+        learner("CourseUnit", "n1", "u2", startedCount=3, completedCount=3, completionPercentage=75),
+        learner("Course", "c3", "u1", context_id="cb:b3", completionPercentage=100, completed=1),
+        learner("Quiz", "Q", "u1", attemptsCount=2, scorePercentage=33.33),
+        learner("Quiz", "Q", "u2", attemptsCount=1, scorePercentage=66.67),
+        learner("CourseUnit", "nobody's", "u1", startedCount=1),
+    )  # fmt: skip
+    return activity_rows(frame(spark, OWNERS, *PLACED), rows, None, METRICS, F.lit(True)).persist()
+
+
+def test_an_activity_counts_its_learners_and_what_they_have_done(whole: DataFrame) -> None:
+    found = whole.filter("context_id = 'cb:b1' AND activity_id = 'c1'")
+    assert_rows(found, COUNTS, (3.0, 2.0, 2.0, 66.66, 7.0, 7.0, 33.33, 1.0, 1.0, 1.0))
+
+
+def test_a_learner_without_a_row_of_the_unit_is_enrolled_and_not_completed(whole: DataFrame) -> None:
+    assert_rows(whole.filter("activity_id = 'n1'"), COUNTS, (3.0, 2.0, 0.0, 0.0, 4.0, 4.0, 33.33, 2.0, 1.0, 1.0))
+
+
+def test_a_batch_of_nobody_shows_zero_of_its_leaves(whole: DataFrame) -> None:
+    assert_rows(whole.filter("context_id = 'cb:b2'"), COUNTS, (0.0, 0.0, 0.0, 0.0, 7.0, *[0.0] * 5))
+
+
+def test_where_nothing_is_required_the_average_is_100(whole: DataFrame) -> None:
+    found = whole.filter("activity_id = 'c3'")
+    assert_rows(found, "averageProgress double, completionPercentage double", (100.0, 100.0))
+
+
+def test_who_attempted_a_quiz_has_started_and_completed_it_and_it_has_no_leaves(whole: DataFrame) -> None:
+    found = whole.filter("activity_id = 'Q'")
+    assert_rows(found, COUNTS, (3.0, 2.0, 2.0, 66.66, None, None, None, 2.0, 1.0, 0.0))
+    of_scores = "attemptsCount double, scorePercentageSum double, averageScorePercentage double"
+    assert_rows(found, of_scores, (3.0, 100.0, 50.0))
+
+
+def test_only_what_a_course_has_gets_a_row(whole: DataFrame) -> None:
+    assert whole.filter("activity_id IN ('gone', 'nobody''s')").isEmpty()
+
+
+def test_counts_move_by_what_the_learners_at_hand_contributed_and_contribute(spark: SparkSession) -> None:
+    rows = frame(
+        spark, LEARNERS,
+        learner("Course", "c1", "u1", -1, startedCount=2, completedCount=2, completionPercentage=28.57),
+        learner("Course", "c1", "u1", 1, startedCount=7, completedCount=7, completionPercentage=100, completed=1),
+        learner("Course", "c1", "new", 1),
+        learner("CourseUnit", "n1", "left", -1, startedCount=1, completedCount=1, completionPercentage=25),
+    )  # fmt: skip
+    published = frame(
+        spark, PUBLISHED,
+        stored("Course", "c1", enrolledCount=9, startedCount=5, completedLeafNodesCount=20, reached25Count=3),
+        stored("CourseUnit", "n1", enrolledCount=9, startedCount=5, completedLeafNodesCount=9, reached25Count=3),
+    )  # fmt: skip
+    found = activity_rows(frame(spark, OWNERS, *PLACED[:2]), rows, published, METRICS, F.lit(False))
+    assert_rows(
+        found, f"activity_id string, {COUNTS}",
+        ("c1", 10.0, 5.0, 1.0, 10.0, 7.0, 25.0, 35.71, 3.0, 1.0, 1.0),
+        ("n1", 10.0, 4.0, 0.0, 0.0, 4.0, 8.0, 20.0, 2.0, 0.0, 0.0),
+    )  # fmt: skip
+    assert_rows(found, IMPOSSIBLE, ("c1", False), ("n1", False))
+
+
+def test_of_a_course_that_is_not_at_hand_the_leaves_stay_as_published(spark: SparkSession) -> None:
+    owners = frame(spark, OWNERS, ("cb:b1", "Course", "c1", "c1", "c1", None))
+    published = frame(spark, PUBLISHED, stored("Course", "c1", leafNodesCount=7))
+    found = activity_rows(owners, frame(spark, LEARNERS), published, METRICS, F.lit(False))
+    assert_rows(found, "leafNodesCount double, is_impossible boolean", (7.0, False))
+
+
+def test_in_a_context_at_hand_as_a_whole_nothing_rests_on_what_is_published(spark: SparkSession) -> None:
+    owners = frame(spark, OWNERS, *PLACED[:2])
+    rows = frame(spark, LEARNERS, learner("Course", "c1", "u1"), learner("CourseUnit", "n1", "u1", startedCount=1))
+    wrong = frame(spark, PUBLISHED, stored("Course", "c1", enrolledCount=9, startedCount=None))
+    found = activity_rows(owners, rows, wrong, METRICS, F.col("context_id") == "cb:b1")
+    assert_rows(
+        found, "activity_id string, enrolledCount double, startedCount double, is_impossible boolean",
+        ("c1", 1.0, 0.0, False), ("n1", 1.0, 1.0, False),
+    )  # fmt: skip
+
+
+def impossible(spark: SparkSession, published: list[tuple[Any, ...]], *learners: tuple[Any, ...]) -> set[str]:
+    """The activities of course c1 in batch b1 whose counts cannot be right."""
+    owners = [*PLACED[:3], ("cb:b1", "CourseUnit", "new", "c1", None, 2)]
+    rows = frame(spark, LEARNERS, *learners)
+    found = activity_rows(
+        frame(spark, OWNERS, *owners), rows, frame(spark, PUBLISHED, *published), METRICS, F.lit(False)
     )
-    scores = spark.createDataFrame(
-        ATTEMPTED,
-        "course_id string, context_id string, activity_type string, activity_id string, is_retired boolean",
-    )
-    return catalog(placements(contexts, activities, scores)).persist()
+    return {row.activity_id for row in found.filter("is_impossible").collect()}
 
 
-def test_a_shared_activity_belongs_to_the_smallest_course(owners: DataFrame) -> None:
-    found = {(row.context_id, row.activity_id): row.course_id for row in owners.collect()}
-    assert found == {
-        ("cb:b1", "c1"): "c1", ("cb:b1", "c2"): "c2", ("cb:b1", "n1"): "c1", ("cb:b1", "Q"): "c2",
-        ("cb:b2", "c1"): "c1", ("cb:b2", "n1"): "c1", ("cb:b3", "c3"): "c3",
-    }  # fmt: skip
-    assert [(row.context_id, row.activity_id) for row in owners.filter(is_shared()).collect()] == [("cb:b1", "n1")]
+PUBLISHED_ROWS = [
+    stored("Course", "c1", enrolledCount=2),
+    stored("CourseUnit", "n1", enrolledCount=2, startedCount=2),
+    stored("Quiz", "Q", enrolledCount=2, startedCount=1, completedCount=1, attemptsCount=1),
+]
 
 
-def test_rows_of_courses_that_do_not_own_the_shared_activity_are_left_out(
-    spark: SparkSession, owners: DataFrame
-) -> None:
-    rows = spark.createDataFrame(
-        [
-            ("c1", "cb:b1", "CourseUnit", "n1"),
-            ("c2", "cb:b1", "CourseUnit", "n1"),
-            ("c2", "cb:b9", "CourseUnit", "n1"),
-            ("c2", "cb:b1", "Course", "c2"),
-        ],
-        "course_id string, context_id string, activity_type string, activity_id string",
-    )
-    found = {(row.course_id, row.context_id, row.activity_id) for row in owned(rows, owners).collect()}
-    assert found == {("c1", "cb:b1", "n1"), ("c2", "cb:b9", "n1"), ("c2", "cb:b1", "c2")}
+def test_a_count_below_zero_is_impossible(spark: SparkSession) -> None:
+    assert impossible(spark, PUBLISHED_ROWS, learner("Course", "c1", "u1", -1, completedCount=1)) == {"c1"}
+    assert impossible(spark, PUBLISHED_ROWS, learner("Quiz", "Q", "u1", -1, attemptsCount=2)) == {"Q"}
 
 
-@pytest.fixture(scope="module")
-def found(spark: SparkSession, owners: DataFrame) -> Found:
-    learners = spark.createDataFrame(
-        LEARNERS,
-        "activity_type string, activity_id string, context_id string, started_count bigint, completed_count bigint, "
-        "completion_percentage double, is_completed boolean",
-    )
-    rows = activity_rows(owners, learner_sums(learners))
-    return {(row.context_id, row.activity_id): row.agg for row in rows.collect()}
+def test_more_learners_than_are_enrolled_are_impossible(spark: SparkSession) -> None:
+    assert impossible(spark, PUBLISHED_ROWS, learner("CourseUnit", "n1", "u1", startedCount=1)) == {"n1"}
 
 
-def test_an_activity_counts_its_learners_and_what_they_have_done(found: Found) -> None:
-    assert found["cb:b1", "c1"] == {
-        "enrolledCount": 3, "startedCount": 2, "completedCount": 2, "completionPercentage": 66.66,
-        "leafNodesCount": 7, "completedLeafNodesCount": 7, "averageProgress": 33.33,
-        "reached25Count": 1, "reached50Count": 1, "reached75Count": 1,
-    }  # fmt: skip
+def test_more_attempts_or_leaves_than_learners_are_possible(spark: SparkSession) -> None:
+    rows = [learner("Quiz", "Q", "u1", attemptsCount=9), learner("CourseUnit", "n1", "u1", completedCount=4)]
+    assert impossible(spark, PUBLISHED_ROWS, *rows) == set()
 
 
-def test_a_learner_without_a_row_of_the_unit_is_enrolled_and_not_completed(found: Found) -> None:
-    assert found["cb:b1", "n1"] == {
-        "enrolledCount": 3, "startedCount": 2, "completedCount": 0, "completionPercentage": 0,
-        "leafNodesCount": 4, "completedLeafNodesCount": 4, "averageProgress": 33.33,
-        "reached25Count": 2, "reached50Count": 1, "reached75Count": 1,
-    }  # fmt: skip
+def test_a_row_without_the_entry_of_a_sum_is_impossible(spark: SparkSession) -> None:
+    lacking = [stored("Course", "c1", reached25Count=None), *PUBLISHED_ROWS[1:]]
+    assert impossible(spark, lacking) == {"c1"}
+    assert impossible(spark, [*PUBLISHED_ROWS[:2], stored("Quiz", "Q", attemptsCount=None)]) == {"Q"}
 
 
-def test_a_batch_of_nobody_shows_zero_of_its_leaves(found: Found) -> None:
-    assert found["cb:b2", "c1"] == {
-        "enrolledCount": 0, "startedCount": 0, "completedCount": 0, "completionPercentage": 0,
-        "leafNodesCount": 7, "completedLeafNodesCount": 0, "averageProgress": 0,
-        "reached25Count": 0, "reached50Count": 0, "reached75Count": 0,
-    }  # fmt: skip
+def test_a_row_that_is_missing_is_impossible_where_the_catalog_has_the_activity(spark: SparkSession) -> None:
+    assert impossible(spark, PUBLISHED_ROWS[:2]) == {"Q"}
 
 
-def test_where_nothing_is_required_the_average_is_100(found: Found) -> None:
-    assert found["cb:b3", "c3"]["averageProgress"] == 100
-    assert found["cb:b3", "c3"]["completionPercentage"] == 50
+def test_a_row_that_has_nothing_but_what_others_wrote_is_missing(spark: SparkSession) -> None:
+    nothing: dict[str, float | None] = dict.fromkeys(NAMES)
+    of_others = stored("Quiz", "Q", "cb:b1", **nothing)
+    assert impossible(spark, [*PUBLISHED_ROWS[:2], of_others]) == {"Q"}
 
 
-def test_who_attempted_a_quiz_has_started_and_completed_it(found: Found) -> None:
-    assert found["cb:b1", "Q"] == {
-        "enrolledCount": 1, "startedCount": 1, "completedCount": 1, "completionPercentage": 100,
-    }  # fmt: skip
+COMPARED = ", ".join([*(f"{name} string" for name in KEY), *(f"{prefix}completed double" for prefix in ("", WAS))])
+
+
+def test_learners_stand_as_they_will_and_where_a_context_is_not_whole_also_as_they_stood(spark: SparkSession) -> None:
+    rows = frame(
+        spark, COMPARED,
+        ("Course", "c1", "changed", "cb:part", 1.0, 0.0), ("Course", "c1", "new", "cb:part", 1.0, None),
+        ("Course", "c1", "left", "cb:part", None, 1.0), ("Course", "c1", "changed", "cb:whole", 1.0, 0.0),
+        ("Course", "c1", "left", "cb:whole", None, 1.0),
+    )  # fmt: skip
+    schema = "user_id string, context_id string, completed double, sign int"
+    after = [("changed", "cb:part", 1.0, 1), ("new", "cb:part", 1.0, 1), ("changed", "cb:whole", 1.0, 1)]
+    before = [("changed", "cb:part", 0.0, -1), ("left", "cb:part", 1.0, -1)]
+    assert_rows(signed(rows, ["completed"], None), schema, *after)
+    assert_rows(signed(rows, ["completed"], F.col("context_id") == "cb:whole"), schema, *after, *before)

@@ -1,163 +1,234 @@
-"""What a run does to stored rows: the change set against literal rows of every kind."""
+"""What a run does to stored rows: both states of every row, and what happens to it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts, compare, is_changed
-from metrics.ownership import is_own
+from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
+from activity_aggregates.store.targets import (
+    ACTIVITY_AGG,
+    ACTIVITY_CATALOG,
+    ACTIVITY_METADATA,
+    ACTIVITY_USER_AGG,
+    GROUP_ACTIVITY_AGG,
+)
+from tests.harness.frames import assert_rows, frame
 
-BEFORE, AS_OF, AFTER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
-METRICS = "map<string,double>"
+NAMES = ("score", "maxScore")
+KEY = "activity_type string, activity_id string, user_id string, context_id string"
+COMPUTED = f"{KEY}, score double, maxScore double, entries map<string,double>"
+STORED = (
+    f"{KEY}, was_score double, was_maxScore double, was_entries map<string,double>, newer array<string>, "
+    "undated array<string>"
+)
+SCORE_OF_Q = {"score:Q": 5.0}
 
-# What is computed for a row, and what is stored: {name: (value, date)}. Rows are closed or unsettled by their names.
-Entries = dict[str, tuple[float, datetime]]
-ROWS: dict[str, tuple[dict[str, float] | None, Entries | None]] = {
-    "new": ({"score": 1.0, "completed": 0.0}, None),
-    "equal": ({"score": 1.0}, {"score": (1.0, BEFORE), "timespent": (7.0, BEFORE)}),
-    "changed": ({"score": 2.0, "maxScore": 3.0}, {"score": (1.0, BEFORE), "maxScore": (3.0, BEFORE)}),
-    "narrower": ({"score": 1.0}, {"score": (1.0, BEFORE), "score:Q": (5.0, BEFORE), "timespent": (7.0, BEFORE)}),
-    "gone": (None, {"score": (1.0, BEFORE), "max_score:Q": (3.0, BEFORE), "timespent": (7.0, BEFORE)}),
-    "foreign": (None, {"timespent": (7.0, AFTER), "scores": (1.0, BEFORE)}),
-    "same-time": ({"score": 2.0}, {"score": (1.0, AS_OF)}),
-    "newer": ({"score": 2.0, "maxScore": 4.0}, {"score": (1.0, AFTER), "maxScore": (3.0, BEFORE)}),
-    "newer-gone": (None, {"score": (1.0, AFTER), "maxScore": (3.0, BEFORE)}),
-    "newer-narrower": ({"score": 1.0}, {"score": (1.0, BEFORE), "score:Q": (5.0, AFTER)}),
-    "closed": ({"score": 2.0}, {"score": (1.0, BEFORE), "maxScore": (3.0, BEFORE)}),
-    "closed-gone": (None, {"score": (1.0, BEFORE)}),
-    "unsettled-gone": (None, {"score": (1.0, BEFORE)}),
-    "unsettled-narrower": ({"score": 2.0}, {"score": (1.0, BEFORE), "maxScore": (3.0, BEFORE)}),
+# By user_id: what is computed, and what is stored; the rows of "unsettled …" stay where nothing is computed.
+WILL: dict[str, tuple[Any, ...]] = {
+    "new": (1.0, None, SCORE_OF_Q),
+    "equal": (1.0, 2.0, SCORE_OF_Q),
+    "different": (2.0, 2.0, None),
+    "narrower": (1.0, None, None),
+    "of others": (1.0, None, None),
+    "newer": (2.0, 4.0, None),
+    "newer, narrower": (1.0, None, None),
+    "newer, equal": (3.0, 2.0, None),
+    "undated": (2.0, None, None),
+    "undated, equal": (1.0, None, None),
+    "unsettled, computed": (2.0, None, None),
 }
+STOOD: dict[str, tuple[Any, ...]] = {
+    "equal": (1.0, 2.0, SCORE_OF_Q, None, None),
+    "different": (1.0, 2.0, None, None, None),
+    "narrower": (1.0, 2.0, SCORE_OF_Q, None, None),
+    "gone": (1.0, 2.0, SCORE_OF_Q, None, None),
+    "of others": (None, None, None, None, None),
+    "of others, not computed": (None, None, None, None, None),
+    "newer": (1.0, 3.0, None, ["score"], None),
+    "newer, gone": (1.0, 3.0, None, ["score"], None),
+    "newer, narrower": (1.0, 2.0, None, ["maxScore"], None),
+    "newer, equal": (1.0, 2.0, None, ["score"], None),
+    "undated": (1.0, None, None, None, ["score"]),
+    "undated, equal": (1.0, None, None, None, ["score"]),
+    "unsettled, gone": (1.0, 2.0, SCORE_OF_Q, None, None),
+    "unsettled, computed": (1.0, 2.0, None, None, None),
+}
+STATES = "user_id string, score double, maxScore double, was_score double, was_maxScore double, is_changed boolean"
+
+
+def keyed(rows: dict[str, tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [("Course", "c1", user, "cb:b1", *values) for user, values in rows.items()]
 
 
 @pytest.fixture(scope="module")
-def compared(spark: SparkSession) -> dict[str, Row]:
-    computed = [(name, agg) for name, (agg, _) in ROWS.items() if agg is not None]
-    stored = [
-        (name, {key: value for key, (value, _) in entries.items()}, {key: date for key, (_, date) in entries.items()})
-        for name, (_, entries) in ROWS.items()
-        if entries is not None
-    ]
+def compared(spark: SparkSession) -> DataFrame:
+    computed, stored = frame(spark, COMPUTED, *keyed(WILL)), frame(spark, STORED, *keyed(STOOD))
+    stays = F.col("user_id").startswith("unsettled")
+    return compare(ACTIVITY_USER_AGG, NAMES, computed, stored, stays).persist()
+
+
+def rows_of(compared: DataFrame, *users: str) -> DataFrame:
+    return compared.filter(F.col("user_id").isin(*users))
+
+
+def kinds(rows: DataFrame) -> dict[str, str]:
+    return {row.user_id: row.kind for row in rows.filter("is_changed").collect()}
+
+
+def test_a_row_has_both_states_and_is_changed_where_they_differ(compared: DataFrame) -> None:
+    assert_rows(
+        rows_of(compared, "new", "equal", "different", "narrower"), STATES,
+        ("new", 1.0, None, None, None, True), ("equal", 1.0, 2.0, 1.0, 2.0, False),
+        ("different", 2.0, 2.0, 1.0, 2.0, True), ("narrower", 1.0, None, 1.0, 2.0, True),
+    )  # fmt: skip
+
+
+def test_every_row_that_is_computed_or_stored_is_there_once(compared: DataFrame) -> None:
+    users = [row.user_id for row in compared.select("user_id").collect()]
+    assert sorted(users) == sorted({*WILL, *STOOD})
+    assert {row.table for row in compared.select("table").collect()} == {"activity_user_agg"}
+
+
+def test_what_is_not_computed_is_retracted(compared: DataFrame) -> None:
+    assert_rows(rows_of(compared, "gone"), STATES, ("gone", None, None, 1.0, 2.0, True))
+
+
+def test_entries_of_others_make_no_row_of_ours(compared: DataFrame) -> None:
+    assert_rows(
+        rows_of(compared, "of others", "of others, not computed"), f"{STATES}, kind string",
+        ("of others", 1.0, None, None, None, True, "missing"),
+        ("of others, not computed", None, None, None, None, False, "extra"),
+    )  # fmt: skip
+
+
+def test_a_changed_row_is_missing_extra_or_different(compared: DataFrame) -> None:
+    assert kinds(rows_of(compared, "new", "gone", "different", "narrower")) == {
+        "new": "missing", "gone": "extra", "different": "different", "narrower": "different",
+    }  # fmt: skip
+
+
+def test_entries_of_a_newer_run_are_left_alone_and_counted(compared: DataFrame) -> None:
+    assert_rows(
+        compared.filter("user_id LIKE 'newer%'"), f"{STATES}, newer int",
+        ("newer", 1.0, 4.0, 1.0, 3.0, True, 1), ("newer, gone", 1.0, None, 1.0, 3.0, True, 1),
+        ("newer, narrower", 1.0, 2.0, 1.0, 2.0, False, 1), ("newer, equal", 1.0, 2.0, 1.0, 2.0, False, 1),
+    )  # fmt: skip
+    assert compared.filter("user_id NOT LIKE 'newer%' AND newer != 0").isEmpty()
+
+
+def test_a_changed_row_with_an_entry_without_a_date_is_flagged(compared: DataFrame) -> None:
+    assert_rows(compared.filter("is_undated"), "user_id string", ("undated",))
+
+
+def test_a_row_stays_while_nothing_is_computed_for_it(compared: DataFrame) -> None:
+    assert_rows(
+        compared.filter("user_id LIKE 'unsettled%'"), f"{STATES}, entries map<string,double>",
+        ("unsettled, gone", 1.0, 2.0, 1.0, 2.0, False, SCORE_OF_Q),
+        ("unsettled, computed", 2.0, None, 1.0, 2.0, True, None),
+    )  # fmt: skip
+
+
+def test_rows_are_counted_by_what_happens_to_them(compared: DataFrame) -> None:
+    counts = compared.agg(*change_counts(ACTIVITY_USER_AGG, NAMES), *change_counts(ACTIVITY_AGG, NAMES)).first()
+    assert counts is not None
+    ours = {name.partition(" ")[0]: count for name, count in counts.asDict().items() if "user" in name}
+    assert ours == {
+        "stored": 12, "compared": 15, "changed": 9, "added": 2, "retracted": 1, "newer": 4, "lowered": 0, "undated": 1,
+    }  # fmt: skip
+    assert {count for name, count in counts.asDict().items() if "user" not in name} == {0}
+
+
+def test_rows_whose_completed_count_falls_are_lowered(spark: SparkSession) -> None:
+    key = "group_id string, activity_type string, activity_id string"
+    computed = frame(
+        spark, f"{key}, completedCount double",
+        ("g", "Course", "fell", 1.0), ("g", "Course", "rose", 3.0), ("g", "Course", "new", 1.0),
+    )  # fmt: skip
+    stored = frame(
+        spark, f"{key}, was_completedCount double, newer array<string>, undated array<string>",
+        ("g", "Course", "fell", 2.0, None, None), ("g", "Course", "rose", 2.0, None, None),
+        ("g", "Course", "gone", 2.0, None, None), ("g", "Course", "newer", 2.0, ["completedCount"], None),
+    )  # fmt: skip
+    names = ("completedCount",)
+    rows = compare(GROUP_ACTIVITY_AGG, names, computed, stored, F.lit(False))
+    counts = rows.agg(*change_counts(GROUP_ACTIVITY_AGG, names)).first()
+    assert counts is not None
+    assert counts["lowered group_activity_agg"] == 1
+
+
+MAPS = "user_id string, entries map<string,double>, was_entries map<string,double>, is_changed boolean"
+
+
+def test_maps_of_entries_are_compared_whatever_their_order_and_newer_ones_left_alone(spark: SparkSession) -> None:
+    both, other = {"score:A": 1.0, "score:B": 2.0}, {"score:B": 2.0, "score:A": 1.0}
+    will = {
+        "equal": (None, None, both), "different": (None, None, {"score:A": 9.0}), "new": (None, None, both),
+        "newer": (None, None, {"score:A": 9.0, "score:B": 9.0}),
+    }  # fmt: skip
+    stood = {
+        "equal": (None, None, other, None, None), "different": (None, None, both, None, None),
+        "gone": (None, None, both, None, None), "newer": (None, None, both, ["score:A"], None),
+        "newer, gone": (None, None, both, ["score:A"], None),
+    }  # fmt: skip
     rows = compare(
-        spark.createDataFrame(computed, f"id string, agg {METRICS}"),
-        spark.createDataFrame(stored, f"id string, agg {METRICS}, agg_last_updated map<string,timestamp>"),
-        ["id"],
-        is_own("activity_user_agg", scores_in_course=True),
-        round(AS_OF.timestamp() * 1000),
-        is_open=~F.col("id").startswith("closed"),
-        is_retractable=~F.col("id").startswith("unsettled"),
+        ACTIVITY_USER_AGG, NAMES, frame(spark, COMPUTED, *keyed(will)), frame(spark, STORED, *keyed(stood)),
+        F.lit(False),
+    )  # fmt: skip
+    assert_rows(
+        rows, MAPS,
+        ("equal", both, both, False), ("different", {"score:A": 9.0}, both, True), ("new", both, None, True),
+        ("gone", None, both, True), ("newer", {"score:A": 1.0, "score:B": 9.0}, both, True),
+        ("newer, gone", {"score:A": 1.0}, both, True),
+    )  # fmt: skip
+
+
+def test_a_side_of_which_there_is_nothing_is_compared_without(spark: SparkSession) -> None:
+    rows = {"u": (1.0, None, None)}
+    everything_new = compare(ACTIVITY_USER_AGG, NAMES, frame(spark, COMPUTED, *keyed(rows)), None, F.lit(False))
+    assert_rows(everything_new, STATES, ("u", 1.0, None, None, None, True))
+    stored = frame(spark, STORED, *keyed({"u": (1.0, None, None, None, None)}))
+    assert_rows(
+        compare(ACTIVITY_USER_AGG, NAMES, None, stored, F.lit(False)), STATES, ("u", None, None, 1.0, None, True)
     )
-    return {row.id: row for row in rows.withColumn("is_changed", is_changed()).collect()}
-
-
-def change(row: Row) -> tuple[dict[str, float], set[str]]:
-    return row.to_set, set(row.to_remove)
-
-
-def test_a_new_row_is_set_whole(compared: dict[str, Row]) -> None:
-    assert change(compared["new"]) == ({"score": 1.0, "completed": 0.0}, set())
-
-
-def test_only_what_differs_is_set_and_its_former_value_kept(compared: dict[str, Row]) -> None:
-    assert change(compared["changed"]) == ({"score": 2.0}, set())
-    assert compared["changed"].was == {"score": 1.0}
-
-
-def test_what_is_equal_is_not_in_the_change_set(compared: dict[str, Row]) -> None:
-    assert {name for name, row in compared.items() if not row.is_changed} == {
-        "equal", "foreign", "newer-narrower", "closed", "closed-gone", "unsettled-gone",
-    }  # fmt: skip
-
-
-def test_own_metrics_that_are_no_longer_computed_are_removed_and_foreign_ones_never(compared: dict[str, Row]) -> None:
-    assert change(compared["narrower"]) == ({}, {"score:Q"})
-    assert change(compared["gone"]) == ({}, {"score", "max_score:Q"})
-    assert compared["gone"].was == {"score": 1.0, "max_score:Q": 3.0}
-    assert change(compared["foreign"]) == ({}, set())
-
-
-def test_a_row_is_retracted_when_all_of_its_own_metrics_go(compared: dict[str, Row]) -> None:
-    assert {name for name, row in compared.items() if row.is_retracted} == {"gone"}
-
-
-def test_entries_of_a_newer_run_are_left_alone_and_counted(compared: dict[str, Row]) -> None:
-    assert change(compared["newer"]) == ({"maxScore": 4.0}, set())
-    assert change(compared["newer-gone"]) == ({}, {"maxScore"})
-    assert change(compared["newer-narrower"]) == ({}, set())
-    assert {name: row.newer_count for name, row in compared.items() if row.newer_count} == {
-        "newer": 1, "newer-gone": 1, "newer-narrower": 1,
-    }  # fmt: skip
-
-
-def test_an_entry_of_the_same_time_is_not_newer(compared: dict[str, Row]) -> None:
-    assert change(compared["same-time"]) == ({"score": 2.0}, set())
-
-
-def test_a_row_outside_the_scope_is_not_changed(compared: dict[str, Row]) -> None:
-    assert change(compared["closed"]) == change(compared["closed-gone"]) == ({}, set())
-    assert compared["closed"].agg_after == {"score": 1.0, "maxScore": 3.0}
-
-
-def test_an_unsettled_row_is_kept_while_nothing_is_computed_for_it(compared: dict[str, Row]) -> None:
-    assert change(compared["unsettled-gone"]) == ({}, set())
-    assert change(compared["unsettled-narrower"]) == ({"score": 2.0}, {"maxScore"})
-
-
-def test_a_row_after_the_run_has_its_own_metrics_only(compared: dict[str, Row]) -> None:
-    after = {name: row.agg_after for name, row in compared.items()}
-    assert after["equal"] == after["narrower"] == {"score": 1.0}
-    assert after["changed"] == {"score": 2.0, "maxScore": 3.0}
-    assert after["newer"] == {"score": 1.0, "maxScore": 4.0}
-    assert after["newer-gone"] == {"score": 1.0}
-    assert after["gone"] == after["foreign"] == {}
-
-
-def test_rows_are_counted_by_what_happens_to_them(spark: SparkSession, compared: dict[str, Row]) -> None:
-    kept = (
-        "to_set map<string,double>, to_remove array<string>, stored_count int, newer_count int, is_retracted boolean, "
-        "agg_after map<string,double>"
+    assert_rows(
+        compare(ACTIVITY_USER_AGG, NAMES, None, stored, F.lit(True)), STATES, ("u", 1.0, None, 1.0, None, False)
     )
-    rows: list[Any] = [
-        (row.to_set, row.to_remove, row.stored_count, row.newer_count, row.is_retracted, row.agg_after)
-        for row in compared.values()
-    ]
-    found = spark.createDataFrame(rows, kept).agg(*change_counts()).first()
-    assert found is not None
-    assert found.asDict() == {"stored": 12, "changed": 8, "retracted": 1, "newer": 3, "after": 12}
-
-
-def test_scores_of_quizzes_are_foreign_while_they_are_not_kept_and_in_rows_of_activities(spark: SparkSession) -> None:
-    names = spark.createDataFrame([("score",), ("score:Q",), ("enrolledCount",), ("timespent",)], "name string")
-    predicates = {
-        "learners": is_own("activity_user_agg", scores_in_course=True),
-        "without scores": is_own("activity_user_agg", scores_in_course=False),
-        "activities": is_own("activity_agg", scores_in_course=True),
-    }
-    rows = names.select("name", *(owns(F.col("name")).alias(key) for key, owns in predicates.items())).collect()
-    assert {key: {row.name for row in rows if row[key]} for key in predicates} == {
-        "learners": {"score", "score:Q"},
-        "without scores": {"score"},
-        "activities": {"enrolledCount"},
-    }
 
 
 def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
-    texts = "map<string,string>"
-    (row,) = compare(
-        spark.createDataFrame([("c1", {"name": "new", "status": "Live"})], f"id string, agg {texts}"),
-        spark.createDataFrame(
-            [("c1", {"name": "old", "status": "Live", "endDate": "x", "colour": "red"}, {})],
-            f"id string, agg {texts}, agg_last_updated map<string,timestamp>",
-        ),
-        ["id"],
-        lambda name: name.isin("name", "status", "endDate"),
-        0,
-        is_open=F.lit(True),
-        is_retractable=F.lit(False),
-    ).collect()
-    assert (row.to_set, row.to_remove, row.was) == ({"name": "new"}, ["endDate"], {"name": "old", "endDate": "x"})
+    key = "activity_type string, activity_id string"
+    computed = frame(
+        spark, f"{key}, texts map<string,string>",
+        ("Course", "c1", {"name": "new", "status": "Live"}), ("Course", "same", {"name": "a", "status": "b"}),
+    )  # fmt: skip
+    stored = frame(
+        spark, f"{key}, was_texts map<string,string>, newer array<string>, undated array<string>",
+        ("Course", "c1", {"name": "old", "endDate": "x"}, None, None),
+        ("Course", "same", {"status": "b", "name": "a"}, None, None), ("Course", "gone", {"name": "g"}, None, None),
+    )  # fmt: skip
+    rows = compare(ACTIVITY_METADATA, (), computed, stored, F.lit(False))
+    assert_rows(
+        rows, "activity_id string, texts map<string,string>, is_changed boolean, kind string",
+        ("c1", {"name": "new", "status": "Live"}, True, "different"),
+        ("same", {"name": "a", "status": "b"}, False, "different"), ("gone", None, True, "extra"),
+    )  # fmt: skip
+
+
+def test_a_row_of_the_catalog_comes_goes_or_gets_another_course(spark: SparkSession) -> None:
+    owners = frame(
+        spark, "context_id string, activity_type string, activity_id string, course_id string, held_course_id string",
+        ("cb:b1", "CourseUnit", "new", "c1", None), ("cb:b1", "CourseUnit", "moved", "c1", "c2"),
+        ("cb:b1", "CourseUnit", "gone", None, "c1"), ("cb:b1", "CourseUnit", "same", "c1", "c1"),
+    )  # fmt: skip
+    rows = plain_texts(ACTIVITY_CATALOG, owners, "course_id", "held_course_id")
+    c1, c2 = {"course_id": "c1"}, {"course_id": "c2"}
+    assert_rows(
+        rows,
+        "activity_id string, texts map<string,string>, was_texts map<string,string>, is_changed boolean, kind string",
+        ("new", c1, None, True, "missing"), ("moved", c1, c2, True, "different"), ("gone", None, c1, True, "extra"),
+        ("same", c1, c1, False, "different"),
+    )  # fmt: skip

@@ -8,17 +8,19 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
+from metrics.declarations import declared
 from metrics.groups import (
     assess_group_activities,
     assess_members,
+    course_rows,
     enrolled_members,
     group_activities,
     group_rows,
     member_rows,
-    member_sums,
     members_by_activity,
 )
 from metrics.refusals import accepted
+from tests.harness.frames import assert_rows, frame
 
 COURSE, QUIZ = {"id": "c1", "type": "Course"}, {"id": "Q", "type": "Quiz"}
 LISTED: list[tuple[Any, ...]] = [
@@ -35,93 +37,121 @@ MEMBERS = [
     ("g1", "u8", None),
     ("inactive", "u1", "active"),
 ]
-ENROLMENTS = [
-    ("u1", "c1", "b1", True, False),
-    ("u1", "c1", "b2", True, False),
-    ("u2", "c1", "b1", True, False),
-    ("left", "c1", "b1", False, False),
-    ("u3", "c1", "b9", True, True),
-]
-CATALOG = [
-    ("cb:b1", "Course", "c1", "c1"),
-    ("cb:b2", "Course", "c1", "c1"),
-    ("cb:b9", "Course", "c1", "c1"),
-    ("cb:b2", "Quiz", "Q", "c1"),
-]
+CATALOG = [("cb:b1", "Course", "c1", "c1"), ("cb:b2", "Course", "c1", "c1"), ("cb:b2", "Quiz", "Q", "c1")]
+NAMES = ("completed", "completionPercentage", "startedCount", "scorePercentage", "score", "attemptsCount")
+LEARNERS = (
+    "activity_type string, activity_id string, user_id string, context_id string, entries map<string,double>, "
+    + ", ".join(f"{name} double" for name in NAMES)
+)
 ROWS = [
-    ("Course", "c1", "u1", "cb:b1", {"completed": 0.0, "completionPercentage": 90.0}),
-    ("Course", "c1", "u1", "cb:b2", {"completed": 1.0, "completionPercentage": 50.0}),
-    ("Course", "c1", "u2", "cb:b1", {"completed": 0.0, "completionPercentage": 10.0}),
-    ("Course", "c1", "u9", "cb:b1", {"completed": 1.0, "completionPercentage": 100.0}),
-    ("Quiz", "Q", "u1", "cb:b2", {"scorePercentage": 0.0}),
+    ("Course", "c1", "u1", "cb:b1", {"score:Q": 1.0}, 0.0, 90.0, 3.0, None, None, None),
+    ("Course", "c1", "u1", "cb:b2", {"score:Q": 2.0}, 1.0, 50.0, 2.0, None, None, None),
+    ("Course", "c1", "u2", "cb:b1", None, 0.0, 10.0, 0.0, None, None, None),
+    ("Course", "c1", "u9", "cb:b1", None, 1.0, 100.0, 1.0, None, None, None),
+    ("Quiz", "Q", "u1", "cb:b2", None, None, None, None, 33.33, 1.0, 2.0),
+    ("Quiz", "Q", "u2", "cb:b1", None, None, None, None, 66.66, 2.0, 1.0),
 ]
+MEMBER = "group_id string, activity_type string, activity_id string, user_id string"
 
 
 @pytest.fixture(scope="module")
 def activities(spark: SparkSession) -> DataFrame:
-    return group_activities(accepted(assess_group_activities(spark.createDataFrame(LISTED, GROUPS.schema)))).persist()
+    return group_activities(accepted(assess_group_activities(frame(spark, GROUPS.schema, *LISTED)))).persist()
 
 
 @pytest.fixture(scope="module")
 def members(spark: SparkSession, activities: DataFrame) -> DataFrame:
-    rows = accepted(assess_members(spark.createDataFrame(MEMBERS, GROUP_MEMBERS.schema)))
+    rows = accepted(assess_members(frame(spark, GROUP_MEMBERS.schema, *MEMBERS)))
     return members_by_activity(activities, rows).persist()
 
 
 @pytest.fixture(scope="module")
-def best(spark: SparkSession, members: DataFrame) -> DataFrame:
-    kept = "activity_type string, activity_id string, user_id string, context_id string, agg map<string,double>"
-    return member_rows(members, spark.createDataFrame(ROWS, kept)).persist()
+def learners(spark: SparkSession) -> DataFrame:
+    return frame(spark, LEARNERS, *ROWS)
+
+
+@pytest.fixture(scope="module")
+def best(members: DataFrame, learners: DataFrame) -> DataFrame:
+    return member_rows(members, learners, NAMES).persist()
+
+
+@pytest.fixture(scope="module")
+def enrolled(spark: SparkSession, activities: DataFrame, members: DataFrame, learners: DataFrame) -> DataFrame:
+    catalog = frame(spark, "context_id string, activity_type string, activity_id string, course_id string", *CATALOG)
+    return enrolled_members(members, course_rows(activities, catalog), learners).persist()
 
 
 def test_active_groups_have_their_activities_of_known_types_once_each(activities: DataFrame) -> None:
-    assert sorted(tuple(row) for row in activities.collect()) == [
-        ("alone", "Course", "c1"),
-        ("g1", "Course", "c1"),
-        ("g1", "Quiz", "Q"),
-    ]
+    assert_rows(
+        activities, "group_id string, activity_type string, activity_id string",
+        ("alone", "Course", "c1"), ("g1", "Course", "c1"), ("g1", "Quiz", "Q"),
+    )  # fmt: skip
 
 
 def test_an_activity_without_id_or_type_is_refused(spark: SparkSession) -> None:
-    rows = assess_group_activities(spark.createDataFrame(LISTED[:3], GROUPS.schema)).collect()
-    assert [(row.group_id, row.problem) for row in rows if row.problem] == [("blank", "missing_key")] * 3
+    rows = assess_group_activities(frame(spark, GROUPS.schema, *LISTED[:3])).filter("problem IS NOT NULL")
+    assert_rows(rows, "group_id string, problem string", *[("blank", "missing_key")] * 3)
 
 
 def test_a_member_without_user_is_refused(spark: SparkSession) -> None:
     rows = [("g1", " ", "active"), (None, "u1", "active"), ("g1", "u1", "inactive")]
-    found = assess_members(spark.createDataFrame(rows, GROUP_MEMBERS.schema)).collect()
-    assert [row.problem for row in found] == ["missing_key", "missing_key", None]
+    found = assess_members(frame(spark, GROUP_MEMBERS.schema, *rows))
+    assert_rows(found, "user_id string, problem string", (" ", "missing_key"), ("u1", "missing_key"), ("u1", None))
 
 
 def test_only_active_members_of_active_groups_are_members_of_their_activities(members: DataFrame) -> None:
-    found = sorted((row.activity_id, row.user_id) for row in members.collect())
-    assert found == [(activity, user) for activity in ("Q", "c1") for user in ("left", "u1", "u2", "u3")]
+    users = ("left", "u1", "u2", "u3")
+    assert_rows(
+        members, MEMBER,
+        *(("g1", "Course", "c1", user) for user in users), *(("g1", "Quiz", "Q", user) for user in users),
+    )  # fmt: skip
 
 
-def test_a_member_has_the_metrics_of_the_best_context_and_without_any_no_row(best: DataFrame) -> None:
-    assert {(row.activity_id, row.user_id): row.agg for row in best.collect()} == {
-        ("c1", "u1"): {"completed": 1.0, "completionPercentage": 50.0},
-        ("c1", "u2"): {"completed": 0.0, "completionPercentage": 10.0},
-        ("Q", "u1"): {"scorePercentage": 0.0},
-    }
+def test_a_member_has_the_metrics_and_entries_of_the_best_context_and_without_any_no_row(best: DataFrame) -> None:
+    assert_rows(
+        best,
+        "activity_id string, user_id string, entries map<string,double>, completed double, "
+        "completionPercentage double, scorePercentage double",
+        ("c1", "u1", {"score:Q": 2.0}, 1.0, 50.0, None),
+        ("c1", "u2", None, 0.0, 10.0, None),
+        ("Q", "u1", None, None, None, 33.33),
+        ("Q", "u2", None, None, None, 66.66),
+    )
+
+
+def test_enrolled_is_who_has_a_row_of_the_owning_course_in_a_context_of_the_activity(enrolled: DataFrame) -> None:
+    """u2 has no row of c1 in b2, the only context of which the catalog says that Q is in it."""
+    assert_rows(enrolled, MEMBER, ("g1", "Course", "c1", "u1"), ("g1", "Course", "c1", "u2"), ("g1", "Quiz", "Q", "u1"))
 
 
 def test_a_group_counts_its_members_also_where_nobody_is_in_it(
-    spark: SparkSession, activities: DataFrame, members: DataFrame, best: DataFrame
+    activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
 ) -> None:
-    enrolments = spark.createDataFrame(
-        ENROLMENTS, "user_id string, course_id string, batch_id string, is_enrolled boolean, is_retired boolean"
+    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg"))
+    assert_rows(
+        found,
+        "group_id string, activity_id string, memberCount double, enrolledCount double, completedCount double, "
+        "completionPercentage double, startedCount double, reached25Count double, reached50Count double",
+        ("g1", "c1", 4.0, 2.0, 1.0, 50.0, 1.0, 1.0, 1.0),
+        ("g1", "Q", 4.0, 1.0, 2.0, 100.0, 2.0, 2.0, 1.0),
+        ("alone", "c1", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     )
-    catalog = spark.createDataFrame(
-        CATALOG, "context_id string, activity_type string, activity_id string, course_id string"
+
+
+def test_a_group_adds_up_the_attempts_and_percentages_of_a_quiz_and_of_nothing_else(
+    activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
+) -> None:
+    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg")).filter("group_id = 'g1'")
+    assert_rows(
+        found,
+        "activity_id string, attemptsCount double, scorePercentageSum double, averageScorePercentage double",
+        ("Q", 3.0, 99.99, 49.99),
+        ("c1", None, None, None),
     )
-    enrolled = enrolled_members(members, enrolments, catalog)
-    found = {
-        (row.group_id, row.activity_id): row.agg
-        for row in group_rows(activities, members, enrolled, member_sums(best)).collect()
-    }
-    assert found == {
-        ("g1", "c1"): {"memberCount": 4, "enrolledCount": 2, "completedCount": 1, "completionPercentage": 50},
-        ("g1", "Q"): {"memberCount": 4, "enrolledCount": 1, "completedCount": 1, "completionPercentage": 100},
-        ("alone", "c1"): {"memberCount": 0, "enrolledCount": 0, "completedCount": 0, "completionPercentage": 0},
-    }
+
+
+def test_of_families_that_are_off_a_group_has_no_metric(
+    activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
+) -> None:
+    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg", ("completion",)))
+    assert found.columns[3:] == ["memberCount", "enrolledCount", "completedCount", "completionPercentage"]

@@ -2,123 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from metrics.declarations import declared
 from metrics.learners import best_context_rank, learner_rows
+from tests.harness.frames import assert_rows, frame
 
 PROGRESS = (
-    "user_id string, activity_type string, is_earned boolean, started_count bigint, completed_count bigint, "
-    "leaf_nodes_count bigint, activity_id string, course_id string, context_id string, key_high bigint, key_low bigint"
+    "user_id string, activity_type string, is_earned boolean, startedCount bigint, completedCount bigint, "
+    "leafNodesCount bigint, activity_id string, course_id string, context_id string, key_high bigint, key_low bigint"
 )
 SCORES = (
-    "user_id string, score double, max_score double, is_enrolled boolean, is_retired boolean, activity_type string, "
-    "activity_id string, course_id string, context_id string, attempts_count bigint"
+    "user_id string, score double, maxScore double, is_enrolled boolean, is_retired boolean, activity_type string, "
+    "activity_id string, course_id string, context_id string, attemptsCount bigint"
 )
+COUNTS = (
+    "user_id string, startedCount double, completedCount double, leafNodesCount double, completionPercentage double, "
+    "completed double"
+)
+OF_QUIZZES = "user_id string, score double, maxScore double, attemptsCount double, scorePercentage double"
+ENTRIES = "user_id string, entries map<string,double>"
 PLACE = ("c1", "c1", "cb:b1")
 
-Rows = dict[str, dict[str, float]]
+
+@pytest.fixture(scope="module")
+def found(spark: SparkSession) -> DataFrame:
+    progress = frame(
+        spark, PROGRESS,
+        ("some", "Course", False, 3, 2, 3, *PLACE, 1, 1),
+        ("all", "Course", False, 4, 3, 3, *PLACE, 2, 1),
+        ("earned", "Course", True, 1, 1, 3, *PLACE, 3, 1),
+        ("earned-unit", "CourseUnit", True, 1, 1, 3, *PLACE, 4, 1),
+        ("nothing-required", "Course", False, 0, 0, 0, *PLACE, 5, 1),
+    )  # fmt: skip
+    scores = frame(
+        spark, SCORES,
+        ("quiz", 0.29, 1.0, True, False, "Quiz", *PLACE, 2),
+        ("left", 1.0, 1.0, False, False, "Quiz", *PLACE, 1),
+        ("of-retired", 1.0, 1.0, True, True, "Quiz", *PLACE, 1),
+    )  # fmt: skip
+    kept = frame(
+        spark, "key_high bigint, key_low bigint, scores map<string,double>",
+        (1, 1, {"score:Q": 2.0, "max_score:Q": 3.0}), (4, 1, {"score:Q": 2.0}),
+    )  # fmt: skip
+    return learner_rows(progress, scores, kept, declared("activity_user_agg")).persist()
 
 
-@pytest.fixture(scope="module", params=["sticky", "current"])
-def found(spark: SparkSession, request: pytest.FixtureRequest) -> tuple[str, Rows]:
-    """The maps of learners by their names, where an earned completion stays and where it does not."""
-    progress = spark.createDataFrame(
-        [
-            ("some", "Course", False, 3, 2, 3, *PLACE, 1, 1),
-            ("all", "Course", False, 4, 3, 3, *PLACE, 2, 1),
-            ("earned", "Course", True, 1, 1, 3, *PLACE, 3, 1),
-            ("earned-unit", "CourseUnit", True, 1, 1, 3, *PLACE, 4, 1),
-            ("nothing-required", "Course", False, 0, 0, 0, *PLACE, 5, 1),
-        ],
-        PROGRESS,
-    )
-    scores = spark.createDataFrame(
-        [
-            ("quiz", 0.29, 1.0, True, False, "Quiz", *PLACE, 2),
-            ("left", 1.0, 1.0, False, False, "Quiz", *PLACE, 1),
-            ("of-retired", 1.0, 1.0, True, True, "Quiz", *PLACE, 1),
-        ],
-        SCORES,
-    )
-    kept = spark.createDataFrame(
-        [(1, 1, {"score:Q": 2.0}), (4, 1, {"score:Q": 2.0})],
-        "key_high bigint, key_low bigint, scores map<string,double>",
-    )
-    rows = learner_rows(progress, scores, kept, sticky=request.param == "sticky")
-    return request.param, {row.user_id: row.agg for row in rows.collect()}
+def test_a_learner_has_counts_and_a_percentage_of_what_is_required(found: DataFrame) -> None:
+    rows = found.filter("user_id IN ('some', 'all')")
+    assert_rows(rows, COUNTS, ("some", 3.0, 2.0, 3.0, 66.66, 0.0), ("all", 4.0, 3.0, 3.0, 100.0, 1.0))
 
 
-def test_a_learner_has_counts_and_a_percentage_of_what_is_required(found: tuple[str, Rows]) -> None:
-    _, rows = found
-    assert rows["some"] == {
-        "startedCount": 3.0, "completedCount": 2.0, "leafNodesCount": 3.0, "completionPercentage": 66.66,
-        "completed": 0.0, "score:Q": 2.0,
-    }  # fmt: skip
-    assert (rows["all"]["completed"], rows["all"]["completionPercentage"]) == (1.0, 100.0)
+def test_what_the_enrolment_says_was_earned_is_completed_and_in_a_unit_never(found: DataFrame) -> None:
+    rows = found.filter("user_id LIKE 'earned%'")
+    assert_rows(rows, COUNTS, ("earned", 1.0, 1.0, 3.0, 33.33, 1.0), ("earned-unit", 1.0, 1.0, 3.0, 33.33, 0.0))
 
 
-def test_an_earned_completion_stays_where_it_is_sticky_and_never_in_a_unit(found: tuple[str, Rows]) -> None:
-    completion, rows = found
-    assert rows["earned"]["completed"] == (1.0 if completion == "sticky" else 0.0)
-    assert rows["earned"]["completionPercentage"] == 33.33
-    assert rows["earned-unit"]["completed"] == 0.0
+def test_a_course_that_requires_nothing_is_completed(found: DataFrame) -> None:
+    assert_rows(found.filter("user_id = 'nothing-required'"), COUNTS, ("nothing-required", 0.0, 0.0, 0.0, 100.0, 1.0))
 
 
-def test_a_course_that_requires_nothing_is_completed(found: tuple[str, Rows]) -> None:
-    _, rows = found
-    assert (rows["nothing-required"]["completed"], rows["nothing-required"]["completionPercentage"]) == (1.0, 100.0)
+def test_the_scores_of_quizzes_stand_in_rows_of_courses_only(found: DataFrame) -> None:
+    assert_rows(found.filter("entries IS NOT NULL"), ENTRIES, ("some", {"max_score:Q": 3.0, "score:Q": 2.0}))
 
 
-def test_the_scores_of_quizzes_stand_in_rows_of_courses_only(found: tuple[str, Rows]) -> None:
-    _, rows = found
-    assert {user for user, agg in rows.items() if "score:Q" in agg} == {"some"}
+def test_a_quiz_has_a_row_for_each_active_enrolment_in_a_course_that_is_not_retired(found: DataFrame) -> None:
+    assert_rows(found.filter("activity_type = 'Quiz'"), OF_QUIZZES, ("quiz", 0.29, 1.0, 2.0, 29.0))
 
 
-def test_a_quiz_has_a_row_for_each_active_enrolment(found: tuple[str, Rows]) -> None:
-    _, rows = found
-    assert rows["quiz"] == {"score": 0.29, "maxScore": 1.0, "attemptsCount": 2.0, "scorePercentage": 29.0}
-    assert not {"left", "of-retired"} & set(rows)
+def test_a_metric_of_another_type_of_activity_is_absent(found: DataFrame) -> None:
+    assert_rows(found.filter("user_id = 'some'"), OF_QUIZZES, ("some", None, None, None, None))
+    assert_rows(found.filter("user_id = 'quiz'"), COUNTS, ("quiz", None, None, None, None, None))
 
 
-def test_without_scores_in_course_the_rows_of_courses_have_none(spark: SparkSession) -> None:
-    progress = spark.createDataFrame([("u1", "Course", False, 3, 2, 3, *PLACE, 1, 1)], PROGRESS)
-    (row,) = learner_rows(progress, spark.createDataFrame([], SCORES), None, sticky=True).collect()
-    assert set(row.agg) == {"startedCount", "completedCount", "leafNodesCount", "completionPercentage", "completed"}
+def test_without_attempts_no_row_has_a_score(spark: SparkSession) -> None:
+    progress = frame(spark, PROGRESS, ("u1", "Course", False, 3, 2, 3, *PLACE, 1, 1))
+    rows = learner_rows(progress, None, None, declared("activity_user_agg"))
+    assert_rows(rows, ENTRIES + ", completed double, score double", ("u1", None, 0.0, None))
 
 
 def test_the_best_context_is_completed_then_of_the_highest_percentage_then_the_smallest(spark: SparkSession) -> None:
-    contexts: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
-        "completed": [
-            ("Course", "best", {"completed": 1.0, "completionPercentage": 50.0}),
-            ("Course", "a", {"completed": 0.0, "completionPercentage": 99.0}),
-        ],
-        "percentage": [
-            ("Course", "best", {"completed": 0.0, "completionPercentage": 60.0}),
-            ("Course", "a", {"completed": 0.0, "completionPercentage": 59.99, "score": 9.0}),
-        ],
-        "smallest": [
-            ("CourseUnit", "c", {"completed": 1.0, "completionPercentage": 100.0, "score": 9.0}),
-            ("CourseUnit", "best", {"completed": 1.0, "completionPercentage": 100.0}),
-        ],
-        "absent-is-least": [("Course", "a", {}), ("Course", "best", {"completionPercentage": 0.01})],
-        "quiz-percentage": [
-            ("Quiz", "best", {"scorePercentage": 50.0, "score": 1.0}),
-            ("Quiz", "a", {"scorePercentage": 40.0, "score": 4.0, "completionPercentage": 90.0}),
-        ],
-        "quiz-score": [
-            ("Quiz", "best", {"scorePercentage": 50.0, "score": 2.0}),
-            ("Quiz", "a", {"scorePercentage": 50.0, "score": 1.0}),
-        ],
-        "quiz-smallest": [
-            ("Quiz", "c", {"scorePercentage": 50.0, "score": 2.0}),
-            ("Quiz", "best", {"scorePercentage": 50.0, "score": 2.0}),
-        ],
-    }
-    rows = [(case, *row) for case, several in contexts.items() for row in several]
-    frame = spark.createDataFrame(rows, "case string, activity_type string, context_id string, agg map<string,double>")
-    best = frame.groupBy("case").agg(F.min_by("context_id", best_context_rank()).alias("context_id"))
-    assert {row.case: row.context_id for row in best.collect()} == dict.fromkeys(contexts, "best")
+    schema = (
+        "case string, activity_type string, context_id string, completed double, completionPercentage double, "
+        "scorePercentage double, score double"
+    )
+    rows = frame(
+        spark, schema,
+        ("completed", "Course", "best", 1.0, 50.0, None, None),
+        ("completed", "Course", "a", 0.0, 99.0, None, None),
+        ("percentage", "Course", "best", 0.0, 60.0, None, None),
+        ("percentage", "Course", "a", 0.0, 59.99, None, 9.0),
+        ("smallest", "CourseUnit", "c", 1.0, 100.0, None, 9.0),
+        ("smallest", "CourseUnit", "best", 1.0, 100.0, None, None),
+        ("absent is least", "Course", "a", None, None, None, None),
+        ("absent is least", "Course", "best", None, 0.01, None, None),
+        ("quiz: percentage", "Quiz", "best", None, None, 50.0, 1.0),
+        ("quiz: percentage", "Quiz", "a", None, 90.0, 40.0, 4.0),
+        ("quiz: score", "Quiz", "best", None, None, 50.0, 2.0),
+        ("quiz: score", "Quiz", "a", None, None, 50.0, 1.0),
+        ("quiz: smallest", "Quiz", "c", None, None, 50.0, 2.0),
+        ("quiz: smallest", "Quiz", "best", None, None, 50.0, 2.0),
+    )  # fmt: skip
+    best = rows.groupBy("case").agg(F.min_by("context_id", best_context_rank()).alias("context_id"))
+    cases = ("completed", "percentage", "smallest", "absent is least")
+    of_quizzes = ("quiz: percentage", "quiz: score", "quiz: smallest")
+    assert_rows(best, "case string, context_id string", *((case, "best") for case in (*cases, *of_quizzes)))

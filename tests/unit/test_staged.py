@@ -9,57 +9,80 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activity_aggregates.changes.staged import ChangedRow, Entry, largest_changes, local_changes
+from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 
-_METRICS = pa.map_(pa.string(), pa.float64())
+_MAPS = {f"{prefix}entries": pa.map_(pa.string(), pa.float64()) for prefix in ("", "was_")}
+_TEXTS = {f"{prefix}texts": pa.map_(pa.string(), pa.string()) for prefix in ("", "was_")}
 SCHEMA = pa.schema(
-    {
-        "id": pa.string(),
-        "to_set": _METRICS,
-        "to_remove": pa.list_(pa.string()),
-        "was": _METRICS,
-        "is_changed": pa.bool_(),
-    }
-)
+    dict.fromkeys(("table", "activity_type", "activity_id", "context_id", "user_id"), pa.string())
+    | dict.fromkeys(("m", "was_m", "n", "was_n"), pa.float64())
+    | _MAPS | _TEXTS | {"is_changed": pa.bool_(), "newer": pa.int32()}
+)  # fmt: skip
+DEFAULTS: dict[str, Any] = {"table": "activity_agg", "activity_type": "Course", "context_id": "b", "is_changed": True}
 
 
 def staged(folder: Path, *rows: dict[str, Any]) -> Path:
-    defaults: dict[str, Any] = {"to_set": {}, "to_remove": [], "was": {}, "is_changed": True}
-    values = [defaults | row for row in rows]
-    plain = [row | {"to_set": list(row["to_set"].items()), "was": list(row["was"].items())} for row in values]
+    plain = [DEFAULTS | row for row in rows]
     pq.write_table(pa.Table.from_pylist(plain, SCHEMA), folder / "part-0.parquet")
     return folder
 
 
+def row(name: str, before: float | None, after: float | None, **further: Any) -> dict[str, Any]:
+    return {"activity_id": name, "n": after, "was_n": before, **further}
+
+
+def largest(folder: Path, most: int) -> list[str]:
+    return [each.key[1] for each in largest_changes(folder, ACTIVITY_AGG, most)]
+
+
 def test_the_row_whose_metric_moved_furthest_comes_first(tmp_path: Path) -> None:
+    folder = staged(tmp_path, row("few", 10, 12), row("fell", 90, 5, m=1.0, was_m=1.5), row("new", None, 40))
+    assert largest(folder, 2) == ["fell", "new"]
+
+
+def test_of_a_row_the_metrics_that_changed_are_shown_the_furthest_moved_first(tmp_path: Path) -> None:
+    folder = staged(tmp_path, row("c1", 7, 7, m=1.0, was_m=1.5), row("c2", 7, None, m=2.0, was_m=3.0))
+    assert largest_changes(folder, ACTIVITY_AGG, 5) == [
+        ChangedRow(("Course", "c2", "b"), (Entry("n", 7.0, None), Entry("m", 3.0, 2.0))),
+        ChangedRow(("Course", "c1", "b"), (Entry("m", 1.5, 1.0),)),
+    ]
+
+
+def test_entries_with_ids_in_their_names_are_changes_as_metrics_are(tmp_path: Path) -> None:
+    maps = {"entries": [("score:A", 1.0), ("score:C", 9.0)], "was_entries": [("score:A", 1.0), ("score:B", 5.0)]}
+    learner = row("c1", 2, 3, table="activity_user_agg", user_id="u1", **maps)
+    folder = staged(tmp_path, learner, row("c2", 2, 10, table="activity_user_agg", user_id="u1"))
+    found = largest_changes(folder, ACTIVITY_USER_AGG, 1)
+    entries = (Entry("score:C", None, 9.0), Entry("score:B", 5.0, None), Entry("n", 2.0, 3.0))
+    assert found == [ChangedRow(("Course", "c1", "u1", "b"), entries)]
+
+
+def test_only_changed_rows_of_the_table_are_shown(tmp_path: Path) -> None:
     folder = staged(
-        tmp_path,
-        {"id": "few", "to_set": {"n": 12.0}, "was": {"n": 10.0}},
-        {"id": "fell", "to_set": {"m": 1.0, "n": 5.0}, "was": {"m": 1.5, "n": 90.0}},
-        {"id": "new", "to_set": {"n": 40.0}},
-    )
-    assert [row.key for row in largest_changes(folder, ["id"], 2)] == [("fell",), ("new",)]
+        tmp_path, row("equal", 1, 9, is_changed=False), row("of another", 1, 9, table="activity_catalog"),
+        row("other", 1, 2),
+    )  # fmt: skip
+    assert largest(folder, 5) == ["other"]
 
 
-def test_a_metric_that_is_removed_moves_to_nothing(tmp_path: Path) -> None:
-    folder = staged(tmp_path, {"id": "gone", "to_remove": ["n"], "was": {"n": 7.0}})
-    assert largest_changes(folder, ["id"], 5) == [ChangedRow(("gone",), (Entry("n", 7.0, None),))]
-
-
-def test_rows_staged_only_for_the_groups_are_not_changes(tmp_path: Path) -> None:
-    folder = staged(tmp_path, {"id": "same", "is_changed": False}, {"id": "other", "to_set": {"n": 1.0}})
-    assert [row.key for row in largest_changes(folder, ["id"], 5)] == [("other",)]
+def test_texts_are_not_numbers_that_move(tmp_path: Path) -> None:
+    folder = staged(tmp_path, row("c1", 1, 2, texts=[("name", "new")], was_texts=[("name", "old")]))
+    assert largest_changes(folder, ACTIVITY_AGG, 1)[0].entries == (Entry("n", 1.0, 2.0),)
 
 
 def test_the_largest_of_several_files_are_found(tmp_path: Path) -> None:
     for number in range(3):
         (part := tmp_path / str(number)).mkdir()
-        staged(part, *({"id": f"{number}.{n}", "to_set": {"n": float(10 * n + number)}} for n in range(9)))
-    assert [row.key[0] for row in largest_changes(tmp_path, ["id"], 4)] == ["2.8", "1.8", "0.8", "2.7"]
+        staged(part, *(row(f"{number}.{n}", None, float(10 * n + number)) for n in range(9)))
+    assert largest(tmp_path, 4) == ["2.8", "1.8", "0.8", "2.7"]
 
 
-def test_only_changes_on_this_machine_are_found(tmp_path: Path) -> None:
-    (tmp_path / "a run" / "changes" / "activity_agg").mkdir(parents=True)
-    assert local_changes(f"file:{tmp_path}/a%20run", "activity_agg") == tmp_path / "a run" / "changes" / "activity_agg"
-    assert local_changes(f"hdfs://cluster{tmp_path}/a run", "activity_agg") is None
-    assert local_changes(f"file:{tmp_path}/pruned", "activity_agg") is None
-    assert local_changes("", "activity_agg") is None
+def test_only_changes_on_this_machine_are_found_in_the_part_of_their_table(tmp_path: Path) -> None:
+    for part in ("learners", "others"):
+        (tmp_path / "a run" / "changes" / part).mkdir(parents=True)
+    run, changes = f"file:{tmp_path}/a%20run", tmp_path / "a run" / "changes"
+    assert local_changes(run, ACTIVITY_USER_AGG) == changes / "learners"
+    assert local_changes(run, ACTIVITY_AGG) == local_changes(run, GROUP_ACTIVITY_AGG) == changes / "others"
+    assert local_changes(f"hdfs://cluster{tmp_path}/a run", ACTIVITY_AGG) is None
+    assert local_changes(f"file:{tmp_path}/pruned", ACTIVITY_AGG) is None
+    assert local_changes("", ACTIVITY_AGG) is None

@@ -1,0 +1,16 @@
+"""The two parts of a change set: the rows of learners, and those of all other tables, which follow from them."""
+
+from __future__ import annotations
+
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TargetTable
+
+LEARNERS, OTHERS = PARTS = ("learners", "others")
+
+
+def part_of(table: TargetTable) -> str:
+    """The part in which the rows of a table are staged.
+
+    >>> part_of(ACTIVITY_USER_AGG)
+    'learners'
+    """
+    return LEARNERS if table == ACTIVITY_USER_AGG else OTHERS

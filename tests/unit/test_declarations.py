@@ -1,0 +1,50 @@
+"""What is declared of metrics holds together."""
+
+from __future__ import annotations
+
+import re
+
+from metrics.declarations import METRICS, Metric, declared, names
+from metrics.names import ACTIVITY_TYPES
+
+
+def test_a_name_is_declared_once_for_each_table_and_type() -> None:
+    places = [(table, kind, each.name) for each in METRICS for table in each.tables for kind in each.types]
+    assert len(places) == len(set(places))
+
+
+def test_a_metric_is_a_value_or_a_sum_or_a_column_and_never_two_of_them() -> None:
+    assert not [each.name for each in METRICS if each.value is not None and each.adds is not None]
+
+
+def test_names_of_one_table_that_are_sums_add_in_one_unit_over_the_same_rows() -> None:
+    """So that what was stored under a name can be taken away under it."""
+    for table in {table for each in METRICS for table in each.tables}:
+        kinds: dict[str, set[tuple[bool, int, str]]] = {}
+        for each in declared(table):
+            kinds.setdefault(each.name, set()).add((each.is_sum, each.scale, each.over))
+        assert {name for name, several in kinds.items() if len(several) > 1} == set()
+
+
+def test_only_sums_are_counted_in_parts() -> None:
+    assert not [each.name for each in METRICS if each.scale != 1 and not each.is_sum]
+
+
+def test_every_metric_says_in_a_sentence_what_it_means_and_stands_in_known_types() -> None:
+    for each in METRICS:
+        assert re.fullmatch(r"\S.*[^.\s]", each.meaning), each.name
+        assert set(each.types) <= set(ACTIVITY_TYPES)
+        assert each.tables
+        assert each.unit
+
+
+def test_completion_alone_leaves_out_what_further_families_add() -> None:
+    assert "attemptsCount" in names("activity_agg")
+    assert "attemptsCount" not in names("activity_agg", ("completion",))
+
+
+def test_learners_are_counted_by_sums_alone() -> None:
+    counts = Metric("n", "completion", "learners", "", (), adds="1")
+    assert counts.counts_learners
+    assert not Metric("n", "completion", "learners", "", ()).counts_learners
+    assert not Metric("n", "completion", "leaves", "", (), adds="1").counts_learners
