@@ -203,12 +203,11 @@ def ended(code: int, written: list[RunRecord]) -> Ended:
 
 
 def count_problems(record: RunRecord, wanted: Tables) -> list[str]:
-    """Of a run over everything: what it has refused and counted is what the model has."""
-    names = {*wanted.counts, *(name for name in record.counts if name.startswith("refused."))}
+    """Of a run over everything: what it has refused and counted is what the model has, as far as both have it."""
     return [
-        f"{name}: expected {wanted.counts[name]}, found {record.counts.get(name, 0)}"
-        for name in sorted(names)
-        if record.counts.get(name, 0) != wanted.counts[name]
+        f"{name}: expected {wanted.counts[name]}, found {count}"
+        for name, count in sorted(record.counts.items())
+        if (name.startswith("refused.") or name in wanted.counts) and count != wanted.counts[name]
     ]
 
 

@@ -20,6 +20,8 @@ from tests.properties.platforms import Platform
 PLATFORMS = 12
 CHANGE = "change"
 ROUNDS = (4, 7)  # at least, at most
+CHANGES = 0.4  # how many of the platforms change at a time: an increment over nearly everything is a full run
+DIES = 0.2
 
 # Kinds of commands and how often each comes up.
 COMMANDS = {
@@ -59,7 +61,7 @@ class Script:
         """Something happens, mostly, and a command is called, which may be killed and finished or not."""
         happens: list[tuple[str, int | None]] = [(CHANGE, None)] if chance.random() < 0.85 else []
         kind = chance.choices(list(COMMANDS), list(COMMANDS.values()))[0]
-        killed = chance.randrange(4) if kind in CAN_DIE and chance.random() < 0.2 else None
+        killed = chance.randrange(4) if kind in CAN_DIE and chance.random() < DIES else None
         after: list[tuple[str, int | None]] = []
         if killed is not None:
             after = chance.choice([[("resume", None)], [(CHANGE, None), ("resume", None)], [(CHANGE, None)], []])
@@ -92,7 +94,7 @@ def history(seed: int, platforms: Iterable[int] = range(PLATFORMS)) -> list[Oper
     for kind, killed in script.steps:
         if kind == CHANGE:
             for platform in taking_part:
-                operations += platform.go_on(foreign_writers) if platform.chance.random() < 0.4 else []
+                operations += platform.go_on(foreign_writers) if platform.chance.random() < CHANGES else []
         elif kind == "settings":
             operations.append(Operation("settings", {"metrics": script.next_settings()}))
         elif kind == "resume":

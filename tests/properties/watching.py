@@ -53,12 +53,13 @@ class Watcher:
     """What has happened so far, as far as it decides what a command has to leave.
 
     `has_base`: a full run has succeeded, and what it counted by has not changed since. `is_sound`: nothing but runs
-    has touched the job's entries since. `is_half_written`: a run was killed, and none has settled that since.
+    has touched the job's entries since.
     """
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self.has_base = self.is_sound = self.is_half_written = False
+        self.has_base = self.is_sound = False
+        self._dead = 0  # runs that were killed, and whose rows none has put right since
         self._platform = Deployed()
         self.erased: set[str] = set()
         self._touched: set[Pair] = set()  # since the last run that looks for changes
@@ -66,6 +67,10 @@ class Watcher:
         self._is_more_to_see = True  # for full runs alone
         self._may_be_stale = False  # rows of unsettled courses: those of others' making, and of other settings, stay
         self._stale: set[str] = set()  # the courses whose rows may be so
+
+    @property
+    def is_half_written(self) -> bool:
+        return self._dead > 0
 
     @property
     def all_rows(self) -> Source:
@@ -109,10 +114,11 @@ class Watcher:
             self._is_more_to_see = True  # where nobody is left, a full run leaves no zeros
             self.erased |= set(operation.files["users.txt"].split())
         if operation.killed_at is not None and ended.code == UNREACHABLE:
-            self.is_half_written = True
+            self._dead += 1
             return []
         if ended.code == REFUSED and self._may_be_refused(operation):
-            return unchanged(before, after)
+            # What a dead run has staged may have been applied before it was seen that nothing follows from it.
+            return [] if self.is_half_written else unchanged(before, after)
         if ended.code != 0:
             return [f"it ended with {ended.code}"]
         if ended.status != "succeeded" or "--dry-run" in operation.arguments:
@@ -172,9 +178,11 @@ class Watcher:
         elif computed_everything:
             self.is_sound = True
             self.has_base = self.has_base or arguments[0] == "run"
-        if computed_everything or {"--incremental", "--resume", *OF_LEARNERS} & {*arguments}:
-            self.is_half_written = False
-        if looks_for_changes:
+        if computed_everything or {"--incremental", *OF_LEARNERS} & {*arguments}:
+            self._dead = 0
+        elif "--resume" in arguments:
+            self._dead -= 1
+        if looks_for_changes or computed_everything:
             self._touched, self._published = set(), set()
         if computed_everything:
             self._is_more_to_see = False
