@@ -114,6 +114,7 @@ class Metrics:
     """Choices within the definitions; a family that is not listed is not computed, and its entries are others'."""
 
     families: Annotated[list[Literal["completion", "scores", "groups"]], Field(min_length=1)]
+    course_types: list[str]
     completion: Literal["sticky", "current"]
     scores_in_course: bool
 

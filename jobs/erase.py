@@ -88,6 +88,7 @@ def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows
     # What a dead run has staged may be applied now, and never again once the hashes are there.
     asked = prepare(execution, request)
     execution.save(status=APPLYING, began_writing=True)
+    execution.lease.check()  # whoever holds it after this one knows of the hashes from the start
     recorded_at = now_in_ms(execution.clock)
     execution.erased = around.erased.record(execution.session, execution.erased, request.scope.users, recorded_at)
     stage(execution, asked, keeps_quarantine=True)

@@ -29,6 +29,7 @@ def activity_rows(
     published: DataFrame | None,
     metrics: Sequence[Metric],
     is_whole: Column,
+    members: DataFrame | None = None,
 ) -> DataFrame:
     """`ACTIVITY_KEY`, is_impossible and a double for each metric, for every activity that a course has.
 
@@ -36,7 +37,7 @@ def activity_rows(
     and `sign`: 1 as they will stand, -1 as they stood, the latter only in contexts that are not whole. `published` are
     the stored rows of these contexts (key…, was_<metric>…), None where every context is whole. `is_impossible` are rows
     of contexts not whole whose sums cannot be right: below 0, more learners than are enrolled, or without the entry
-    from which they would move.
+    from which they would move. `members` has (context_id, members) of contexts whose learners are not a course's.
     """
     own = sums(learners, metrics, ACTIVITY_KEY, OWN_ROWS)
     of_courses = sums(learners.filter(is_course()), metrics, ("activity_id", "context_id"), COURSE_ROWS)
@@ -45,6 +46,9 @@ def activity_rows(
         of_courses.withColumnRenamed("activity_id", "course_id"), ["course_id", "context_id"], how="left"
     )
     names = {metric.name: metric for metric in metrics if metric.is_sum}
+    if members is not None:
+        counted = joined.join(members, "context_id", how="left")
+        joined = counted.withColumn("enrolledCount", F.coalesce("members", "enrolledCount")).drop("members")
     if published is None:
         totals = joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in names})
         return with_values(totals.withColumn("is_impossible", F.lit(False)), metrics, *ACTIVITY_KEY, "is_impossible")

@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.declarations import Metric
+from metrics.held import group_context
 from metrics.learners import ENTRIES, best_context_rank
-from metrics.names import COURSE
+from metrics.names import COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.predicates import is_served_activity
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
 from metrics.values import SIGN, sums, with_values
@@ -18,7 +19,8 @@ from metrics.values import SIGN, sums, with_values
 ACTIVE = "active"
 GROUP_ACTIVITY_KEY = ("group_id", "activity_type", "activity_id")
 MEMBER_KEY = (*GROUP_ACTIVITY_KEY, "user_id")
-_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
+MEANT = "meant"  # the type of activity that a group means by the one that it lists
+SERVED = "served"  # the type of the learners' rows that serve it
 
 
 def assess_group_activities(groups: DataFrame) -> DataFrame:
@@ -30,14 +32,25 @@ def assess_group_activities(groups: DataFrame) -> DataFrame:
     return activities.withColumn("problem", first_problem((MISSING_KEY, any_blank(*GROUP_ACTIVITY_KEY))))
 
 
-def group_activities(accepted: DataFrame) -> DataFrame:
-    """`GROUP_ACTIVITY_KEY` of the activities of the types that are served, a duplicate once."""
-    return accepted.filter(is_served_activity()).select(*GROUP_ACTIVITY_KEY).distinct()
+def meant_type(course_types: Sequence[str]) -> Column:
+    """The type of activity that is meant by the listed one, null where it is not served.
+
+    `course_types` are words for a Course, besides its own, whatever the case.
+    """
+    words = sorted({COURSE.lower(), *(word.lower() for word in course_types)})
+    listed = F.col("activity_type")
+    return F.when(F.lower(listed).isin(words), F.lit(COURSE)).when(is_served_activity(), listed)
 
 
-def unserved_activities() -> Column:
+def group_activities(accepted: DataFrame, course_types: Sequence[str] = ()) -> DataFrame:
+    """(`GROUP_ACTIVITY_KEY`, meant) of the activities of the types that are served, as listed, a duplicate once."""
+    served = accepted.withColumn(MEANT, meant_type(course_types)).filter(F.col(MEANT).isNotNull())
+    return served.select(*GROUP_ACTIVITY_KEY, MEANT).distinct()
+
+
+def unserved_activities(course_types: Sequence[str] = ()) -> Column:
     """Aggregate over `assess_group_activities`, to be observed: accepted activities of other types, passed over."""
-    return F.count_if(F.col("problem").isNull() & ~is_served_activity()).alias("unserved")
+    return F.count_if(F.col("problem").isNull() & meant_type(course_types).isNull()).alias("unserved")
 
 
 def assess_members(group_members: DataFrame) -> DataFrame:
@@ -47,8 +60,8 @@ def assess_members(group_members: DataFrame) -> DataFrame:
 
 
 def members_by_activity(activities: DataFrame, accepted_members: DataFrame) -> DataFrame:
-    """`MEMBER_KEY` for every active member of a group and every activity of the group."""
-    return activities.join(active_members(accepted_members), "group_id", how="inner").select(*MEMBER_KEY)
+    """(`MEMBER_KEY`, meant) for every active member of a group and every activity of the group."""
+    return activities.join(active_members(accepted_members), "group_id", how="inner").select(*MEMBER_KEY, MEANT)
 
 
 def active_members(accepted_members: DataFrame) -> DataFrame:
@@ -57,15 +70,22 @@ def active_members(accepted_members: DataFrame) -> DataFrame:
 
 
 def course_rows(activities: DataFrame, catalog: DataFrame) -> DataFrame:
-    """(group_id, activity_type, activity_id, course_id, context_id): where an activity of a group belongs to a course.
+    """(group_id, activity_type, activity_id, course_id, context_id): where a unit or quiz belongs to a course.
 
     Whoever has a Course row there is enrolled in the activity. `catalog` has (context_id, activity_type, activity_id,
     course_id).
     """
-    places = catalog.select(*ACTIVITY_IN_CONTEXT, "course_id")
-    return activities.join(places, ["activity_type", "activity_id"], how="inner").select(
+    places = catalog.select(*ACTIVITY_IN_CONTEXT, "course_id").withColumnRenamed("activity_type", MEANT)
+    below = activities.filter(F.col(MEANT) != COURSE)
+    return below.join(places, [MEANT, "activity_id"], how="inner").select(
         *GROUP_ACTIVITY_KEY, "course_id", "context_id"
     )
+
+
+def served_types(members: DataFrame) -> DataFrame:
+    """Each member once for each type of rows that serve the activity: a Course also where it is nested in another."""
+    types = F.when(F.col(MEANT) == COURSE, F.array(F.lit(COURSE), F.lit(COURSE_UNIT))).otherwise(F.array(F.col(MEANT)))
+    return members.withColumn(SERVED, F.explode(types))
 
 
 def enrolled_members(members: DataFrame, course_rows: DataFrame, learners: DataFrame) -> DataFrame:
@@ -87,24 +107,40 @@ def enrolled_members(members: DataFrame, course_rows: DataFrame, learners: DataF
 def member_rows(members: DataFrame, learners: DataFrame, names: Sequence[str]) -> DataFrame:
     """(`MEMBER_KEY`, `entries`, names…): each member's row of the best context, where there is any.
 
+    Never of a quiz that was held in another group.
+
     `learners` has `LEARNER_KEY`, `entries` and the metrics of the learners' rows as they will stand.
     """
     values = [ENTRIES, *names]
-    best = F.min_by(F.struct(*values), best_context_rank()).alias("best")
-    joined = members.join(learners, list(_ACTIVITY_OF_USER), how="inner")
-    return joined.groupBy(*MEMBER_KEY).agg(best).select(*MEMBER_KEY, "best.*")
+    rank = F.struct(best_context_rank(), F.col(SERVED) != F.col(MEANT))  # at equality the Course itself
+    best = F.min_by(F.struct(*values), rank).alias("best")
+    serving = learners.withColumnRenamed("activity_type", SERVED)
+    joined = served_types(members).join(serving, [SERVED, "activity_id", "user_id"], how="inner")
+    is_elsewhere = F.col("context_id").startswith(GROUP_CONTEXT) & (F.col("context_id") != group_context())
+    return joined.filter(~is_elsewhere).groupBy(*MEMBER_KEY).agg(best).select(*MEMBER_KEY, "best.*")
 
 
 def group_rows(
-    activities: DataFrame, members: DataFrame, enrolled: DataFrame, rows: DataFrame, metrics: Sequence[Metric]
+    activities: DataFrame,
+    members: DataFrame,
+    enrolled: DataFrame,
+    rows: DataFrame,
+    metrics: Sequence[Metric],
+    held: DataFrame | None = None,
 ) -> DataFrame:
     """(`GROUP_ACTIVITY_KEY`, a double for each metric) for each activity of each active group, also with nobody in it.
 
-    `enrolled` is `enrolled_members` of these `members`, `rows` are their `member_rows`.
+    `enrolled` is `enrolled_members` of these `members`, `rows` are their `member_rows`: who has one of a Course is
+    enrolled in it. `held` are (group_id, activity_id) of quizzes held in the group, in which every member is.
     """
     key = list(GROUP_ACTIVITY_KEY)
+    of_courses = rows.join(activities.filter(F.col(MEANT) == COURSE).select(*key), key, how="left_semi")
+    everyone = enrolled.select(*MEMBER_KEY).unionByName(of_courses.select(*MEMBER_KEY))
+    if held is not None:
+        quizzes = members.filter(F.col(MEANT) == QUIZ).join(held, ["group_id", "activity_id"], how="left_semi")
+        everyone = everyone.unionByName(quizzes.select(*MEMBER_KEY)).distinct()
     counted = (
-        members.join(enrolled.withColumn("is_enrolled", F.lit(True)), list(MEMBER_KEY), how="left")
+        members.join(everyone.withColumn("is_enrolled", F.lit(True)), list(MEMBER_KEY), how="left")
         .groupBy(*key)
         .agg(F.count(F.lit(1)).alias("memberCount"), F.count_if("is_enrolled").alias("enrolledCount"))
     )

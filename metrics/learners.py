@@ -17,19 +17,27 @@ ENTRIES = "entries"  # map<string,double> of entries that have an id in their na
 
 
 def learner_rows(
-    progress: DataFrame, scores: DataFrame | None, course_scores: DataFrame | None, metrics: Sequence[Metric]
+    progress: DataFrame,
+    scores: DataFrame | None,
+    course_scores: DataFrame | None,
+    metrics: Sequence[Metric],
+    held: DataFrame | None = None,
 ) -> DataFrame:
     """`LEARNER_KEY`, course_id, `entries` and a double for each metric.
 
     `progress` is `progress_by_collection`, `scores` is `quiz_scores`, `course_scores` is `scores_by_enrolment` where
-    the Course rows carry the scores of their quizzes.
+    the Course rows carry the scores of their quizzes. `held` is `held.held_quizzes`.
     """
     rows = _with_entries(progress, course_scores)
     if scores is not None:
         quizzes = scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))
         rows = rows.unionByName(quizzes.select(*LEARNER_KEY, "course_id", *QUIZ_COLUMNS), allowMissingColumns=True)
-    else:
-        rows = rows.withColumns({name: F.lit(None).cast(kind) for name, kind in QUIZ_COLUMNS.items()})
+    if held is not None:
+        of_members = held.filter("is_active").select(*LEARNER_KEY, *QUIZ_COLUMNS)
+        rows = rows.unionByName(of_members, allowMissingColumns=True)
+    rows = rows.withColumns(
+        {name: F.lit(None).cast(kind) for name, kind in QUIZ_COLUMNS.items() if name not in rows.columns}
+    )
     return with_values(rows, metrics, *LEARNER_KEY, "course_id", ENTRIES)
 
 

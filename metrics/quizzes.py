@@ -55,7 +55,17 @@ def open_attempts() -> Column:
 
 
 def best_attempts(accepted: DataFrame) -> DataFrame:
-    """(key_high, key_low, content_id, score, maxScore, attemptsCount, attempt_rows) of each learner and quiz.
+    """(key_high, key_low, content_id, score, maxScore, attemptsCount, attempt_rows) of each learner and quiz."""
+    return _best(accepted.select("*", *enrolment_key()), *ENROLMENT_KEY, "content_id")
+
+
+def best_group_attempts(accepted: DataFrame) -> DataFrame:
+    """(group_id, content_id, user_id, score, maxScore, attemptsCount, attempt_rows): of quizzes held inside groups."""
+    return _best(accepted, "group_id", "content_id", "user_id")
+
+
+def _best(accepted: DataFrame, *key: str) -> DataFrame:
+    """(key…, score, maxScore, attemptsCount, attempt_rows).
 
     The best attempt has the greatest score, then the latest date (none before any), then the greatest attempt_id.
     """
@@ -63,14 +73,14 @@ def best_attempts(accepted: DataFrame) -> DataFrame:
     score, max_score = F.col("total_score") + 0.0, F.col("total_max_score") + 0.0
     ranked = F.struct(score.alias("score"), "last_attempted_on", "attempt_id", max_score.alias("max_score"))
     return (
-        accepted.groupBy(*enrolment_key(), "content_id")
+        accepted.groupBy(*key)
         .agg(
             F.max(ranked).alias("best"),
             F.size(F.collect_set("attempt_id")).cast("long").alias("attemptsCount"),
             F.count(F.lit(1)).alias("attempt_rows"),
         )
         .select(
-            *ENROLMENT_KEY, "content_id",
+            *key,
             "best.score", F.col("best.max_score").alias("maxScore"), "attemptsCount", "attempt_rows",
         )
     )  # fmt: skip

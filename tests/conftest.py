@@ -24,6 +24,7 @@ OF_HUNDREDS_OF_RUNS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
+    parser.addoption("--seed", type=int, metavar="N", help="play this history of tests/protocol alone")
 
 
 def pytest_configure() -> None:

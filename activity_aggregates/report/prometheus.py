@@ -11,11 +11,10 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.contents import all_refusals, duration, rows_by_table
-from activity_aggregates.store.ledger import DRY_RUN, STATUSES, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import DRY_RUN, RUN, STATUSES, SUCCEEDED, VERIFY, RunRecord
 
 PREFIX = "activity_aggregates"
 _BACKFILL = "backfill"
-_VERIFY = "verify"  # one that repairs nothing ends as a dry run
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,15 @@ def write_metrics(path: Path, latest: Mapping[str, Latest], labels: Mapping[str,
 def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
     """By what the label `command` says, from runs in their order, newest first.
 
-    A night's full run that fails is not overlooked because an hour's incremental one succeeds. Runs of a scope are
-    somebody's own doing, and no schedule waits for them.
+    A night's full run that fails is not overlooked because an hour's incremental one succeeds. Runs and verifications
+    of a scope are somebody's own doing, and no schedule waits for them. A verification that repairs nothing ends as a
+    dry run.
     """
     ended: dict[str, RunRecord] = {}
     successes: dict[str, RunRecord] = {}
     for run in runs:
         command = _command(run)
-        if command is None or run.is_under_way or (run.status == DRY_RUN and command != _VERIFY):
+        if command is None or run.is_under_way or (run.status == DRY_RUN and command != VERIFY):
             continue
         ended.setdefault(command, run)
         if run.status in (SUCCEEDED, DRY_RUN):
@@ -55,10 +55,10 @@ def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
 
 
 def _command(run: RunRecord) -> str | None:
-    """What was called, without the name of a backfill; None for a run of a scope."""
-    if run.command.startswith(_BACKFILL):
-        return _BACKFILL
-    return run.command if run.scope.is_full else None
+    """What was called, without the name of a backfill; None where a person has named a scope."""
+    if run.command in (RUN, VERIFY) and not run.scope.is_full:
+        return None
+    return _BACKFILL if run.command.startswith(_BACKFILL) else run.command
 
 
 def registry(latest: Mapping[str, Latest], labels: Mapping[str, str], now: datetime) -> CollectorRegistry:

@@ -13,7 +13,7 @@ from activity_aggregates.store.ledger import RunRecord
 
 def as_plain(run: RunRecord) -> dict[str, Any]:
     """A record in the types of JSON, instants in ISO-8601."""
-    values = asdict(run) | {"scope": json.loads(run.scope.to_json())}
+    values = asdict(run) | {"scope": json.loads(run.scope.to_json()), "settles": sorted(run.settles)}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 

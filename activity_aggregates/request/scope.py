@@ -7,13 +7,14 @@ import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
+from metrics.names import CONTEXTS
 
 _TYPES = ("Course", "CourseUnit", "Quiz")
 _COURSE = "Course"
-_CONTEXT_PREFIX = "cb:"
 
 LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
@@ -116,14 +117,15 @@ class Scope:
         found: dict[str, object] = {name: values for name, values in lists.items() if values}
         return json.dumps(found | ({"learners": asdict(self.learners)} if self.learners else {}))
 
-    @classmethod
-    def from_json(cls, text: str) -> Scope:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def from_json(text: str) -> Scope:
         """A recorded scope. Earlier versions recorded the ids of `users`: of those only the number is taken."""
         found = json.loads(text)
         learners = Learners(**found["learners"]) if "learners" in found else None
         if before := found.get(RECORDED_IDS):
             learners = Learners(len(before), "")
-        return cls(
+        return Scope(
             frozenset((kind, name) for kind, name in found.get("activities", ())),
             frozenset(found.get("contexts", ())),
             frozenset(found.get("groups", ())),
@@ -162,8 +164,9 @@ def activity(place: str, value: str) -> Activity:
 
 def context(place: str, value: str) -> str:
     """A context as `place` names it; raises BadRequest for what is none."""
-    if not value.startswith(_CONTEXT_PREFIX) or not value.removeprefix(_CONTEXT_PREFIX).strip():
-        raise BadRequest(f"{place} {value!r} is no context: write cb:<batch id>")
+    prefix = next((prefix for prefix in CONTEXTS if value.startswith(prefix)), None)
+    if prefix is None or not value.removeprefix(prefix).strip():
+        raise BadRequest(f"{place} {value!r} is not a context: write cb:<batch id>, or g:<group id>")
     return value
 
 

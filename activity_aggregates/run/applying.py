@@ -67,7 +67,7 @@ def plan_of(execution: Execution, times: Times, deletes: Mapping[str, tuple[str,
     )  # fmt: skip
     families = tuple(execution.settings.metrics.families)
     return Plan(
-        connection=execution.cluster, keyspace=target.keyspace, deployed=target.tables,
+        connection=execution.connection, keyspace=target.keyspace, deployed=target.tables,
         metrics={table.name: names(table.name, families) for table in TARGET_TABLES},
         maps=(target.columns.agg, target.columns.agg_last_updated), times=times, writes=limits,
         ticket=execution.lease.ticket, deletes=deletes,
@@ -110,7 +110,7 @@ def _is_of(unit: Unit) -> Column:
 def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
     """The stored rows as a run sees them."""
     return StoredRows(
-        spark, execution.session, execution.settings.target, spark_options(execution.cluster),
+        spark, execution.session, execution.settings.target, spark_options(execution.connection),
         epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -18,19 +18,23 @@ from activity_aggregates.sources.tables import (
     ATTEMPTS,
     BATCHES,
     ENROLMENTS,
+    GROUP_ATTEMPTS,
     GROUP_MEMBERS,
     GROUPS,
     HIERARCHIES,
     SourceTable,
 )
-from activity_aggregates.store.targets import ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
+from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.activities import WAS
+from metrics.held import group_context
+from metrics.names import GROUP_CONTEXT
 from metrics.predicates import context_id
 from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
-DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS)
+DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS)
+CHANGED_PAIRS = "looked_at.changed_pairs"  # a count
 _NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
 _COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
 
@@ -55,7 +59,20 @@ def choose(inputs: Inputs) -> Choice:
             choice = Choice(everything(inputs))
         else:
             choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    return replace(choice, work=choice.work.with_whole(asked.whole))
+    return replace(choice, work=_with_held(inputs, choice.work.with_whole(asked.whole)))
+
+
+def _with_held(inputs: Inputs, work: Work) -> Work:
+    """With the contexts of the groups that are looked at, where quizzes are held inside groups."""
+    if work.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
+        return work
+    if work.groups is not None:
+        return work.with_whole(frozenset(GROUP_CONTEXT + group for group in work.groups))
+    attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
+    if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
+        is_held = F.col("context_id").startswith(GROUP_CONTEXT)
+        attempted = attempted.union(stored.filter(is_held).select("context_id"))
+    return work.with_whole(frozenset(row[0] for row in attempted.na.drop().distinct().collect()))
 
 
 def everything(inputs: Inputs) -> Work:
@@ -75,10 +92,12 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     """The pairs whose sources changed since an instant; everything where that is nearly everything."""
     sources, asked = inputs.sources, inputs.asked
     since_ms = epoch_milliseconds(since)
-    enrolments = inputs.results.keep(sources.dated(ENROLMENTS), "dated")
-    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms), _PAIRS)
+    counted, total_rows, paired = F.count(F.lit(1)).alias("rows"), Observation(), Observation()
+    enrolments = inputs.results.keep(sources.dated(ENROLMENTS).observe(total_rows, counted), "dated")
+    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms).observe(paired, counted), _PAIRS)
     changed = _changed_ids(inputs, since_ms)
-    inputs.counts["changed.pairs"], total = (row[0] for row in _sizes(pairs, enrolments))
+    looked_at, total = paired.get["rows"], total_rows.get["rows"]
+    inputs.counts[CHANGED_PAIRS] = looked_at
     contexts = asked.whole
     if changed[_COURSE]:
         contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
@@ -88,22 +107,14 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
         rows = work.of_batches(enrolments) if work.is_everything else work.of_batches(enrolments).unionByName(nameless)
         return rows.drop(CHANGED_AT)
 
-    work = Work(contexts, pairs, changed[_GROUP], of)
-    looked_at = inputs.counts["changed.pairs"]
+    # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
+    work = Work(contexts, pairs if looked_at or changed[_BATCH] else None, changed[_GROUP], of)
     if contexts and not looked_at > _NEAR_EVERYTHING * total:
-        looked_at += work.of_batches(enrolments).count() - looked_at
+        looked_at = work.of_batches(enrolments).count()
     if total and looked_at > _NEAR_EVERYTHING * total:
         inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
         work = replace(work, whole=None, pairs=None, groups=None)
     return Choice(work, changed[_BATCH])
-
-
-def _sizes(*frames: DataFrame) -> list[tuple[int]]:
-    counts = [frame.agg(F.count(F.lit(1)).alias("rows")).withColumn("at", F.lit(at)) for at, frame in enumerate(frames)]
-    united = counts[0]
-    for each in counts[1:]:
-        united = united.union(each)
-    return [(row[0],) for row in sorted(united.collect(), key=lambda row: row[1])]
 
 
 def is_changed_since(since_ms: int) -> Column:
@@ -120,7 +131,9 @@ def pairs_of(rows: DataFrame) -> DataFrame:
 def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> DataFrame:
     changed = enrolments.filter(is_changed_since(since_ms)).select("user_id", "batch_id")
     if inputs.sources.has(ATTEMPTS):
-        attempts = inputs.sources.dated(ATTEMPTS).filter(is_changed_since(since_ms))
+        # What has been set to null has no write time: an attempt without a score may just have lost it.
+        may_have_changed = is_changed_since(since_ms) | F.col("total_score").isNull()
+        attempts = inputs.sources.dated(ATTEMPTS).filter(may_have_changed)
         changed = changed.union(attempts.select("user_id", "batch_id"))
     return pairs_of(changed)
 
@@ -138,6 +151,8 @@ def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
         found = found.union(ids(BATCHES, "course_id", _BATCH))
     if sources.has(GROUPS) and sources.has(GROUP_MEMBERS):
         found = found.union(ids(GROUPS, "group_id", _GROUP)).union(ids(GROUP_MEMBERS, "group_id", _GROUP))
+        if sources.has(GROUP_ATTEMPTS):
+            found = found.union(ids(GROUP_ATTEMPTS, "group_id", _GROUP))
         found = found.union(differing_groups(inputs).select(F.lit(_GROUP), "group_id"))
     by_kind: dict[str, set[str]] = {_COURSE: set(), _BATCH: set(), _GROUP: set()}
     for kind, name in found.na.drop().distinct().collect():
@@ -152,7 +167,8 @@ def differing_groups(inputs: Inputs) -> DataFrame:
     A list of activities has no write time of its own, and who is deleted has none either.
     """
     sources = inputs.sources
-    listed = groups.group_activities(refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS))))
+    accepted = refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS)))
+    listed = groups.group_activities(accepted, inputs.choices.course_types)
     members = groups.active_members(refusals.accepted(groups.assess_members(sources.frame(GROUP_MEMBERS))))
     key = list(groups.GROUP_ACTIVITY_KEY)
     sizes = members.groupBy("group_id").agg(F.count(F.lit(1)).alias("members"))

@@ -17,8 +17,12 @@ from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.learners import Learners, with_kept
 from activity_aggregates.run.reading import Placed, Refused
 from activity_aggregates.run.work import Work
+from activity_aggregates.sources.tables import BATCHES
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
+from metrics import courses
 from metrics.activities import activity_rows, signed
+from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.held import held_activities
 from metrics.names import COURSE
 
 Parts = dict[TargetTable, DataFrame]
@@ -44,10 +48,12 @@ def compare_others(
 ) -> Compared:
     """Compare and stage everything that follows from the learners' rows."""
     parts: Parts = {}
+    batches: Observation | None = None
     if placed is not None and learners is not None:
         parts |= _activities(inputs, work, placed, learners)
-        parts |= compare_metadata(inputs, work, placed, described, further)
-    groups = compare_groups(inputs, work, placed, None if learners is None else learners.rows)
+        of_metadata, batches = compare_metadata(inputs, work, placed, described, further)
+        parts |= of_metadata
+    groups = compare_groups(inputs, work, placed, learners)
     parts |= groups.rows
     if not parts:
         return Compared(frozenset(), groups.refused)
@@ -63,6 +69,8 @@ def compare_others(
         inputs.counts.update(found)
         step.rows = sum(count for name, count in found.items() if name.startswith("compared."))
         totals = counted.get
+        if batches is not None:
+            inputs.counts[f"read.{BATCHES.name}"] = batches.get["read"]
         if work.is_everything:
             inputs.counts.update(
                 {f"{name}.{ACTIVITY_AGG.name}": int(totals[name]) for name in ("enrolled", "completed")}
@@ -78,19 +86,42 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     stored = inputs.stored_rows(ACTIVITY_AGG)
     if stored is not None and placed.touched is not None:
         stored = inputs.among(stored, "context_id", placed.touched)
-    owners = placed.owners if inputs.asked.erasing else placed.owners.filter(~F.col("is_blocked"))
+    owners, members = _at_hand(inputs, work, placed), None
+    if learners.held is not None:
+        held = held_activities(learners.held)
+        members = held.select("context_id", "members").distinct()
+        # They belong to no course, and all of their contexts' learners are at hand.
+        quizzes = held.select(*ACTIVITY_IN_CONTEXT, F.lit("").alias("course_id"))
+        owners = owners.unionByName(quizzes, allowMissingColumns=True)
     is_whole = None if work.is_everything else work.is_whole()
     rows = signed(learners.rows, inputs.names(ACTIVITY_USER_AGG), is_whole)
     published = None
     if not work.is_everything:  # a table without rows is one whose rows are missing
         published = stored if stored is not None else inputs.stored.rows(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG))
-    computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole())
+    computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole(), members)
     stays = F.col("is_kept") | ~work.is_whole()
     kept = None if stored is None else with_kept(stored, placed)
+    if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
+        computed = computed.filter(~F.col(_IMPOSSIBLE))
     return {
         ACTIVITY_AGG: compare(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG), computed, kept, stays, [_IMPOSSIBLE]),
         ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),
     }
+
+
+def _at_hand(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
+    """The owned activities that are computed: of a context that is not whole, those of the courses at hand.
+
+    What an unsettled course owns is not, but an erase counts it anew from its stored rows.
+    """
+    if inputs.asked.erasing:
+        return placed.owners
+    owners = placed.owners.filter(~F.col("is_blocked"))
+    if work.is_everything:
+        return owners
+    known = courses.settled(placed.outlines).select("course_id", F.lit(True).alias("is_known"))
+    flagged = owners.join(F.broadcast(known), "course_id", how="left")
+    return flagged.filter(F.coalesce("is_known", F.lit(False)) | work.is_whole()).drop("is_known")
 
 
 def _totals(rows: DataFrame) -> list[Column]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
@@ -17,6 +17,7 @@ from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics import courses, metadata
 from metrics.activities import WAS
+from metrics.batches import batch_days
 from metrics.names import COURSE
 from metrics.predicates import is_served_activity
 
@@ -45,13 +46,15 @@ def description(sources: Sources, choices: settings.Metadata) -> Description:
 
 def compare_metadata(
     inputs: Inputs, work: Work, placed: Placed, described: Description, further: frozenset[str]
-) -> dict[TargetTable, DataFrame]:
+) -> tuple[dict[TargetTable, DataFrame], Observation | None]:
     """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
 
     `further` are courses whose batches have changed. What is stored of other activities stays as it is.
+    With what is observed of the batches, `read`, once the rows are computed; None where none are read.
     """
     if not described:
-        return {}
+        return {}, None
+    seen = Observation() if described.dates else None
     owners = placed.owners.filter(F.col("course_id").isNotNull() & ~F.col("is_blocked"))
     places = owners.select(*metadata.ACTIVITY, "course_id").distinct()
     outlines = courses.settled(placed.outlines)
@@ -63,16 +66,16 @@ def compare_metadata(
             places, outlines = _with_courses(inputs, described, places, outlines, further)
     nodes = courses.described_nodes(outlines)
     rows = metadata.activity_metadata(places, nodes)
-    if described.dates:
-        batches = inputs.sources.frame(BATCHES)
-        rows = metadata.with_dates(rows, metadata.course_dates(batches), described.dates)
+    if seen is not None:
+        batches = inputs.sources.frame(BATCHES).observe(seen, F.count(F.lit(1)).alias("read"))
+        rows = metadata.with_dates(rows, metadata.course_dates(batch_days(batches)), described.dates)
     computed = rows.select(*metadata.ACTIVITY, F.when(F.size("metadata") > 0, F.col("metadata")).alias(TEXTS))
     stored = inputs.stored_rows(ACTIVITY_METADATA)
     if stored is not None:
         owns = described.owns()
         own = F.map_filter(WAS + TEXTS, lambda name, _: owns(name))
         stored = stored.filter(is_served_activity()).withColumn(WAS + TEXTS, F.when(F.size(own) > 0, own))
-    return {ACTIVITY_METADATA: compare(ACTIVITY_METADATA, (), computed, stored, F.lit(True))}
+    return {ACTIVITY_METADATA: compare(ACTIVITY_METADATA, (), computed, stored, F.lit(True))}, seen
 
 
 def _smallest(inputs: Inputs, places: DataFrame) -> DataFrame:

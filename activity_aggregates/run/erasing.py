@@ -55,7 +55,7 @@ def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str
     """
     target, counts, spark = execution.settings.target, execution.counts, active_spark(execution.work)
     execution.steps.say(f"{', '.join(_KEYS)} are read in full: no key begins with the learner")
-    options = spark_options(execution.cluster)
+    options = spark_options(execution.connection)
     stored = StoredRows(spark, execution.session, target, options, 0, has_scores=True)
     rows = {table.name: stored.plain_keys(table) for table in _OF_AGGREGATES}
     paths = Staging(spark, directory.path).parts(directory) if directory is not None else []

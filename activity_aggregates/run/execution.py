@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,6 @@ from activity_aggregates.request.instants import choose_as_of, in_milliseconds, 
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run import order
 from activity_aggregates.run.asked import Asked, Unit
-from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import Connection, translated
 from activity_aggregates.store.erased import Erased
@@ -55,8 +54,8 @@ class Work(Protocol):
     def stop(self) -> None:
         """Have nothing of this process write any more."""
 
-    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
-        """By source the optional columns that it has."""
+    def definitions(self, execution: Execution) -> str:
+        """The digest of what it computes by, as the sources are found."""
 
     def create_directory(self, execution: Execution) -> str: ...
 
@@ -95,7 +94,7 @@ class Execution:
     """
 
     settings: settings.Settings
-    connection: Connection | None
+    connection: Connection
     session: Session
     ledger: Ledger
     lease: Lease
@@ -106,13 +105,6 @@ class Execution:
     work: Work
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def cluster(self) -> Connection:
-        """The connection that reads and writes go by."""
-        if self.connection is None:
-            raise ValueError("this run has no cluster")
-        return self.connection
 
     def save(self, **changes: Any) -> None:
         """Write the record, with `changes` to its fields, the counts and the phases so far."""
@@ -167,14 +159,16 @@ class Execution:
 
     def begin(self, as_of: datetime | None) -> bool:
         """Take the snapshot time and the place in the order, and begin the record; False where it is superseded."""
-        limits = self.settings.limits
+        runs = self.others()
+        last = max((run.as_of for run in runs), default=None)
         clock = store_clock(self.session)
-        chosen = choose_as_of(as_of, now_in_ms(self.clock), self.ledger.last_as_of(), clock, limits.clock_skew)
-        self.record = replace(self.record, as_of=chosen, sequence=self.ledger.runs_as_of(chosen))
-        if order.is_erase_unfinished(self.others()):
+        chosen = choose_as_of(as_of, now_in_ms(self.clock), last, clock, self.settings.limits.clock_skew)
+        is_newest = last is None or chosen > last
+        self.record = replace(self.record, as_of=chosen, sequence=0 if is_newest else self.ledger.runs_as_of(chosen))
+        if order.is_erase_unfinished(runs):
             self.counts[order.DEAD_ERASE] = 1
         self.save()
-        return not self.is_superseded()
+        return is_newest or not self.is_superseded()
 
     def others(self) -> list[RunRecord]:
         """The runs that its place in the order is known from."""
@@ -182,8 +176,7 @@ class Execution:
 
     def present(self) -> order.Present:
         """What runs compute by now, as its sources are found."""
-        found = definitions(self.settings, self.work.optional_columns(self))
-        return order.Present(found, self.record.code_version, self.erased.newest)
+        return order.Present(self.work.definitions(self), self.record.code_version, self.erased.newest)
 
     def is_superseded(self) -> bool:
         """Whether a run with a later as_of has written over an intersecting scope; then this one writes nothing."""
@@ -209,7 +202,7 @@ class Execution:
         self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)
         with self.lease.written_under():
             self.work.apply(self, self.record.staging_dir, unit)
-        self.end(SUCCEEDED)
+        self.end(SUCCEEDED, self.record.message)
 
     @property
     def has_changes(self) -> bool:

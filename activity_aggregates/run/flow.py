@@ -22,7 +22,7 @@ from activity_aggregates.run.asked import Asked
 from activity_aggregates.run.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
 from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.run.steps import Steps
-from activity_aggregates.store.connection import Connection, connection, open_session
+from activity_aggregates.store.connection import Connection, connection, open_session, translated
 from activity_aggregates.store.erased import ErasedTable, erased_table
 from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
 from activity_aggregates.store.ledger import Ledger, new_run_id
@@ -72,13 +72,14 @@ class Surroundings:
 
     settings: settings.Settings
     digest: str
-    connection: Connection | None
+    connection: Connection
     session: Session
     ledger: Ledger
     erased: ErasedTable
     work: Work
     clock: Clock = MACHINE
     keeping: Callable[[Lease], AbstractContextManager[None]] = Lease.beating
+    new_steps: Callable[[], Steps] | None = None
 
     def new_record(self, request: RunRequest) -> RunRecord:
         """The record of a run that is asked for now; it starts, and has its as_of chosen, when it holds the lease."""
@@ -144,7 +145,7 @@ def carry_out(around: Surroundings, request: RunRequest) -> int:
 def holding(around: Surroundings, request: RunRequest, record: RunRecord | None = None) -> Iterator[Execution | None]:
     """A run, of its record where it has one, while it holds the lease; None, with a line, where another one does."""
     record = record or around.new_record(request)
-    steps = Steps(around.settings.log.format)
+    steps = around.new_steps() if around.new_steps else Steps(around.settings.log.format)
     found = _lease(around, record.run_id, request.wait, steps)
     if isinstance(found, HeldBy):
         print(
@@ -161,16 +162,16 @@ def holding(around: Surroundings, request: RunRequest, record: RunRecord | None 
 
 
 def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: Steps) -> Iterator[Execution]:
-    around.ledger.mark_lost(now_in_ms(around.clock))
+    latest = around.ledger.mark_lost(now_in_ms(around.clock), lease.check)
     if not record.began_writing:
-        record = replace(record, started_at=later_start(around.clock, around.ledger.latest()))
+        record = replace(record, started_at=later_start(around.clock, latest))
     # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
     erased = around.erased.read(around.session)
     execution = Execution(
         around.settings, around.connection, around.session, around.ledger, lease,
         written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
     )  # fmt: skip
-    with execution.recorded(), around.work.guarded():
+    with execution.recorded(), translated(), around.work.guarded():
         yield execution
 
 
@@ -217,9 +218,9 @@ def prepare(execution: Execution, request: RunRequest) -> Asked:
     """
     present = execution.present()
     execution.record = replace(execution.record, definitions=present.definitions)
-    if request.needs_base and not request.dry_run:
-        _complete_first(execution, present)
     runs = execution.others()
+    if request.needs_base and not request.dry_run and _complete_first(execution, runs, present):
+        runs = execution.others()
     found = order.base_of(runs, present)
     base = found if isinstance(found, order.Base) else None
     asked = Asked(
@@ -261,17 +262,18 @@ def _with_dead(execution: Execution, asked: Asked, runs: list[RunRecord]) -> Ask
     return replace(asked, whole=frozenset[str]().union(*by_run.values()))
 
 
-def _complete_first(execution: Execution, present: order.Present) -> None:
-    """Apply what a dead run has staged, under this run's lease and in that run's name."""
-    dead = order.completed_first(execution.others(), present)
+def _complete_first(execution: Execution, runs: list[RunRecord], present: order.Present) -> bool:
+    """Apply what a dead run has staged, under this run's lease and in that run's name; False where there is none."""
+    dead = order.completed_first(runs, present)
     if dead is None or not execution.work.exists(dead.staging_dir):
-        return
+        return False
     execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
     steps = Steps(execution.steps.format, execution.steps.out, execution.steps.spark, dict(dead.phases))
     other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts), written=EVERYTHING)
     with other.recorded():
         other.record = replace(dead, message=f"finished by run {execution.record.run_id}")
         other.write(unit_of(dead))
+    return True
 
 
 def stage(execution: Execution, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0) -> None:

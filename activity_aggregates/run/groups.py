@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import compare
+from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
+from activity_aggregates.run.learners import Learners
 from activity_aggregates.run.reading import Placed, Refused
 from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
@@ -21,7 +23,7 @@ from activity_aggregates.store.targets import (
 from metrics import groups, refusals
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.learners import ENTRIES, LEARNER_KEY
-from metrics.names import COURSE
+from metrics.names import COURSE, GROUP_CONTEXT
 from metrics.values import stands
 
 OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
@@ -36,8 +38,9 @@ class Groups:
     refused: Refused
 
 
-def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: DataFrame | None) -> Groups:
-    """`learners` are the compared rows of the pairs at hand (see `compare`); both are None where no pair is."""
+def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: Learners | None) -> Groups:
+    """`compared` are the rows of the pairs at hand; it and `placed` are None where no pair is."""
+    learners = None if compared is None else compared.rows
     if not (inputs.sources.has(GROUPS) and inputs.sources.has(GROUP_MEMBERS)):
         inputs.steps.say("no group part: sources.groups and sources.group_members are not configured")
         return Groups({}, {})
@@ -56,7 +59,8 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: 
     rows = groups.member_rows(members, standing, names)
     course_rows = groups.course_rows(listed, catalog) if catalog is not None else None
     enrolled = groups.enrolled_members(members, course_rows, standing) if course_rows is not None else members.limit(0)
-    group_rows = groups.group_rows(listed, members, enrolled, rows, inputs.metrics(GROUP_ACTIVITY_AGG))
+    held = _held(inputs, work, compared, touched)
+    group_rows = groups.group_rows(listed, members, enrolled, rows, inputs.metrics(GROUP_ACTIVITY_AGG), held)
     nothing_stays = F.lit(False)
     return Groups(
         {
@@ -73,6 +77,16 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, learners: 
         },
         refused,
     )
+
+
+def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozenset[str] | None) -> DataFrame | None:
+    """(group_id, activity_id) of the quizzes that are held inside the groups that are touched."""
+    if work.is_everything or touched is None:
+        held = None if compared is None else compared.held
+    else:
+        contexts = frozenset(GROUP_CONTEXT + each for each in touched)
+        held, _ = read_held(inputs, replace(work, whole=contexts, pairs=None))
+    return None if held is None else held.select("group_id", "activity_id").distinct()
 
 
 def _touched(inputs: Inputs, asked: frozenset[str], learners: DataFrame | None) -> frozenset[str]:
@@ -94,16 +108,19 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     listed, belonging = groups.assess_group_activities(group_rows), groups.assess_members(member_rows)
     of_groups, of_members, joined = Observation(), Observation(), Observation()
     counted = refusals.refusal_counts(refusals.MISSING_KEY)
-    activities = groups.group_activities(
-        refusals.accepted(listed.observe(of_groups, *counted, groups.unserved_activities()))
+    types = inputs.choices.course_types
+    observed_listed = listed.observe(of_groups, *counted, groups.unserved_activities(types))
+    distinct, counted_activities = Observation(), F.count(F.lit(1)).alias("activities")
+    activities = groups.group_activities(refusals.accepted(observed_listed), types).observe(
+        distinct, counted_activities
     )
     members = groups.active_members(refusals.accepted(belonging.observe(of_members, *counted)))
-    by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY)
+    by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY, groups.MEANT)
     is_member = F.col("user_id").isNotNull()
-    observed = by_activity.observe(joined, F.count_if(is_member).alias("members"), F.count(F.lit(1)).alias("rows"))
+    observed = by_activity.observe(joined, F.count_if(is_member).alias("members"))
     kept = inputs.results.keep(observed, "members")
     inputs.counts["computed.group_members"] = joined.get["members"]
-    inputs.counts["computed.group_activities"] = joined.get["rows"]  # none of them where there is no activity
+    inputs.counts["computed.group_activities"] = distinct.get["activities"]
     for name, seen in (("groups", of_groups), ("group_members", of_members)):
         inputs.counts[f"read.{name}"] = seen.get["read"]
         inputs.counts[f"refused.{name}.{refusals.MISSING_KEY}"] = seen.get[refusals.MISSING_KEY]
@@ -112,7 +129,7 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
         "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
         "group_members": refusals.refused(belonging, "group_id", "user_id"),
     }
-    return kept.select(*groups.GROUP_ACTIVITY_KEY).distinct(), kept.filter(is_member), refused
+    return kept.select(*groups.GROUP_ACTIVITY_KEY, groups.MEANT).distinct(), kept.filter(is_member), refused
 
 
 def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) -> DataFrame | None:
@@ -147,13 +164,12 @@ def _standing(
     after = None if learners is None else learners.filter(stands(names)).select(columns)
     if work.is_everything and after is not None:
         return after
-    keys = members.select(*_ACTIVITY_OF_USER)
+    keys = groups.served_types(members).select(groups.SERVED, "activity_id", "user_id").toDF(*_ACTIVITY_OF_USER)
     if catalog is not None:
         courses = groups.course_rows(listed, catalog).select(*groups.GROUP_ACTIVITY_KEY, "course_id").distinct()
         of_courses = members.join(courses, list(groups.GROUP_ACTIVITY_KEY), how="inner")
         keys = keys.union(of_courses.select(F.lit(COURSE), "course_id", "user_id"))
-    keys = inputs.results.keep(keys.distinct(), "member_keys")
-    stored = _stored_learners(inputs, keys, names)
+    stored = _stored_learners(inputs, keys.distinct(), names)
     if stored is None:
         return after if after is not None else inputs.spark.createDataFrame([], _schema(names))
     if after is None:
@@ -166,11 +182,14 @@ def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) ->
     everything = inputs.stored_rows(ACTIVITY_USER_AGG)
     if everything is None:
         return None
-    if inputs.can_look_up and inputs.lookups.are_cheaper(ACTIVITY_USER_AGG.name, keys):
-        rows = inputs.results.keep(
-            inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER), ACTIVITY_USER_AGG.name
-        )
-    else:
+    table = ACTIVITY_USER_AGG.name
+    rows = None
+    if inputs.can_look_up and inputs.lookups.may_be_cheaper(table):
+        keys = inputs.results.keep(keys, "member_keys")
+        if inputs.lookups.are_cheaper(table, keys):
+            found = inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER)
+            rows = inputs.results.keep(found, table)
+    if rows is None:
         rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="left_semi")
     values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
     return rows.select(*LEARNER_KEY, *values).filter(stands(names))

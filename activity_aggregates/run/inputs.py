@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -18,6 +18,7 @@ from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import Sources, SourceTable
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.session import EXTENSION
+from activity_aggregates.store.records import VERIFY
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
 from metrics.declarations import Metric, declared, names
@@ -38,6 +39,7 @@ class Inputs:
     lookups: Lookups
     asked: Asked
     share: float = 1.0
+    may_write: bool = True
 
     @property
     def counts(self) -> dict[str, int]:
@@ -46,6 +48,19 @@ class Inputs:
     @property
     def steps(self) -> Steps:
         return self.execution.steps
+
+    @property
+    def only_compares(self) -> bool:
+        """Whether what differs is shown and nothing is to be written: then only what was asked for is looked at."""
+        return self.execution.record.command == VERIFY and not self.may_write
+
+    @property
+    def limits(self) -> settings.Limits:
+        """The limits of the run; nothing stops an erase."""
+        limits = self.execution.settings.limits
+        if not self.asked.erasing:
+            return limits
+        return replace(limits, refused_share=1.0, retracted_share=1.0, lowered_share=1.0)
 
     @property
     def choices(self) -> settings.Metrics:
@@ -82,6 +97,16 @@ class Inputs:
         frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
         return rows.join(F.broadcast(frame), column, how="left_semi")
 
+    def has_rows(self, table: SourceTable) -> bool:
+        """Whether a source is configured and is not known to be empty; of files nothing is known."""
+        source: settings.Source | None = getattr(self.execution.settings.sources, table.name)
+        if source is None or not self.sources.has(table):
+            return False
+        if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+            return True
+        place = f'{source.keyspace}."{source.table}"'
+        return self.execution.session.execute(f"SELECT * FROM {place} LIMIT 1").one() is not None
+
     @property
     def can_look_up(self) -> bool:
         """Whether this Spark reads by key; without the connector's extension it would scan without a word."""
@@ -98,7 +123,12 @@ class Inputs:
         return True
 
     def matching(self, table: SourceTable, keys: DataFrame, key: Sequence[str]) -> DataFrame:
-        """The rows of a source for these distinct keys: by key where that is cheaper, otherwise by a scan."""
+        """The rows of a source for these distinct keys: by key where that is cheaper, otherwise by a scan.
+
+        The keys are computed at once where it depends on their number.
+        """
+        if self.can_look_up and self.lookups.may_be_cheaper(table.name):
+            keys = self.results.keep(keys, f"{table.name}_keys")
         if not self.can_look_up or not self.lookups.are_cheaper(table.name, keys):
             return self.sources.matching(table, keys, key, by_lookup=False)
         with self.steps(looking_up(table.name)):

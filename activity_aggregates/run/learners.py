@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
-from activity_aggregates.changes.parts import LEARNERS
-from activity_aggregates.changes.staging import RunDirectory, stage_rows
+from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.lookups import looking_up
 from activity_aggregates.run.reading import Placed, Refused, count_rows
@@ -19,8 +19,9 @@ from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, courses, learners, progress, quizzes, refusals
 from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.names import COURSE
+from metrics.names import COURSE, QUIZ
 from metrics.predicates import context_id, is_course
+from metrics.values import stands
 
 _ENROLMENT = ("user_id", "course_id", "batch_id")
 _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
@@ -28,15 +29,22 @@ _ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 
 @dataclass(frozen=True)
 class Learners:
-    """The compared rows of all pairs at hand, see `compare`, and the refused progress."""
+    """The compared rows of all pairs at hand, see `compare`, and the refused progress.
+
+    `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not
+    looked at whole, in which a learner's course or quiz has ended: it may have been the last.
+    """
 
     rows: DataFrame
     refused: Refused
+    ended: frozenset[str]
+    held: DataFrame | None
 
 
 def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
     """Compute, compare and stage the learners' rows; all of them are kept, for sums and groups rest on them."""
     names = inputs.names(ACTIVITY_USER_AGG)
+    held, refused_held = read_held(inputs, work)
     with inputs.steps("read activity_user_agg"):
         stored = _stored(inputs, work, placed)
     with inputs.steps("read progress") as step:
@@ -58,6 +66,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
             None if scores is None else catalog.owned(scores, placed.strangers),
             None if scores is None or not inputs.choices.scores_in_course else quizzes.scores_by_enrolment(scores),
             inputs.metrics(ACTIVITY_USER_AGG),
+            held,
         )
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
         counts = change_counts(ACTIVITY_USER_AGG, names)
@@ -65,15 +74,32 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
-    return Learners(rows, {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")})
+    refused = refused_held | {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
+
+
+def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+    """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more."""
+    if work.is_everything or work.pairs is None or not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
+        return frozenset()
+    names = inputs.names(ACTIVITY_USER_AGG)
+    gone = rows.filter(~stands(names) & stands([WAS + name for name in names]) & ~work.is_whole())
+    is_quiz = F.col("activity_type") == QUIZ
+    here = placed.by_key.select(
+        F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
+        context_id().alias("context_id"),
+    )  # fmt: skip
+    if placed.scores is not None:
+        here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
+    ended = gone.filter(is_course() | is_quiz).join(here, list(learners.LEARNER_KEY), how="left_anti")
+    return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
 def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
     """Progress, all of it or that of the enrolments at hand."""
     if work.is_everything:
         return inputs.sources.frame(PROGRESS)
-    keys = inputs.results.keep(placed.by_key.select(*_ENROLMENT), "enrolment_keys")
-    return inputs.matching(PROGRESS, keys, _ENROLMENT)
+    return inputs.matching(PROGRESS, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
 
 
 def _stored(inputs: Inputs, work: Work, placed: Placed) -> DataFrame | None:
@@ -102,17 +128,19 @@ def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
 
 def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame) -> DataFrame:
     """By keys of what the pairs have or may have had, where that is cheaper than a scan."""
+    table = ACTIVITY_USER_AGG.name
+    if not inputs.can_look_up or not inputs.lookups.may_be_cheaper(table):
+        return work.of(everything)
     pairs = placed.by_key.select("user_id", context_id().alias("context_id"))
     if work.pairs is not None:
         pairs = pairs.union(work.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
     keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER).distinct()
-    if not inputs.can_look_up or not inputs.lookups.are_cheaper(
-        ACTIVITY_USER_AGG.name, kept_keys := inputs.results.keep(keys, "learner_keys")
-    ):
+    keys = inputs.results.keep(keys, "learner_keys")
+    if not inputs.lookups.are_cheaper(table, keys):
         return work.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
-        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), kept_keys, _ACTIVITY_OF_USER)
+        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), keys, _ACTIVITY_OF_USER)
         rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
     more = _contexts_with_more(inputs, work, rows)
     if not more:

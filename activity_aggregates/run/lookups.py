@@ -27,11 +27,15 @@ class Lookups:
     steps: Steps
     counts: dict[str, int]
 
+    def may_be_cheaper(self, table: str) -> bool:
+        """Whether it is worth knowing how many keys there are."""
+        return self.sizes.get(table, 0) > _SCAN_AT_ONCE
+
     def are_cheaper(self, table: str, keys: DataFrame) -> bool:
         """Whether the distinct keys are looked up; says what was chosen. Of a small table keys are not even counted."""
-        size = self.sizes.get(table, 0)
-        if size <= _SCAN_AT_ONCE:
+        if not self.may_be_cheaper(table):
             return False
+        size = self.sizes.get(table, 0)
         wanted = keys.count()
         by_key = wanted * self.keys.get(table, _SECONDS_PER_KEY)
         by_scan = self.scans.get(table, size / _ROWS_PER_SECOND)

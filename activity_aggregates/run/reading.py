@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -69,24 +69,26 @@ class _Placing:
         with inputs.steps("read enrolments") as step:
             raw = inputs.without_erased(inputs.results.keep(work.enrolments(work), "enrolments"))
             at_hand = self._courses_in_contexts(raw)
-            outlines = self._outlines(raw, at_hand)
-            unsettled, changed = self._facts(raw, outlines)
+            outlines, has_facts = self._outlines(raw, at_hand)
+            unsettled, changed = self._facts(raw, outlines) if has_facts else (frozenset[str](), frozenset[str]())
             contexts = frozenset(context for course, context in at_hand if course in changed)
             if further := contexts - (work.whole or frozenset()):
                 return None, further
             assessed = enrolments.assess_enrolments(raw, courses.known(outlines))
             by_key = enrolments.enrolments_by_key(refusals.accepted(assessed))
         with inputs.steps("read attempts") as attempts_step:
-            scores, refused = self._scores(by_key)
+            scores, attempts = self._scores(by_key)
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
         with inputs.steps("find owners"):
-            touched = None if work.is_everything else frozenset(context for _, context in at_hand)
+            touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
             step.rows = inputs.counts["read.enrolments"]
-        if moved:
-            return None, moved
-        check_refused_share(inputs.counts, inputs.execution.settings.limits.refused_share, self._of(), inputs.steps)
-        refused["enrolments"] = refusals.refused(assessed, "user_id", "course_id", "batch_id")
+        if further := moved | self._contexts_with_refused(assessed, unsettled):
+            return None, further
+        check_refused_share(inputs.counts, inputs.limits.refused_share, self._of(), inputs.steps)
+        refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
+        if attempts is not None:
+            refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
         return (
             Placed(by_key, outlines, scores, owners, strangers, unsettled, changed, touched, refused),
             frozenset(),
@@ -112,8 +114,11 @@ class _Placing:
             found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
         return frozenset((row[0], row[1]) for row in found.distinct().collect())
 
-    def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> DataFrame:
-        """The outlines of the courses at hand, with `changed_at` of their trees where little is looked at."""
+    def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> tuple[DataFrame, bool]:
+        """The outlines of the courses at hand, with `changed_at` of their trees where little is looked at.
+
+        And whether any of these courses is unsettled, or may have changed: otherwise nothing needs to be asked.
+        """
         sources = self.inputs.sources
         if self.work.is_everything:
             trees = sources.frame(HIERARCHIES).join(raw.select("course_id").distinct(), "course_id", how="left_semi")
@@ -122,20 +127,31 @@ class _Placing:
             dated = sources.dated(HIERARCHIES) if self._tells_changes() else sources.frame(HIERARCHIES)
             trees = self.inputs.among(dated, "course_id", course_ids)
         outlines = courses.outlines(trees.filter(~courses.is_draft()), self.described)
-        return self.inputs.results.keep(outlines, "outlines")
+        seen = Observation()
+        kept = self.inputs.results.keep(outlines.observe(seen, *self._odd(outlines)), "outlines")
+        wanted = {course for course, _ in at_hand} - {_NO_COURSE}
+        return kept, bool(seen.get["odd"]) or self.work.is_everything or seen.get["found"] != len(wanted)
+
+    def _odd(self, outlines: DataFrame) -> list[Column]:
+        """Aggregates to be observed: the courses, and those that are unsettled or may have changed."""
+        is_odd = F.col("problem").isNotNull() | F.col("is_retired") | self._is_changed(outlines)
+        return [F.count(F.lit(1)).alias("found"), F.count_if(is_odd).alias("odd")]
+
+    def _is_changed(self, outlines: DataFrame) -> Column:
+        """Whether a tree may have changed since the base; where nothing moves by differences it does not matter."""
+        if self.work.is_everything or self.work.pairs is None:
+            return F.lit(False)
+        base = self.inputs.asked.base
+        if base is None or CHANGED_AT not in outlines.columns:
+            return F.lit(True)
+        return F.coalesce(F.unix_millis(CHANGED_AT) >= epoch_milliseconds(base.watermark), F.lit(True))
 
     def _tells_changes(self) -> bool:
         return self.inputs.asked.base is not None and self.inputs.tells_changes(HIERARCHIES)
 
     def _facts(self, raw: DataFrame, outlines: DataFrame) -> tuple[frozenset[str], frozenset[str]]:
         """The courses that are unsettled, and those whose trees may have changed since the base."""
-        known = courses.known(outlines)
-        if not self.work.is_everything and self.work.pairs is not None:
-            base = self.inputs.asked.base
-            since = epoch_milliseconds(base.watermark) if base is not None and CHANGED_AT in outlines.columns else None
-            is_changed = F.lit(True) if since is None else F.coalesce(F.unix_millis(CHANGED_AT) >= since, F.lit(True))
-        else:
-            is_changed = F.lit(False)
+        known, is_changed = courses.known(outlines), self._is_changed(outlines)
         is_unsettled = F.col("problem").isNotNull() | F.coalesce("is_retired", F.lit(True))
         named = raw.filter(~any_blank("course_id", "batch_id")).select("course_id").distinct()
         facts = named.join(known, "course_id", how="full").select(
@@ -147,11 +163,24 @@ class _Placing:
             frozenset(row.course_id for row in found if row.is_changed),
         )
 
-    def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, Refused]:
-        """`quizzes.quiz_scores` of the enrolments at hand, and the refused attempts."""
+    def _contexts_with_refused(self, assessed: DataFrame, unsettled: frozenset[str]) -> frozenset[str]:
+        """The contexts, not whole yet, in which an enrolment at hand is not accepted, though its course is settled.
+
+        It may have been the last one that its course had there.
+        """
+        counts, work = self.inputs.counts, self.work
+        refused = any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS)
+        if work.is_everything or work.pairs is None or not refused:
+            return frozenset()
+        is_settled = ~F.col("course_id").isin(sorted(unsettled)) & ~any_blank("user_id", "course_id", "batch_id")
+        rows = assessed.filter(F.col("problem").isNotNull() & is_settled).select(context_id().alias("context_id"))
+        return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
+
+    def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
+        """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
         inputs = self.inputs
-        if not inputs.sources.has(ATTEMPTS):
-            return None, {}
+        if not inputs.has_rows(ATTEMPTS):
+            return None, None
         raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
         attempts = quizzes.assess_attempts(raw)
         seen, matched = Observation(), Observation()
@@ -160,7 +189,7 @@ class _Placing:
         scored = quizzes.quiz_scores(by_key, best).observe(matched, *quizzes.matched_attempt_counts())
         scores = inputs.results.keep(scored, "scores")
         count_rows(inputs, "attempts", refusals.ATTEMPT_REASONS, seen, matched, orphans="orphan_attempts")
-        return scores, {"attempts": refusals.refused(attempts, *quizzes.ATTEMPT_KEY)}
+        return scores, attempts
 
     def _owners(
         self,

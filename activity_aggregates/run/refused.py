@@ -19,5 +19,5 @@ def keep_refused(execution: Execution, refused: Mapping[str, DataFrame], keeps: 
         if keeps and refused_rows(execution.counts, source):
             with execution.steps("keep refused rows"):
                 kept = quarantine_rows(rows, record.run_id, source)
-                options = spark_options(execution.cluster)
+                options = spark_options(execution.connection)
                 save_quarantine(kept, chosen.target, options, chosen.staging.quarantine_days)

@@ -25,7 +25,7 @@ from activity_aggregates.sources.tables import (
     HIERARCHIES,
 )
 from activity_aggregates.store.targets import GROUP_ACTIVITY_AGG
-from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, QUIZ
+from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
 from metrics.refusals import any_blank
 
@@ -47,7 +47,9 @@ class Scoped:
             return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
         if self._scope.users:
             return self._of_learners()
-        return Work(self._contexts() - self.inputs.asked.done, None, frozenset(), self._scanned)
+        contexts = self._contexts() - self.inputs.asked.done
+        groups = {each.removeprefix(GROUP_CONTEXT) for each in contexts if each.startswith(GROUP_CONTEXT)}
+        return Work(contexts, None, frozenset(groups), self._scanned)
 
     @property
     def _scope(self) -> Scope:

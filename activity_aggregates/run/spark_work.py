@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -12,12 +11,15 @@ from activity_aggregates import settings
 from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.asked import Asked, Unit
+from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.execution import Execution, Work
 from activity_aggregates.run.stage import stage
+from activity_aggregates.sources.tables import SOURCE_TABLES, Sources
 from activity_aggregates.spark.run_directory import check_run_directory
 from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
-from activity_aggregates.store.connection import Connection
+from activity_aggregates.store.connection import Connection, spark_options
+from activity_aggregates.store.erased import NOBODY
 from activity_aggregates.store.records import INCREMENTAL
 
 
@@ -63,8 +65,12 @@ class SparkWork:
         if self._spark is not None:
             stop_spark(self._spark)
 
-    def optional_columns(self, execution: Execution) -> Mapping[str, Collection[str]]:
-        return {}
+    def definitions(self, execution: Execution) -> str:
+        sources = Sources(self.spark, self.settings.sources, spark_options(self.connection), NOBODY)
+        opened = (table for table in SOURCE_TABLES if table.optional and sources.has(table))
+        absent = sources.absent_columns
+        found = {table.name: set(table.optional) - set(absent.get(table.name, ())) for table in opened}
+        return definitions(execution.settings, found)
 
     def create_directory(self, execution: Execution) -> str:
         return self.staging.create(execution.record.run_id).path

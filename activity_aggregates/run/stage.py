@@ -26,13 +26,13 @@ from activity_aggregates.run.rows import known_rows
 from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
-from activity_aggregates.spark.sizing import sized
+from activity_aggregates.spark.sizing import FEW_ROWS, sized
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
 
 _LOOKED_BACK = 20  # runs, for what lookups have cost
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 
 
 def stage(
@@ -49,21 +49,28 @@ def stage(
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
     inputs = open_inputs(execution, spark, directory, asked, share)
+    inputs = replace(inputs, may_write=keeps_quarantine)
     despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
 
 
 def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
+    """With sources of which every date can be read."""
     execution = inputs.execution
-    sized(inputs.spark, known_rows(execution, inputs.asked))
     described = description(inputs.sources, execution.settings.metadata)
     choice = choose(inputs)
     work = choice.work
     for _ in range(_ATTEMPTS):
         execution.lease.check()
         work, placed, learners = _learners(inputs, work, described, directory)
+        if learners is not None and learners.ended:
+            inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
+            work = work.with_whole(learners.ended)
+            continue
         execution.lease.check()
         others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
         if not others.impossible:
+            break
+        if inputs.only_compares:
             break
         inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
         inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
@@ -71,30 +78,33 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     else:
         raise CheckFailed("counts of contexts that were looked at whole cannot be right either: run without a scope")
     _complete_counts(inputs, work)
+    if placed is not None and placed.touched is not None:
+        inputs.counts["concerned.contexts"] = len(placed.touched)
+        inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
     refused = others.refused | (placed.refused if placed else {}) | (learners.refused if learners else {})
     keep_refused(execution, refused, keeps_quarantine)
-    check_changes(inputs.counts, AGGREGATE_TABLES, execution.settings.limits, inputs.asked.sizes)
+    check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
 
 
 def open_inputs(
     execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
 ) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options, results = execution.settings, spark_options(execution.cluster), Results(directory.work(""))
+    chosen, options, results = execution.settings, spark_options(execution.connection), Results(directory.work(""))
+    reads_by_learner = asked.since is not None
+    rows = known_rows(execution, asked)
+    sized(spark, rows)
+    are_few = rows is not None and rows <= FEW_ROWS
     with execution.steps("open sources"):
-        reads_by_learner = asked.since is not None
         sources = Sources(
-            spark,
-            chosen.sources,
-            options,
-            execution.erased,
-            not_looked_through=[PROGRESS] if reads_by_learner else [],
-            connection=execution.cluster,
-            keep=results.keep,
-        )
+            spark, chosen.sources, options, execution.erased, not_looked_through=[PROGRESS] if reads_by_learner else [],
+            connection=execution.connection, keep=results.keep, are_few=are_few,
+        )  # fmt: skip
+    for name, columns in sources.absent_columns.items():
+        execution.steps.say(f"{name} has no {', '.join(columns)}: what rests on them is left out")
     stored = StoredRows(
         spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course,
+        chosen.metrics.scores_in_course, are_few,
     )  # fmt: skip
     if reads_by_learner:
         sources.check_dated(DATED)

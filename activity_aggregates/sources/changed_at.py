@@ -53,6 +53,8 @@ def tells_write_time(connection: Connection, source: settings.Source, column: st
 def cannot_tell(table: SourceTable, source: settings.Source, columns: Sequence[str]) -> str | None:
     """Why a source, with these columns as deployed, cannot say when its rows were changed."""
     if source.format != CASSANDRA and source.changed_at is None:
+        if table.may_be_undated:
+            return None
         return f"{source.path} has no write times: name a column as changed_at"
     wanted = [source.changed_at] if source.changed_at else []
     if source.format == CASSANDRA:

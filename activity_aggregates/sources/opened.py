@@ -62,14 +62,12 @@ class OpenedSource:
 
     def rows(self, as_numbers: bool) -> DataFrame:
         """All rows; `as_numbers` reads dates that Spark cannot hold, where the source has any."""
-        return typed(self._scan(as_numbers), self.table)
+        return typed(self._scan(as_numbers, self.columns), self.table)
 
     def dated(self, as_numbers: bool) -> DataFrame:
         """All rows with `changed_at`."""
-        written = [name for name in self.table.written if name in self.columns and self.is_cassandra]
-        lists = [name for name in written if name in self.table.counted]
-        untold = [name for name in lists if not self._tells_write_time(self.columns[name])]
-        rows = self._scan(as_numbers, [name for name in written if name not in untold])
+        by_column = {CHANGED_BY: self.source.changed_at} if self.source.changed_at else {}
+        rows = self._scan(as_numbers, {**self.columns, **by_column}, self._written)
         known = rows.withColumn(CHANGED_AT, changed_at(rows, self.table.dated))
         return typed(known, self.table, CHANGED_AT)
 
@@ -80,9 +78,8 @@ class OpenedSource:
         raw = raw_rows(self.access.spark, self.source, {**self.access.options, **LOOKED_UP})
         return lookup(keys, typed(raw.select(*renamed(self.columns)), self.table), key)
 
-    def _scan(self, as_numbers: bool, written: Sequence[str] = ()) -> DataFrame:
-        """All rows under our names, with write times, and with the column that the settings name for changes."""
-        columns = {**self.columns, **({CHANGED_BY: self.source.changed_at} if self.source.changed_at else {})}
+    def _scan(self, as_numbers: bool, columns: Mapping[str, str], written: Sequence[str] = ()) -> DataFrame:
+        """All rows with these columns, each by our name with the deployed one, and the write times of some."""
         if as_numbers and self._beyond and not self.is_cassandra:
             return self._with_longs(self._beyond).select(*renamed(columns))
         if as_numbers and self._beyond and self.access.connection:
@@ -98,6 +95,14 @@ class OpenedSource:
         if not dates or can_be_read(self.raw, dates):
             return []
         return dates if self.is_cassandra else [name for name in dates if not can_be_read(self.raw, [name])]
+
+    @cached_property
+    def _written(self) -> list[str]:
+        """The columns whose write time tells when a row was changed; whether it does so of a list is asked once."""
+        written = [name for name in self.table.written if name in self.columns and self.is_cassandra]
+        lists = [name for name in written if name in self.table.counted]
+        untold = [name for name in lists if not self._tells_write_time(self.columns[name])]
+        return [name for name in written if name not in untold]
 
     def _tells_write_time(self, column: str) -> bool:
         connection = self.access.connection

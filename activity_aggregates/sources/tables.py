@@ -58,11 +58,13 @@ class Sources:
         *,
         connection: Connection | None = None,
         keep: Keep | None = None,
+        are_few: bool = False,
     ) -> None:
         """Raises BadRequest with one message that lists every table and column that is missing of `tables`.
 
         The ids of erased learners are not looked for in tables that are read for the learners of others only. Without a
-        `connection` dates that Spark cannot hold end a run, and write times of lists are not looked at.
+        `connection` dates that Spark cannot hold end a run, and write times of lists are not looked at. Where the rows
+        `are_few`, one task reads a source: its start costs more than the rows.
         """
         problems: list[str] = []
         self._spark = spark
@@ -72,6 +74,7 @@ class Sources:
         self._opened: dict[str, OpenedSource] = {}
         self._narrowed: dict[str, DataFrame] = {}
         self._as_numbers = False
+        self._are_few = are_few
         access = Access(spark=spark, options=cassandra_options, connection=connection)
         for table in tables:
             source: settings.Source | None = getattr(sources, table.name)
@@ -96,7 +99,10 @@ class Sources:
             return self._narrowed[table.name]
         if table.name not in self._opened:
             return self._spark.createDataFrame([], table.frame_schema)
-        return self._without_erased(self._opened[table.name].rows(self._as_numbers))
+        return self._without_erased(self._in_tasks(self._opened[table.name].rows(self._as_numbers)))
+
+    def _in_tasks(self, rows: DataFrame) -> DataFrame:
+        return rows.coalesce(1) if self._are_few else rows
 
     def _without_erased(self, rows: DataFrame) -> DataFrame:
         if USER_ID not in rows.columns or self.erased_users is None:
@@ -139,11 +145,11 @@ class Sources:
         """
         if not self.has(table):
             return self._spark.createDataFrame([], f"{table.frame_schema}, {CHANGED_AT} timestamp")
-        return self._without_erased(self._opened[table.name].dated(self._as_numbers))
+        return self._without_erased(self._in_tasks(self._opened[table.name].dated(self._as_numbers)))
 
     def check_dated(self, tables: Sequence[SourceTable]) -> None:
         """Raises BadRequest where a source cannot tell when its rows were changed, and has to."""
-        found = [self._opened[table.name] for table in tables if self.has(table) and not table.may_be_undated]
+        found = [self._opened[table.name] for table in tables if self.has(table)]
         told = [(source.table.name, cannot_tell(source.table, source.source, source.raw.columns)) for source in found]
         problems = [f"{name} ({problem})" for name, problem in told if problem]
         _refuse(problems, "what an incremental run needs to see changes in ")

@@ -228,8 +228,8 @@ def waited_for(
         if not is_same:
             expires_at = clock.monotonic() + found.seconds_left + 2 * POLL_SECONDS
         is_renewed = is_same and before is not None and found.seconds_left > before.seconds_left
-        is_expiring = not is_renewed and clock.monotonic() < expires_at and (not found.run_id or is_over(found.run_id))
-        if not is_expiring and clock.monotonic() >= give_up:
+        is_expiring = not is_renewed and clock.monotonic() < expires_at
+        if clock.monotonic() >= give_up and not (is_expiring and (not found.run_id or is_over(found.run_id))):
             return found
         if before is None and found.run_id:
             on_wait(found)

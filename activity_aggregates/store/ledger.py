@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -38,9 +38,9 @@ __all__ = [
     "SUCCEEDED", "SUPERSEDED", "Ledger", "RunRecord", "new_run_id",
 ]  # fmt: skip
 _RUNS_PER_AS_OF = 1000  # a write time is as_of in microseconds plus the number of such a run
-_YEARS_BACK = 20
+_EMPTY_YEARS = 3  # after which there is nothing to come: nobody stops for so long and goes on
 _DAY = timedelta(days=1)
-_LOOKED_AT = 1000  # runs; an older one that is still under way in the ledger stays so
+_LOOKED_AT = 100  # runs; an older one that is still under way in the ledger stays so
 _FETCH_SIZE = 100  # most questions are answered by the newest few
 
 
@@ -123,16 +123,19 @@ class Ledger:
                 until = min(run.as_of, run.started_at) - _DAY
         return found
 
-    def mark_lost(self, now: datetime) -> list[RunRecord]:
-        """Mark runs that end no more: they were at work when the caller's lease was free to be taken. Returns them."""
-        lost = [
-            replace(run, status=LOST, finished_at=now, message="it ended without a word, and its lease has expired")
-            for run in self.recent(_LOOKED_AT)
-            if run.is_under_way
-        ]
-        for run in lost:
-            self.save(run)
-        return lost
+    def mark_lost(self, now: datetime, check: Callable[[], None]) -> RunRecord | None:
+        """Mark runs that end no more: they were at work when the caller's lease was free to be taken.
+
+        Returns the run that started last. `check` raises where the caller has lost its lease meanwhile: what it has
+        read may then be the record of a run that is alive.
+        """
+        recent = self.recent(_LOOKED_AT)
+        message = "it ended without a word, and its lease has expired"
+        for run in recent:
+            if run.is_under_way:
+                check()
+                self.save(replace(run, status=LOST, finished_at=now, message=message))
+        return recent[0] if recent else None
 
     def seal_scopes(self) -> int:
         """Take the learners' ids out of scopes that earlier versions recorded; returns from how many."""
@@ -142,15 +145,6 @@ class Ledger:
             run = next(run for run in self._year(row.year) if run.run_id == row.run_id)
             self.save(run)
         return len(named)
-
-    def last_as_of(self) -> datetime | None:
-        """The greatest as_of of any run."""
-        greatest = None
-        for run in self._runs():
-            if greatest is not None and run.started_at < greatest - _DAY:
-                break
-            greatest = max(run.as_of, greatest or run.as_of)
-        return greatest
 
     def runs_as_of(self, as_of: datetime) -> int:
         """How many runs have this as_of; raises CheckFailed when there are too many to tell apart by write time."""
@@ -168,9 +162,13 @@ class Ledger:
 
     def _runs(self) -> Iterator[RunRecord]:
         """All runs, newest start first."""
-        this_year = (self._clock.now() + _DAY).year
-        for year in range(this_year, this_year - _YEARS_BACK, -1):
-            yield from self._year(year)
+        year, empty = (self._clock.now() + _DAY).year, 0
+        while empty < _EMPTY_YEARS:
+            empty += 1
+            for run in self._year(year):
+                yield run
+                empty = 0
+            year -= 1
 
     def _year(self, year: int) -> Iterator[RunRecord]:
         for row in self._session.execute(self._of_year, [year]):

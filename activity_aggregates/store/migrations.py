@@ -17,6 +17,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from cassandra import InvalidRequest
 from cassandra.cluster import Session
 from cassandra.protocol import ConfigurationException
 
@@ -29,7 +30,7 @@ from activity_aggregates.store.connection import translated
 _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
 )
-_ADDED = re.compile(r"ALTER TABLE (\w+)\.(\w+) ADD (\w+) ")
+_ADDED = re.compile(r"ALTER TABLE \$\{keyspace\}\.\$\{(\w+)\} ADD (\w+) ")
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
 # A table that another migrate has just created is listed a moment before it can be read.
 _OPENING_SECONDS = 5.0
@@ -58,6 +59,11 @@ class Migration:
         return _CREATED.findall(self.text)
 
     @property
+    def columns(self) -> list[tuple[str, str]]:
+        """The columns that it adds, each with the own name of its table."""
+        return _ADDED.findall(self.text)
+
+    @property
     def checksum(self) -> str:
         """SHA-256 of the text as it stands in the file, whatever names the settings put in."""
         return hashlib.sha256(self.text.encode()).hexdigest()
@@ -73,10 +79,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Schema:
-    """The target keyspace as it is: the records by number, and the names of its tables."""
+    """The target keyspace as it is: the records by number, the names of its tables, and (table, column) of all."""
 
     records: Mapping[int, Record]
     tables: frozenset[str]
+    columns: frozenset[tuple[str, str]]
 
 
 def migrations() -> list[Migration]:
@@ -116,22 +123,23 @@ def check_applied(session: Session, settings: Settings) -> None:
 
 def current_schema(session: Session, target: Target) -> Schema:
     """What is there; nothing where the keyspace is missing."""
-    found = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [target.keyspace])
-    tables = frozenset(row.table_name for row in found)
+    query = "SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = %s"
+    columns = frozenset((row.table_name, row.column_name) for row in session.execute(query, [target.keyspace]))
+    tables = frozenset(table for table, _ in columns)
     record = target.tables["aggregate_migrations"]
     if record not in tables:
-        return Schema({}, tables)
+        return Schema({}, tables, columns)
 
     def read() -> dict[int, Record]:
         with translated():
             rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
             return {row.number: Record(row.checksum, row.applied_at) for row in rows}
 
-    return Schema(retried(read, _OPENING_SECONDS), tables)
+    return Schema(retried(read, _OPENING_SECONDS), tables, columns)
 
 
 def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
-    """Whether it is recorded and its tables are there, under the names that the settings give them now.
+    """Whether it is recorded and its tables and columns are there, under the names that the settings give them now.
 
     Another checksum is an edited file, which no migrate can repair: CheckFailed.
     """
@@ -141,7 +149,9 @@ def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
             f"conf/schema/{migration.file} was edited after it was applied to {target.keyspace} at "
             f"{record.applied_at:%Y-%m-%dT%H:%M:%SZ}: restore it and write the change as a new numbered file"
         )
-    return record is not None and all(target.tables[table] in schema.tables for table in migration.tables)
+    are_there = all(target.tables[table] in schema.tables for table in migration.tables)
+    are_columns_there = all((target.tables[table], column) in schema.columns for table, column in migration.columns)
+    return record is not None and are_there and are_columns_there
 
 
 def prepare(session: Session, target: Target) -> None:
@@ -162,8 +172,10 @@ def apply(session: Session, migration: Migration, target: Target) -> None:
     names |= {"agg": target.columns.agg, "agg_last_updated": target.columns.agg_last_updated}
     for statement in statements(migration.text):
         change = Template(statement).substitute(names)
-        if not _is_column_there(session, change):
+        if (added := _ADDED.match(statement)) is None:
             _change_schema(session, change)
+        else:
+            _add_column(session, target, added[1], added[2], change)
     session.execute(
         f"INSERT INTO {target.keyspace}.{target.tables['aggregate_migrations']} (number, name, checksum, applied_at) "
         "VALUES (%s, %s, %s, toTimestamp(now())) IF NOT EXISTS",
@@ -185,13 +197,20 @@ def _create_keyspace(session: Session, target: Target) -> None:
         raise BadRequest(f"target.replication {target.replication} is refused: {error.message}") from error
 
 
-def _is_column_there(session: Session, change: str) -> bool:
-    """Whether the statement adds a column that an earlier attempt has added."""
-    added = _ADDED.match(change)
-    if added is None:
-        return False
+def _add_column(session: Session, target: Target, table: str, column: str, change: str) -> None:
+    """Unless an earlier attempt has added it, or another migrate does so at the same time."""
+    if _is_column_there(session, target, table, column):
+        return
+    try:
+        _change_schema(session, change)
+    except InvalidRequest:
+        if not _is_column_there(session, target, table, column):
+            raise
+
+
+def _is_column_there(session: Session, target: Target, table: str, column: str) -> bool:
     query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
-    return added[3] in {row.column_name for row in session.execute(query, [added[1], added[2]])}
+    return column in {row.column_name for row in session.execute(query, [target.keyspace, target.tables[table]])}
 
 
 def _change_schema(session: Session, statement: str, values: list[Any] | None = None) -> None:

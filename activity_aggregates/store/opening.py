@@ -21,7 +21,7 @@ def named_run(ledger: Ledger, run_id: str) -> RunRecord:
     """The run of this id, or the one that started last for `last`."""
     run = ledger.latest() if run_id == "last" else ledger.get(run_id)
     if run is None and run_id == "last":
-        raise BadRequest("last names no run, the ledger is empty: start one with `activity-aggregates run`")
+        raise BadRequest("last names nothing, the ledger is empty: start one with `activity-aggregates run`")
     if run is None:
-        raise BadRequest(f"{run_id} is no run of the ledger: list them with `activity-aggregates runs`")
+        raise BadRequest(f"{run_id} is not in the ledger: list its runs with `activity-aggregates runs`")
     return run

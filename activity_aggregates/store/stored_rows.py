@@ -26,7 +26,7 @@ class StoredRows:
     """Reads target tables through the connector.
 
     `as_of_ms` tells which stored dates are newer; `has_scores` says whether the entries with ids in their names are the
-    job's own.
+    job's own. Where the rows `are_few`, one task reads a table.
     """
 
     spark: SparkSession
@@ -35,6 +35,7 @@ class StoredRows:
     options: Mapping[str, str]
     as_of_ms: int
     has_scores: bool
+    are_few: bool = False
 
     def is_empty(self, table: TargetTable) -> bool:
         """Whether the table has no row at all; asked of the store itself, which costs no query of Spark's."""
@@ -46,7 +47,7 @@ class StoredRows:
 
         `newer` are the names of entries that a later run has written, `undated` those without a date; null for none.
         """
-        return self._columns(table, metrics, self._table(table))
+        return self._columns(table, metrics, self._scan(table))
 
     def matching(self, table: TargetTable, metrics: Sequence[str], keys: DataFrame, key: Sequence[str]) -> DataFrame:
         """`rows` whose `key`, which begins with the whole partition key, is among the distinct `keys`: by lookups."""
@@ -105,11 +106,15 @@ class StoredRows:
 
     def plain(self, table: TargetTable) -> DataFrame:
         """(key…, the text) of a table whose rows have one."""
-        return self._table(table).select(*table.key, table.column)
+        return self._scan(table).select(*table.key, table.column)
 
     def plain_keys(self, table: TargetTable) -> DataFrame:
         """(key…) of all rows."""
-        return self._table(table).select(*table.key)
+        return self._scan(table).select(*table.key)
+
+    def _scan(self, table: TargetTable) -> DataFrame:
+        rows = self._table(table)
+        return rows.coalesce(1) if self.are_few else rows
 
     def _table(self, table: TargetTable, options: Mapping[str, str] | None = None) -> DataFrame:
         """With conditions on the partition key handed on where it has one column, which is what they are on then."""

@@ -12,6 +12,7 @@ from cassandra import RequestValidationException, Unauthorized
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, BoundStatement, Statement
 
+from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.retrying import delays, retried
 from activity_aggregates.store.connection import translated
@@ -39,27 +40,31 @@ class LeaseWatch:
     The time that it knows of ends before the lease does: a request that is sent in it is through by then.
     """
 
-    def __init__(self, ticket: LeaseTicket | None, session: Session, retry_seconds: float) -> None:
+    def __init__(
+        self, ticket: LeaseTicket | None, session: Session, retry_seconds: float, clock: Clock = MACHINE
+    ) -> None:
         self._ticket = ticket
         self._session = session
         self._retry_seconds = retry_seconds
+        self._clock = clock
         self._ask_at = 0.0
 
     def check(self) -> None:
         """Raise Unreachable when the lease is gone, for then another run may be writing, or cannot be asked for."""
         ticket = self._ticket
-        if ticket is None or time.monotonic() < self._ask_at:
+        if ticket is None or self._clock.monotonic() < self._ask_at:
             return
-        left = retried(lambda: self._seconds_left(ticket), self._retry_seconds)
+        asked = self._clock.monotonic()
+        left = retried(lambda: self._seconds_left(ticket), self._retry_seconds, self._clock)
         if not left:
             raise Unreachable(
                 f"the lease of run {ticket.run_id} was lost, another run may be writing: check the cluster"
             )
-        self._ask_at = time.monotonic() + left / 2
+        self._ask_at = asked + left / 2
 
     def _seconds_left(self, ticket: LeaseTicket) -> float:
         with translated():
-            return ticket.seconds_left(self._session)
+            return ticket.seconds_left(self._session, self._clock)
 
 
 @dataclass(order=True)

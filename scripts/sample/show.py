@@ -10,7 +10,8 @@ from cassandra.cluster import Session
 from activity_aggregates.report.outcome import outcome
 from activity_aggregates.report.values import shown
 from activity_aggregates.settings import Settings, Target
-from activity_aggregates.store.ledger import Ledger, RunRecord
+from activity_aggregates.store.ledger import Ledger
+from activity_aggregates.store.records import SUCCEEDED, RunRecord
 from activity_aggregates.store.targets import ACTIVITY_METADATA, AGGREGATE_TABLES, TargetTable
 from scripts.sample.command import on_cassandra
 
@@ -59,7 +60,13 @@ def show_run(run: RunRecord) -> None:
 def show_shortly(run: RunRecord, target: Target) -> None:
     """What a run did that has written nothing, and where the rows are that it found."""
     longest = sorted(run.phases.items(), key=lambda phase: -phase[1])[:LONGEST_PHASES]
-    print(f"run {run.run_id}: {run.status}. {outcome(run)}")
+    stored = sum(run.counts.get(f"stored.{table.name}", 0) for table in AGGREGATE_TABLES)
+    is_news = run.status != SUCCEEDED
+    print(
+        outcome(run)
+        if is_news
+        else f"nothing has changed: the {stored:,} stored rows are as they would be computed now"
+    )
     print("it took longest to " + ", ".join(f"{name} ({seconds:.1f} s)" for name, seconds in longest))
     print(f'rows: scripts/cassandra cql "SELECT * FROM {target.keyspace}.{target.tables["activity_agg"]} LIMIT 3"')
 

@@ -12,8 +12,8 @@ import yaml
 from tests.harness.errors import CaseError, unknown
 
 KEYS = ("why", "settings", "steps")
-STEPS = ("load", "delete", "write", "run", "command", "expect", "expect_some", "expect_run")
-OF_COMMANDS = ("args", "exit")
+STEPS = ("load", "delete", "write", "settings", "run", "command", "expect", "expect_some", "expect_run")
+OF_COMMANDS = ("args", "exit", "files")
 COMMANDS = ("run", "command")
 
 

@@ -91,9 +91,6 @@ def configuration(sources: str, targets: str, folder: Path) -> dict[str, Any]:
         "lease": {"ttl": 10},
         "staging": {"dir": str(folder / "runs")},
         "log": {"format": "plain"},
-        # Plans are made anew after every stage otherwise, and a task is started for every partition: either is a fifth
-        # of what a small run costs.
-        "spark": {"conf": {"spark.sql.adaptive.enabled": False, "spark.sql.shuffle.partitions": 2}},
     }
 
 

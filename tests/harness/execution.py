@@ -8,10 +8,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from jobs.__main__ import main
 from tests.harness.case import Case, Step
 from tests.harness.comparison import differences
-from tests.harness.environment import Environment
+from tests.harness.environment import Environment, merged
 from tests.harness.errors import CaseError, Mismatch
 from tests.harness.records import record_differences
 
@@ -39,10 +41,13 @@ def perform(step: Step, environment: Environment, conf: Path) -> list[str]:
             for table, rows in content.items():
                 changes[step.kind](table, rows)
             return []
+        case "settings":  # from here on, over those of the case
+            conf.write_text(yaml.safe_dump(merged(yaml.safe_load(conf.read_text("utf-8")), content)), "utf-8")
+            return []
         case "run":
-            return command(["run", *_arguments(content)], content.get("exit", 0), conf)
+            return command(["run", *_arguments(content, conf.parent)], content.get("exit", 0), conf)
         case "command":
-            return command(_arguments(content), content.get("exit", 0), conf)
+            return command(_arguments(content, conf.parent), content.get("exit", 0), conf)
         case "expect_run":
             return record_differences(environment.ledger.latest(), content)
         case _:
@@ -80,5 +85,9 @@ def called(arguments: Sequence[str], conf: Path) -> tuple[int, str]:
     return code, output.getvalue()
 
 
-def _arguments(content: Content) -> list[str]:
-    return [str(argument) for argument in content.get("args") or []]
+def _arguments(content: Content, folder: Path) -> list[str]:
+    """With the paths of the files that the step has, which are written into the folder."""
+    files: dict[str, str] = content.get("files") or {}
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return [str(folder / argument if argument in files else argument) for argument in content.get("args") or []]

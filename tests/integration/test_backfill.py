@@ -43,7 +43,7 @@ class World:
     def __init__(self, made: Environment, folder: Path) -> None:
         self.made = made
         self.folder = folder
-        self.conf = made.configure({"lease": {"ttl": 3}}, folder)
+        self.conf = made.configure({"lease": {"ttl": 6}}, folder)
 
     def enrol(self, batch: str, course: str, *users: str) -> None:
         table = f"{self.made.sources}.user_enrolments"
@@ -75,14 +75,19 @@ def test_the_contexts_named_are_done_one_by_one_and_then_refused_until_again(
 ) -> None:
     file = world.record({"contexts": ["cb:b2", "cb:b1"]})
     assert world.backfill(file) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 4 rows written"
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 3 units done, 4 rows written"
     assert world.contexts() == ["cb:b1", "cb:b2"]
-    assert [(run.scope.describe(), run.status) for run in world.runs()] == [("cb:b1", SUCCEEDED), ("cb:b2", SUCCEEDED)]
+    assert [(run.scope.describe(), run.unit, run.status) for run in world.runs()] == [
+        ("cb:b1", "contexts", SUCCEEDED),
+        ("cb:b2", "contexts", SUCCEEDED),
+        ("2 contexts", "groups", SUCCEEDED),
+    ]
+    assert len({(run.write_time, run.staging_dir) for run in world.runs()}) == 1, "they were computed once"
     assert {run.command.partition("@")[0] for run in world.runs()} == {"backfill 2026-01-01-again"}
     assert world.backfill(file) == 2
     assert f"is finished, its last run was {world.runs()[-1].run_id}: to do all of it once" in capsys.readouterr().err
     assert world.backfill(file, "--again") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 2 units done, 0 rows written"
+    assert capsys.readouterr().out.splitlines()[-1] == "backfill 2026-01-01-again: 1 units done, 0 rows written"
     assert len(world.runs()) == 4
     assert world.backfill(file) == 2
 
@@ -92,10 +97,11 @@ def test_only_an_approved_one_writes(world: World, capsys: pytest.CaptureFixture
     assert world.backfill(file) == 2
     assert "is proposed, and only one that is approved writes" in capsys.readouterr().err
     assert world.backfill(file, "--dry-run") == 0
-    assert capsys.readouterr().out.splitlines()[-3:] == [
-        "unit cb:b1: 4 rows would change",  # of a learner, the course, its metadata and the catalog
-        "unit cb:b2: 4 rows would change",
-        "backfill 2026-01-01-again: 2 units, nothing was written",
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "unit cb:b1: 3 rows would change",  # of a learner, the course and the catalog
+        "unit cb:b2: 3 rows would change",
+        "unit of the groups: 1 rows would change",  # of the course's metadata
+        "backfill 2026-01-01-again: 3 units, nothing was written",
     ]
     assert world.contexts() == []
     assert {run.status for run in world.runs()} == {DRY_RUN}
@@ -126,13 +132,13 @@ def test_groups_are_one_unit(world: World) -> None:
 def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = world.record({"users": ["u-b4"]})
+    file = world.record({"contexts": ["cb:b4"]})
     ticket = LeaseTicket(world.made.targets, "aggregate_lease", "other", ttl=60)
     with held(world.made.session, ticket):
         assert world.backfill(file) == 0
     said = capsys.readouterr().out
     assert "run other (full) is under way" in said
-    assert "backfill 2026-01-01-again is not finished: 1 units are left, start it again" in said
+    assert "backfill 2026-01-01-again is not finished: what is left was not looked at, start it again" in said
     assert world.backfill(file) == 0
     assert world.contexts() == ["cb:b4"]
 
@@ -152,11 +158,19 @@ def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest
     assert world.backfill(file) == 0
     said = capsys.readouterr().out
     assert f"unit cb:b2: its run {killed[-1].run_id} stopped while it was writing, and goes on" in said
-    assert "backfill 2026-01-01-again: 2 of 3 units are done already" in said
-    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 3 units done, {LEARNERS + 6} rows written"
-    assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3"]
+    assert "backfill 2026-01-01-again: 2 units are done already" in said
+    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 4 units done, {LEARNERS + 6} rows written"
+    assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3", "3 contexts"]
     assert {run.status for run in world.runs()} == {SUCCEEDED}
     assert len(world.contexts()) == LEARNERS + 3
+
+
+def test_a_backfill_of_learners_without_a_base_is_refused_with_the_next_step(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.backfill(world.record({"users": ["u-b4"]})) == 2
+    assert "no full run has succeeded yet" in capsys.readouterr().err
+    assert world.contexts() == []
 
 
 def test_a_unit_that_was_killed_while_it_computed_is_done_anew(world: World) -> None:

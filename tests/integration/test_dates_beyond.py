@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.settings import Settings
+from activity_aggregates.settings import Settings, Source
+from activity_aggregates.sources.changed_at import tells_write_time
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
     ENROLMENTS,
@@ -82,6 +83,13 @@ def test_certificates_and_write_times_are_read_beside_such_a_date(made: Environm
     assert normal["u1"].changed_at is not None
     assert normal["u2"].changed_at is None
     assert found["u2"].changed_at >= found["u1"].changed_at
+
+
+def test_a_column_without_write_time_is_found_by_asking_the_store(made: Environment) -> None:
+    reached = connection(load(None, os.environ, {}).settings.cassandra, os.environ)
+    source = Source(format="cassandra", keyspace=made.sources, table="user_enrolments")
+    known = {name: tells_write_time(reached, source, name) for name in ("issued_certificates", "status", "userid")}
+    assert known == {"issued_certificates": True, "status": True, "userid": False}
 
 
 def test_keys_are_looked_up_beside_such_a_date(made: Environment, opens: Opens, spark: SparkSession) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from activity_aggregates.store.ledger import DRY_RUN, STOPPED, SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
 from tests.harness.environment import Environment
@@ -151,7 +151,7 @@ class World:
     def all_text(self) -> str:
         """Every row of the tables that the software writes."""
         names = (*LEARNER_TABLES, "activity_agg", "group_activity_agg", "activity_metadata", "activity_catalog")
-        kept = ("aggregate_runs", "aggregate_quarantine", "aggregate_erased", "aggregate_leases")
+        kept = ("aggregate_runs", "aggregate_quarantine", "aggregate_erased", "aggregate_lease")
         return repr([self.rows(table) for table in (*names, *kept)])
 
     def assert_erased(self) -> None:
@@ -184,7 +184,7 @@ def test_whole_rows_go_and_what_they_were_counted_in_is_computed_anew(
     said = capsys.readouterr()
     world.assert_erased()
     record = world.latest()
-    assert (record.command, record.status, record.scope.is_full) == ("erase", SUCCEEDED, True)
+    assert (record.command, record.status, record.scope.describe()) == ("erase", SUCCEEDED, "1 learner")
     assert said.out.splitlines()[-1] == f"{before} rows erased, {record.counts['written']} rows written"
     assert "are read in full: no key begins with the learner" in said.err
     assert GONE not in said.out + said.err
@@ -258,7 +258,7 @@ def test_a_dry_run_counts_and_changes_nothing(computed: World, capsys: pytest.Ca
     assert computed.latest().status == DRY_RUN
 
 
-def test_a_limit_that_stops_it_can_be_lifted_and_what_was_staged_before_is_not_resumed(
+def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_or_never(
     computed: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = computed.latest()
@@ -266,11 +266,35 @@ def test_a_limit_that_stops_it_can_be_lifted_and_what_was_staged_before_is_not_r
     computed.made.session.execute(
         f"UPDATE {table} SET status = 'applying' {where}", [run.started_at.year, run.started_at, run.run_id]
     )
-    assert computed.erase("--set", "limits.retracted_share=0.1") == 1
-    assert "or allow it with --set limits.retracted_share=0.5" in capsys.readouterr().err
-    assert computed.latest().status == STOPPED
+    assert computed.erase("--set", "limits.retracted_share=0.1", "--wait", "60") == 0
+    assert f"run {run.run_id} is lost: applying what it has staged first" in capsys.readouterr().err
+    computed.assert_erased()
     assert computed.run("--resume", run.run_id) == 2
-    assert f"run {run.run_id} began before learners were erased" in capsys.readouterr().err
+    assert f"run {run.run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
+
+
+def test_fault_13_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> None:
+    assert computed.erase() == 0
+    assert computed.run() == 0
+    assert computed.run("--user", GONE) == 0
+    assert computed.latest().scope.describe() == "1 learner"
+    assert GONE not in computed.all_text()
+
+
+def test_fault_12_the_first_of_a_file_that_a_spreadsheet_saved_is_erased(computed: World) -> None:
+    (computed.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())
+    assert computed.erase() == 0
+    computed.assert_erased()
+
+
+def test_the_ids_in_scopes_that_an_earlier_version_recorded_go_with_the_first_erase(computed: World) -> None:
+    run = computed.latest()
+    table, where = f"{computed.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
+    computed.made.session.execute(
+        f"UPDATE {table} SET scope = %s {where}",
+        [f'{{"users": ["{GONE}"]}}', run.started_at.year, run.started_at, run.run_id],
+    )
+    assert GONE in computed.all_text()
     assert computed.erase() == 0
     computed.assert_erased()
 

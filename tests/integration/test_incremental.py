@@ -65,9 +65,10 @@ def test_files_say_themselves_when_they_were_changed(
 
 
 def write_enrolments(spark: SparkSession, path: str, changed: Mapping[str, datetime]) -> None:
-    rows = [(user, "c1", "b1", True, 1, None, when) for user, when in changed.items()]
-    schema = "userid string, courseid string, batchid string, active boolean, status int, completedon timestamp"
-    spark.createDataFrame(rows, f"{schema}, updated_on timestamp").write.mode("overwrite").parquet(path)
+    rows = [(user, "c1", "b1", True, 1, None, None, None, when) for user, when in changed.items()]
+    key = "userid string, courseid string, batchid string"
+    dates = "completedon timestamp, enrolled_date timestamp, lastcontentaccesstime timestamp, updated_on timestamp"
+    spark.createDataFrame(rows, f"{key}, active boolean, status int, {dates}").write.mode("overwrite").parquet(path)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:

@@ -46,7 +46,8 @@ CREATE ROLE aggregator WITH PASSWORD = '{PASSWORD}' AND LOGIN = true;
 CREATE KEYSPACE source WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}};
 CREATE KEYSPACE target WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}};
 CREATE TABLE source.user_enrolments (userid text, courseid text, batchid text, active boolean, status int,
-    completedon timestamp, PRIMARY KEY (userid, courseid, batchid));
+    completedon timestamp, enrolled_date timestamp, lastcontentaccesstime timestamp,
+    PRIMARY KEY (userid, courseid, batchid));
 CREATE TABLE source.user_content_consumption (userid text, courseid text, batchid text, contentid text, status int,
     PRIMARY KEY (userid, courseid, batchid, contentid));
 CREATE TABLE source.content_hierarchy (identifier text PRIMARY KEY, hierarchy text);

@@ -89,6 +89,9 @@ def joined(operations: Iterable[Operation]) -> list[Operation]:
 
 
 def as_case(why: str, operations: Iterable[Operation]) -> str:
-    """A history in the form of a case file, so that it can be cut down by hand and kept."""
-    steps = [{operation.kind: operation.content} for operation in operations]
+    """A history in the form of a case file, so that it can be cut down by hand and kept; nothing dies in one."""
+    steps = [
+        {operation.kind: {name: value for name, value in operation.content.items() if name != "killed"}}
+        for operation in operations
+    ]
     return yaml.safe_dump({"why": why, "steps": steps}, sort_keys=False, width=160, default_flow_style=None)

@@ -87,7 +87,7 @@ def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
         ("status", "status is not a command; there are run, backfill, verify, erase"),
         (
             "run --resume last --dry-run --user u1",
-            "goes on with what that run staged: leave out the scope (user u1), --dry-run",
+            "goes on with what that run staged: leave out the scope (1 learner), --dry-run",
         ),
         ("run --incremental --context cb:b1", "the scope (cb:b1) and --incremental name different parts"),
         ("run --incremental --changed pairs.csv", "--changed pairs.csv and --incremental name different parts"),

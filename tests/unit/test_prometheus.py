@@ -55,6 +55,15 @@ def test_runs_of_a_scope_dry_runs_and_runs_under_way_say_nothing_of_a_schedule()
     assert found["last_run_timestamp_seconds", FULL] == (MIDNIGHT + timedelta(hours=1)).timestamp()
 
 
+def test_runs_of_listed_pairs_and_erases_are_commands_of_their_own() -> None:
+    of_learners = Scope(users=frozenset({"u1"}))
+    found = samples(
+        run("run --changed", 1, "succeeded", scope=of_learners), run("erase", 2, "failed", scope=of_learners)
+    )
+    assert found["last_run_status", "run --changed", "succeeded"] == 1
+    assert found["last_run_status", "erase", "failed"] == 1
+
+
 def test_a_verification_and_the_units_of_any_backfill_have_a_label_each() -> None:
     unit = run("backfill 2026-01-15-scores@1a2b", 5, "succeeded", scope=Scope(contexts=frozenset({"cb:b1"})))
     found = samples(run("verify", 4, "dry_run"), unit)

@@ -24,6 +24,7 @@ from activity_aggregates.sources.tables import (
     HIERARCHIES,
     PROGRESS,
     SOURCE_TABLES,
+    TIMESPENT,
     Sources,
     despite_dates,
     fields,
@@ -251,6 +252,25 @@ def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
 
     found = despite_dates(opens(enrolments=source(tmp_path / "enrolments", "parquet")), read)
     assert found == {("x", True, None, 1, 3000), ("y", False, 1767261600000000, 2, None), ("z", True, None, 3, None)}
+
+
+def test_only_who_asks_for_changes_needs_the_column_that_tells_them(opens: Opens, tmp_path: Path) -> None:
+    file = tmp_path / "timespent.csv"
+    file.write_text("user_id,course_id,batch_id,seconds\nu1,c1,b1,5\n")
+    opened = opens(timespent=settings.Source(format="csv", path=str(file), changed_at="seen_on"))
+    assert opened.frame(TIMESPENT).count() == 1
+    with pytest.raises(BadRequest, match=r"see changes in timespent \(no column seen_on\)"):
+        opened.check_dated([TIMESPENT])
+
+
+def test_time_spent_in_a_file_need_not_tell_when_it_changed_and_counts_as_unchanged(
+    opens: Opens, tmp_path: Path
+) -> None:
+    file = tmp_path / "timespent.csv"
+    file.write_text("user_id,course_id,batch_id,seconds\nu1,c1,b1,5\n")
+    opened = opens(timespent=source(file))
+    opened.check_dated([TIMESPENT])
+    assert [row.changed_at for row in opened.dated(TIMESPENT).collect()] == [None]
 
 
 def test_everything_that_is_missing_is_in_one_message(opens: Opens, tmp_path: Path) -> None:

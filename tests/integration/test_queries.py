@@ -1,0 +1,54 @@
+"""How many queries, jobs and tasks a run of a few rows costs: figures that do not depend on the machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.harness.case import read_case
+from tests.harness.environment import Environment
+from tests.harness.execution import perform
+from tests.harness.processes import command_line
+
+CASE = Path(__file__).parents[1] / "cases" / "group-of-three.yaml"
+MOST = {"SQLExecutionStart": 12, "JobStart": 45, "TaskEnd": 150}
+
+
+@pytest.mark.parametrize("flags", [[], ["--incremental"]], ids=["full", "incremental"])
+def test_a_run_of_a_few_rows_is_a_few_queries(made: Environment, tmp_path: Path, flags: list[str]) -> None:
+    made.empty()
+    case = read_case(CASE)
+    conf = made.configure({**case.settings, "spark": {"conf": logged(tmp_path)}}, tmp_path)
+    load, *_, change = (step for step in case.steps if step.kind == "load")
+    perform(load, made, conf)
+    if flags:
+        run(conf, [])
+        perform(change, made, conf)
+        for file in (tmp_path / "events").iterdir():
+            file.unlink()
+    run(conf, flags)
+    counted = events(tmp_path / "events")
+    assert {name: counted[name] for name in MOST if counted[name] > MOST[name]} == {}
+    assert all(counted[name] for name in MOST)
+
+
+def logged(folder: Path) -> dict[str, str | bool]:
+    """Settings of a session that writes down what it does, as many partitions as a run chooses itself."""
+    (folder / "events").mkdir()
+    return {"spark.eventLog.enabled": True, "spark.eventLog.dir": (folder / "events").as_uri()}
+
+
+def run(conf: Path, flags: list[str]) -> None:
+    done = subprocess.run(command_line("run", "--conf", conf, *flags), check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def events(folder: Path) -> Counter[str]:
+    """How many events of each kind the one log has, by the last word of their names."""
+    (log,) = folder.iterdir()
+    names = (json.loads(line)["Event"] for line in log.read_text("utf-8").splitlines())
+    return Counter(name.rpartition(".")[2].removeprefix("SparkListener") for name in names)

@@ -1,0 +1,79 @@
+"""The protocol of runs over histories that are drawn: real lease, ledger, order and flow on the twin of a store.
+
+A seed that fails is played alone by `scripts/test protocol --seed N`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activity_aggregates.run import execution, flow, order
+from activity_aggregates.store.lease import Lease
+from activity_aggregates.writing import sending
+from tests.protocol.history import played
+from tests.protocol.world import Broken
+
+HISTORIES = 20_000
+_PARTS = 20
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One seed where the command line names one, else all of them in parts."""
+    if "seeds" in metafunc.fixturenames:
+        named = metafunc.config.getoption("--seed")
+        size = HISTORIES // _PARTS
+        parts = [range(part * size, (part + 1) * size) for part in range(_PARTS)]
+        metafunc.parametrize("seeds", parts if named is None else [range(named, named + 1)], ids=str)
+
+
+def test_after_any_history_an_incremental_run_leaves_what_a_full_run_does(seeds: range, pairs_file: Path) -> None:
+    for seed in seeds:
+        with told(seed):
+            played(seed, pairs_file)
+
+
+@contextmanager
+def told(seed: int) -> Iterator[None]:
+    """A failure names its seed."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"play it alone by `scripts/test protocol --seed {seed}`")
+        raise
+
+
+@contextmanager
+def _unheeded(self: Lease) -> Iterator[None]:
+    yield
+
+
+# What the twin has to notice: by a sentence, what is taken out of the protocol.
+BROKEN: dict[str, tuple[Any, str, object]] = {
+    "tasks do not ask for the lease": (sending.LeaseWatch, "check", lambda self: None),
+    "the lease of who may be writing is freed": (Lease, "written_under", _unheeded),
+    "the lease is used to its last second": (flow, "safe_margin", lambda *_: 0.0),
+    "a run does not say that it writes": (execution.Execution, "has_changes", False),
+    "dead runs are not seen": (order, "left_half_written", lambda runs: []),
+    "what is half-written is not chosen whole": (order, "half_written_contexts", lambda *_: {}),
+    "whatever is staged is completed": (order, "why_not_completed", lambda *_: None),
+}
+_ENOUGH = 4000  # histories, of which some thirty show the rarest; the first that does ends the test
+
+
+@pytest.mark.parametrize(("place", "name", "instead"), BROKEN.values(), ids=BROKEN.keys())
+def test_the_twin_notices_when(
+    place: Any, name: str, instead: object, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, name, instead)
+    with pytest.raises(Broken):
+        _play_all(range(_ENOUGH), pairs_file)
+
+
+def _play_all(seeds: range, pairs_file: Path) -> None:
+    for seed in seeds:
+        played(seed, pairs_file)
