@@ -25,12 +25,9 @@ from activity_aggregates.layers import (
     parsed,
     within,
 )
+from activity_aggregates.masking import HIDDEN, is_secret, masked, without_secrets
 from activity_aggregates.settings import OWN_LABELS, Settings, Source
 
-HIDDEN = "***"
-
-# What Spark hides in its own logs: settings passed on to it may hold secrets, say of an object store.
-_SECRET = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
 _SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _SETTINGS = TypeAdapter(Settings)
@@ -63,7 +60,7 @@ def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not (key and equals):
             raise BadRequest(f"--set {assignment} is not an assignment: write --set section.key=value")
-        if _is_secret((key,)):
+        if is_secret(key) or without_secrets(text) != text:
             raise BadRequest(f"--set {key} would stand in the list of processes: say it in a --conf file or a variable")
         values[key] = parsed(text, f"--set {key}")
     return values
@@ -72,17 +69,12 @@ def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
 def resolved(settings: Settings) -> dict[Keys, Any]:
     """Every setting with its value, secrets hidden."""
     tree = _SETTINGS.dump_python(settings)
-    return {keys: HIDDEN if _is_secret(keys) else value for keys, value in leaves_of(tree)}
+    return {keys: masked(keys[-1], value) for keys, value in leaves_of(tree)}
 
 
 def _digest(settings: Settings) -> str:
     values = {dotted(keys): value for keys, value in resolved(settings).items()}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _is_secret(keys: Keys) -> bool:
-    """Whether the value may itself be a secret, not the name of a variable or file that holds one."""
-    return bool(_SECRET.search(keys[-1])) and not keys[-1].endswith(("_env", "_file"))
 
 
 def _checked(leaves: Leaves) -> Settings:
@@ -112,7 +104,7 @@ def _misplaced(leaves: Leaves) -> Iterator[str]:
         is_closed = within(keys, ("target", "tables")) or keys[2:3] == ("columns",)
         if is_closed and keys not in known and any(other[:-1] == keys[:-1] for other in known):
             yield _unknown(keys, leaves)
-        if keys[:2] == ("spark", "conf") and keys[-1].startswith("spark.cassandra.") and _is_secret(keys):
+        if keys[:2] == ("spark", "conf") and keys[-1].startswith("spark.cassandra.") and is_secret(keys[-1]):
             yield f"{_named(keys, leaves)} would stand in the list of processes: use cassandra.password_env or _file"
 
 
@@ -187,4 +179,4 @@ def _named(keys: Keys, leaves: Leaves) -> str:
 def _shown(keys: Keys, leaves: Leaves) -> str:
     if keys not in leaves:
         return "a mapping"
-    return HIDDEN if _is_secret(keys) else json.dumps(leaves[keys][0], default=str)
+    return HIDDEN if is_secret(keys[-1]) else json.dumps(without_secrets(leaves[keys][0]), default=str)

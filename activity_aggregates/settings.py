@@ -217,8 +217,18 @@ class Prometheus:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class MemberRoles:
+    """The roles in a group whose members see everybody's metrics."""
+
+    roles: Annotated[list[str], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Api:
-    """The read API: where it listens, whose tokens it accepts, and its bounds. Secrets are named, never given."""
+    """The read API: where it listens, whose tokens it accepts, and its bounds. Secrets are named, never given.
+
+    `profile` maps what members are shown with to one or several columns of `sources.users`; null shows it not.
+    """
 
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=0, lt=65536)]
@@ -226,20 +236,27 @@ class Api:
     key_file: str | None
     algorithms: Annotated[list[Literal["RS256", "ES256"]], Field(min_length=1)]
     issuer: str | None
-    audience: str | None
+    audience: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] | None
     leeway: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     user_id_claim: Annotated[str, Field(min_length=1)]
     scope_claim: Annotated[str, Field(min_length=1)]
-    profile: list[str]
+    profile: dict[str, str | Annotated[list[str], Field(min_length=1)] | None]
+    member_scores: Literal["all", "own"] | MemberRoles
+    cors_origins: list[str]
     max_body_bytes: Positive
+    max_connections: Positive
+    idle_timeout: Seconds
+    request_timeout: Seconds
+    read_timeout: Seconds
+    max_reads: Positive
     page_size: Positive
     max_page_size: Positive
     paging_secret_env: str
     paging_secret_file: str | None
     metadata_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     erased_seconds: Seconds
-    read_timeout: Seconds
     access_log: bool
+    metrics_address: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")] | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

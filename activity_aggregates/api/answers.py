@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 class Params(BaseModel):
     """Whether the request succeeded, and if not, why."""
 
-    resmsgid: str
-    msgid: str | None
+    resmsgid: Annotated[str, Field(description="New in each answer; the log of the API has it too.")]
+    msgid: Annotated[str | None, Field(description="As sent, in the body or as X-msgid.", max_length=64)]
     status: Literal["success", "failed"]
     err: str | None
     errmsg: str | None
@@ -90,13 +90,23 @@ class ActivityResult(BaseModel):
 
 
 class EarlierMember(BaseModel):
-    """A member with a row."""
+    """A member with a row; `name` is empty where there is none."""
 
     model_config = ConfigDict(extra="allow")
 
+    name: str
     userId: str  # noqa: N815
     role: str | None
-    status: str
+    status: Literal["active"]
+    createdBy: str | None  # noqa: N815
+    agg: list[Metric]
+
+
+class EarlierActivity(BaseModel):
+    """The activity as it was asked for, with the one metric `enrolmentCount`."""
+
+    id: str
+    type: str
     agg: list[Metric]
 
 
@@ -104,8 +114,71 @@ class EarlierActivityResult(BaseModel):
     """One activity of a group in the shape of the earlier service."""
 
     groupId: str  # noqa: N815
-    activity: GroupActivity
+    activity: EarlierActivity
     members: list[EarlierMember]
+
+
+class Day(BaseModel):
+    """One day that has any metric."""
+
+    day: Annotated[str, Field(examples=["2026-01-31"])]
+    agg: list[Metric]
+
+
+class ContextActivity(BaseModel):
+    """An activity in one context; its days are sorted, oldest first."""
+
+    id: str
+    type: str
+    contextId: str  # noqa: N815
+    metadata: dict[str, str] = {}
+    agg: list[Metric] = []
+    days: list[Day] = []
+
+
+class ContextResult(BaseModel):
+    """One activity in one context."""
+
+    activity: ContextActivity
+
+
+class LearnerContext(BaseModel):
+    """A learner's row in one context."""
+
+    contextId: str  # noqa: N815
+    agg: list[Metric]
+
+
+class LearnerActivity(BaseModel):
+    """An activity with a learner's rows, sorted by context; none of who has not begun it."""
+
+    id: str
+    type: str
+    metadata: dict[str, str] = {}
+    contexts: list[LearnerContext] = []
+
+
+class LearnerResult(BaseModel):
+    """One learner in one activity."""
+
+    userId: str  # noqa: N815
+    activity: LearnerActivity
+
+
+class DescribedMetric(BaseModel):
+    """What a metric is called and what it means; `tables` are those whose rows have it."""
+
+    name: str
+    family: str
+    unit: str
+    meaning: str
+    tables: list[str]
+
+
+class Metrics(BaseModel):
+    """Every metric that is computed."""
+
+    metrics: list[DescribedMetric]
 
 
 class Health(BaseModel):
@@ -117,5 +190,8 @@ class Health(BaseModel):
 GroupAnswer = Envelope[GroupResult]
 ActivityAnswer = Envelope[ActivityResult]
 EarlierActivityAnswer = Envelope[EarlierActivityResult]
+ContextAnswer = Envelope[ContextResult]
+LearnerAnswer = Envelope[LearnerResult]
+MetricsAnswer = Envelope[Metrics]
 HealthAnswer = Envelope[Health]
 FailureAnswer = Envelope[Nothing]

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+import datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from activity_aggregates.api import refusals
-from activity_aggregates.api.refusals import Refusal, Refused
+from activity_aggregates.api.edge import refusals
+from activity_aggregates.api.edge.refusals import Refusal, Refused
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MAX_ID_LENGTH = 512  # characters
+MOST_LISTED = 1000  # activities and fields of one request
+LONGEST_TOKEN = 4096  # characters of a page's token, which holds an id
 
 # Something other than blanks. A string is never made of a number, nor a number of a string.
 Id = Annotated[str, Field(pattern=r"\S", max_length=MAX_ID_LENGTH)]
 Fields = Annotated[
-    list[str],
-    Field(description="Sections (metadata, agg, members) and metrics to keep; without it everything is answered."),
+    list[Annotated[str, Field(max_length=MAX_ID_LENGTH)]],
+    Field(
+        max_length=MOST_LISTED,
+        description="Sections, metrics, entries of metadata and attributes of members to keep; of each kind all, where "
+        "none of it is named. A name that is not known is refused with the nearest one.",
+    ),
 ]
+Day = Annotated[datetime.date, Field(examples=["2026-01-31"])]
 
 
 class _Body(BaseModel):
@@ -27,23 +36,35 @@ class _Body(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
+    params: Annotated[
+        Any,
+        Field(description="Only `msgid` is looked at, text of at most 64 characters, and answered as `params.msgid`."),
+    ] = None
 
-class Activity(_Body):
+
+class _Part(BaseModel):
+    model_config = _Body.model_config
+
+
+class Activity(_Part):
     """An activity of a group."""
 
     id: Id
     type: Id
 
 
-class GroupQuery(_Body):
+class GroupQuery(_Part):
     """Which group, and what of it."""
 
     groupId: Id  # noqa: N815
-    activities: Annotated[list[Activity], Field(description="Only these of the group's activities; empty: all.")] = []
+    activities: Annotated[
+        list[Activity],
+        Field(max_length=MOST_LISTED, description="Only these of the group's activities; empty: all."),
+    ] = []
     fields: Fields = []
 
 
-class ActivityQuery(_Body):
+class ActivityQuery(_Part):
     """Which activity of which group, and what of it; `next` is a token from the page before."""
 
     groupId: Id  # noqa: N815
@@ -51,15 +72,40 @@ class ActivityQuery(_Body):
     activityType: Id  # noqa: N815
     fields: Fields = []
     limit: Annotated[int, Field(ge=1, description="How many members to list in one answer.")] | None = None
-    next: Annotated[str, Field(description="`activity.next` of the answer before.")] | None = None
+    next: (
+        Annotated[str, Field(max_length=LONGEST_TOKEN, description="`activity.next` of the answer before.")] | None
+    ) = None
 
 
-class EarlierActivityQuery(_Body):
-    """Which activity of which group, as clients of the earlier service ask."""
+class EarlierActivityQuery(_Part):
+    """Which activity of which group, as clients of the earlier service ask; the activity is found by its id alone."""
 
     groupId: Id  # noqa: N815
     activityId: Id  # noqa: N815
     activityType: Id  # noqa: N815
+
+
+class ContextQuery(_Part):
+    """Which activity in which context, and which of its days, both ends among them; at most 400."""
+
+    activityId: Id  # noqa: N815
+    activityType: Id  # noqa: N815
+    contextId: Annotated[Id, Field(examples=["cb:0130"])]  # noqa: N815
+    first: Annotated[Day | None, Field(alias="from", description="Without it, the 400 days up to `to`.")] = None
+    last: Annotated[
+        Day | None, Field(alias="to", description="Without it, 400 days from `from`; without both, the newest 400.")
+    ] = None
+    fields: Fields = []
+
+
+class LearnerQuery(_Part):
+    """Whose rows of which activity; without a context those of all."""
+
+    userId: Id  # noqa: N815
+    activityId: Id  # noqa: N815
+    activityType: Id  # noqa: N815
+    contextId: Id | None = None  # noqa: N815
+    fields: Fields = []
 
 
 class GroupBody(_Body):
@@ -80,15 +126,29 @@ class EarlierActivityBody(_Body):
     request: EarlierActivityQuery
 
 
-Body = TypeVar("Body", bound=BaseModel)
+class ContextBody(_Body):
+    """The body of /data/activity/agg."""
+
+    request: ContextQuery
+
+
+class LearnerBody(_Body):
+    """The body of /data/activity/user/agg."""
+
+    request: LearnerQuery
+
+
+Body = TypeVar("Body", bound=_Body)
 
 # `id` and `type` are those of an activity in a list. The order is the one in which they are told.
 _MISSING: dict[int | str, Refusal] = {
     "groupId": refusals.GROUP_ID_MISSING,
+    "userId": refusals.USER_ID_MISSING,
     "activityId": refusals.ACTIVITY_ID_MISSING,
     "id": refusals.ACTIVITY_ID_MISSING,
     "activityType": refusals.ACTIVITY_TYPE_MISSING,
     "type": refusals.ACTIVITY_TYPE_MISSING,
+    "contextId": refusals.CONTEXT_ID_MISSING,
 }
 _IN_ORDER = list(_MISSING.values())
 
@@ -100,10 +160,10 @@ def parsed(model: type[Body], raw: bytes) -> Body:
     'g1'
     >>> parsed(GroupBody, b'{"request": {"groupId": 1}}')
     Traceback (most recent call last):
-    activity_aggregates.api.refusals.Refused: request.groupId: Input should be a valid string
+    activity_aggregates.api.edge.refusals.Refused: request.groupId: Input should be a valid string
     >>> parsed(ActivityBody, b'{"request": {"activityId": "c1", "activityType": " "}}')
     Traceback (most recent call last):
-    activity_aggregates.api.refusals.Refused: GroupId is mandatory.
+    activity_aggregates.api.edge.refusals.Refused: GroupId is mandatory.
     """
     try:
         return model.model_validate_json(raw)
@@ -113,6 +173,15 @@ def parsed(model: type[Body], raw: bytes) -> Body:
         if None in missing:
             raise Refused(refusals.invalid(_sentence(details[missing.index(None)]))) from error
         raise Refused(min(filter(None, missing), key=_IN_ORDER.index)) from error
+
+
+def params_of(raw: bytes) -> object:
+    """What a body that is refused has as `params`, where it is JSON at all."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return body.get("params") if isinstance(body, dict) else None
 
 
 def _missing(detail: ErrorDetails) -> Refusal | None:

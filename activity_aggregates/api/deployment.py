@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from activity_aggregates import settings
-from activity_aggregates.api.keys import read_keys
-from activity_aggregates.api.paging import Pages
-from activity_aggregates.api.reading import Listing
-from activity_aggregates.api.statements import Read, aggregate_tables, statements
-from activity_aggregates.api.tokens import Claims
+from activity_aggregates.api.answering.admission import MemberScores
+from activity_aggregates.api.answering.known import described_metrics, names
+from activity_aggregates.api.answering.members import Listing, Profile
+from activity_aggregates.api.answering.paging import Pages
+from activity_aggregates.api.answering.shapes import Entry
+from activity_aggregates.api.edge.bounds import Bounds
+from activity_aggregates.api.edge.outer import Manners
+from activity_aggregates.api.identity.keys import read_keys
+from activity_aggregates.api.identity.tokens import Claims
+from activity_aggregates.api.stored.statements import (
+    Read,
+    aggregate_tables,
+    statements,
+    users_table,
+    without_creators,
+)
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
 from activity_aggregates.store.connection import Connection, connection
@@ -37,11 +48,18 @@ class Deployment:
 
     connection: Connection
     statements: Mapping[Read, str]
+    fallbacks: Mapping[Read, str]
     aggregate_tables: frozenset[tuple[str, str]]
+    users_table: tuple[str, str] | None
     read_timeout: float
+    max_reads: int
     listing: Listing
+    metrics: list[Entry]
     metadata_seconds: float
     max_body_bytes: int
+    manners: Manners
+    bounds: Bounds
+    caller_secret: bytes = field(repr=False)
     erased: ErasedTable
     erased_seconds: float
     trust: Trust | None
@@ -54,18 +72,46 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         raise BadRequest(
             f"api.page_size {api.page_size} is above api.max_page_size {api.max_page_size}: lower it or raise the other"
         )
+    columns, profile = profile_of(given)
+    secret = paging_secret(api, environ)
+    roles = api.member_scores.roles if isinstance(api.member_scores, settings.MemberRoles) else []
     return Deployment(
         connection=connection(given.cassandra, environ),
-        statements=statements(given.sources, given.target, api.profile),
+        statements=statements(given.sources, given.target, columns),
+        fallbacks=without_creators(given.sources),
         aggregate_tables=aggregate_tables(given.target),
+        users_table=users_table(given.sources),
         read_timeout=api.read_timeout,
-        listing=Listing(tuple(api.profile), api.page_size, api.max_page_size, Pages(paging_secret(api, environ))),
+        max_reads=api.max_reads,
+        listing=Listing(
+            profile=profile,
+            scores=MemberScores(api.member_scores == "all", frozenset(roles)),
+            page_size=api.page_size,
+            max_page_size=api.max_page_size,
+            pages=Pages(secret),
+            names=names(given, sorted(profile.names)),
+        ),
+        metrics=described_metrics(given.metrics),
         metadata_seconds=api.metadata_seconds,
         max_body_bytes=api.max_body_bytes,
+        manners=Manners(api.request_timeout, frozenset(api.cors_origins), api.access_log),
+        bounds=Bounds(api.max_connections, api.idle_timeout),
+        caller_secret=secret,
         erased=erased_table(given.target, given.erased, environ),
         erased_seconds=api.erased_seconds,
         trust=trust(api, insecure_local),
     )
+
+
+def profile_of(given: settings.Settings) -> tuple[list[str], Profile]:
+    """The columns of a user that are read, and what members are shown with; nothing without sources.users."""
+    made_of = {name: columns for name, columns in given.api.profile.items() if columns is not None}
+    lists = {name: [columns] if isinstance(columns, str) else columns for name, columns in made_of.items()}
+    columns = list(dict.fromkeys(column for each in lists.values() for column in each))
+    places = {column: at for at, column in enumerate(columns)}
+    attributes = tuple((name, tuple(places[column] for column in each)) for name, each in lists.items())
+    is_read = bool(columns) and given.sources.users is not None
+    return columns if is_read else [], Profile(attributes, is_read)
 
 
 def trust(api: settings.Api, insecure_local: bool) -> Trust | None:
@@ -84,12 +130,12 @@ def trust(api: settings.Api, insecure_local: bool) -> Trust | None:
             "api.key_file is not set, so no token could be checked: name a PEM or JWKS file of public keys, "
             "or try it without tokens on this machine alone with --insecure-local"
         )
-    if not api.issuer or not api.audience:
-        missing = " and ".join(f"api.{name}" for name in ("issuer", "audience") if not getattr(api, name))
-        raise BadRequest(f"tokens of any origin would be accepted: set {missing}")
+    if not api.issuer:
+        raise BadRequest("tokens of any origin would be accepted: set api.issuer")
     key_file = Path(api.key_file).absolute()
     read_keys(key_file, api.algorithms)
-    claims = Claims(api.issuer, api.audience, api.leeway, api.user_id_claim, api.scope_claim)
+    audiences = (api.audience,) if isinstance(api.audience, str) else tuple(api.audience or ())
+    claims = Claims(api.issuer, audiences, api.leeway, api.user_id_claim, api.scope_claim)
     return Trust(key_file, tuple(api.algorithms), claims)
 
 

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from hmac import digest
 from typing import Annotated, Any, Generic
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from activity_aggregates.api import answers, openapi, refusals
-from activity_aggregates.api.bodies import ActivityBody, Body, EarlierActivityBody, GroupBody, parsed
-from activity_aggregates.api.compatibility import earlier_activity_aggregates
-from activity_aggregates.api.envelope import success
-from activity_aggregates.api.metadata import Metadata
-from activity_aggregates.api.reading import Listing, activity_aggregates, group_aggregates
-from activity_aggregates.api.refusals import Refused
-from activity_aggregates.api.shapes import Entry
-from activity_aggregates.api.store import Reads, Store
-from activity_aggregates.api.tokens import Caller, Verifier
+from activity_aggregates.api import answers, openapi
+from activity_aggregates.api.answering.activities import context_aggregates, learner_aggregates
+from activity_aggregates.api.answering.earlier import earlier_activity_aggregates
+from activity_aggregates.api.answering.groups import activity_aggregates, group_aggregates
+from activity_aggregates.api.answering.members import Listing
+from activity_aggregates.api.answering.metadata import Metadata
+from activity_aggregates.api.answering.shapes import Entry
+from activity_aggregates.api.bodies import (
+    ActivityBody,
+    Body,
+    ContextBody,
+    EarlierActivityBody,
+    GroupBody,
+    LearnerBody,
+    params_of,
+    parsed,
+)
+from activity_aggregates.api.edge import refusals
+from activity_aggregates.api.edge.envelope import success
+from activity_aggregates.api.edge.exchange import Exchange, exchange_of
+from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.identity.tokens import Caller, Verifier
+from activity_aggregates.api.readiness import Readiness
+from activity_aggregates.api.stored.reads import Reads
+from activity_aggregates.api.stored.store import Store
 from activity_aggregates.store.connection import translated
 
-router = APIRouter()
+CALLER_DIGITS = 16  # of the hash by which the log knows a caller
+
+router = APIRouter(redirect_slashes=False)
 
 
 @dataclass(frozen=True)
@@ -28,24 +46,32 @@ class Serving:
     """What the routes of a process share."""
 
     store: Store
+    readiness: Readiness
     verifier: Verifier
     metadata: Metadata
     listing: Listing
+    metrics: list[Entry]
     max_body_bytes: int
+    caller_secret: bytes
+
+    def hashed(self, caller: Caller) -> str:
+        """A caller as the log knows it: the same for the same, and nobody's id."""
+        return digest(self.caller_secret, caller.user_id.encode(), "sha256").hex()[:CALLER_DIGITS]
 
 
 @dataclass(frozen=True)
 class Asked(Generic[Body]):
     """A request that passed its checks."""
 
-    path: str
+    request: Request
     serving: Serving
     caller: Caller
     body: Body
 
     def answered(self, result: Callable[[Reads], Entry]) -> Response:
         with translated():
-            return success(self.path, result(self.serving.store.reads()))
+            reads = self.serving.store.reads(exchange_of(self.request.scope).deadline)
+            return success(self.request.scope, result(reads))
 
 
 def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[Body]]]:
@@ -56,44 +82,45 @@ def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[
 
     async def asked(request: Request) -> Asked[Body]:
         serving: Serving = request.app.state.serving
-        raw = await limited(request, serving.max_body_bytes)
+        exchange = exchange_of(request.scope)
+        raw = await received(request, exchange, serving.max_body_bytes)
         caller = serving.verifier.caller(request.headers)
-        return Asked(request.scope["path"], serving, caller, parsed(model, raw))
+        exchange.caller = serving.hashed(caller)
+        try:
+            body = parsed(model, raw)
+        except Refused:
+            exchange.heard(params_of(raw))
+            raise
+        exchange.heard(body.params)
+        return Asked(request, serving, caller, body)
 
     return asked
 
 
-async def limited(request: Request, limit: int) -> bytes:
-    """The body, which is not read further than its limit."""
+async def received(request: Request, exchange: Exchange, limit: int) -> bytes:
+    """The body, which is not read further than its limit; how long it is waited for is the request's own bound."""
     if int(request.headers.get("content-length", 0)) > limit:
         raise Refused(refusals.too_large(limit))
     body = bytearray()
+    exchange.is_receiving = True
     async for part in request.stream():
         body += part
         if len(body) > limit:
             raise Refused(refusals.too_large(limit))
+    exchange.is_receiving = False
     return bytes(body)
 
 
-@router.post(
-    "/data/group/agg",
-    response_model=None,
-    responses={200: {"model": answers.GroupAnswer}, **openapi.REFUSALS},
-    openapi_extra=openapi.secured(GroupBody),
-)
+@router.post("/data/group/agg", **openapi.operation("groupAggregates", GroupBody, answers.GroupAnswer))
 def group_agg(asked: Annotated[Asked[GroupBody], Depends(checked(GroupBody))]) -> Response:
     """The activities of a group with the numbers of all its members together."""
+    serving = asked.serving
     return asked.answered(
-        lambda reads: group_aggregates(reads, asked.serving.metadata, asked.caller, asked.body.request)
+        lambda reads: group_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
     )
 
 
-@router.post(
-    "/data/group/activity/agg",
-    response_model=None,
-    responses={200: {"model": answers.ActivityAnswer}, **openapi.REFUSALS},
-    openapi_extra=openapi.secured(ActivityBody),
-)
+@router.post("/data/group/activity/agg", **openapi.operation("groupActivity", ActivityBody, answers.ActivityAnswer))
 def activity_agg(asked: Annotated[Asked[ActivityBody], Depends(checked(ActivityBody))]) -> Response:
     """One activity of a group, with every active member."""
     serving = asked.serving
@@ -104,9 +131,7 @@ def activity_agg(asked: Annotated[Asked[ActivityBody], Depends(checked(ActivityB
 
 @router.post(
     "/v1/group/activity/agg",
-    response_model=None,
-    responses={200: {"model": answers.EarlierActivityAnswer}, **openapi.REFUSALS},
-    openapi_extra=openapi.secured(EarlierActivityBody),
+    **openapi.operation("earlierGroupActivity", EarlierActivityBody, answers.EarlierActivityAnswer),
 )
 def earlier_activity_agg(
     asked: Annotated[Asked[EarlierActivityBody], Depends(checked(EarlierActivityBody))],
@@ -117,18 +142,41 @@ def earlier_activity_agg(
     )
 
 
-@router.get("/health/live", response_model=None, responses={200: {"model": answers.HealthAnswer}})
+@router.post("/data/activity/agg", **openapi.operation("activityAggregates", ContextBody, answers.ContextAnswer))
+def context_agg(asked: Annotated[Asked[ContextBody], Depends(checked(ContextBody))]) -> Response:
+    """One activity in one context, with its days; for services."""
+    serving = asked.serving
+    return asked.answered(
+        lambda reads: context_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
+    )
+
+
+@router.post("/data/activity/user/agg", **openapi.operation("learnerAggregates", LearnerBody, answers.LearnerAnswer))
+def learner_agg(asked: Annotated[Asked[LearnerBody], Depends(checked(LearnerBody))]) -> Response:
+    """One learner's rows of one activity; for services and for the learner."""
+    serving = asked.serving
+    return asked.answered(
+        lambda reads: learner_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
+    )
+
+
+@router.get("/data/metrics", **openapi.open_operation("metrics", answers.MetricsAnswer))
+async def metrics(request: Request) -> Response:
+    """Every metric that is computed: what it is called and what it means."""
+    serving: Serving = request.app.state.serving
+    return success(request.scope, {"metrics": serving.metrics})
+
+
+@router.get("/health/live", **openapi.open_operation("live", answers.HealthAnswer))
 async def live(request: Request) -> Response:
     """Whether the process answers."""
-    return success(request.scope["path"], {"healthy": True})
+    return success(request.scope, {"healthy": True})
 
 
-@router.get(
-    "/health/ready", response_model=None, responses={200: {"model": answers.HealthAnswer}, **openapi.UNAVAILABLE}
-)
-def ready(request: Request) -> Response:
+@router.get("/health/ready", **openapi.open_operation("ready", answers.HealthAnswer, openapi.UNAVAILABLE))
+async def ready(request: Request) -> Response:
     """Whether tokens can be checked, and the store answers a read like those that requests make."""
     serving: Serving = request.app.state.serving
     serving.verifier.check()
-    serving.store.check()
-    return success(request.scope["path"], {"healthy": True})
+    await serving.readiness.check()
+    return success(request.scope, {"healthy": True})

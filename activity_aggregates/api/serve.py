@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing import resource_tracker
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -17,13 +19,19 @@ from uvicorn.supervisors import Multiprocess
 from activity_aggregates import settings
 from activity_aggregates.api.app import create_app
 from activity_aggregates.api.deployment import Deployment, deployment
-from activity_aggregates.api.failures import Seldom
+from activity_aggregates.api.edge import logs
+from activity_aggregates.api.edge.bounds import Config, connections_allowed
+from activity_aggregates.api.edge.figures import published
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.connection import open_session
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 10  # how long requests under way may take once it is told to stop
+SILENT_SECONDS = 60  # a worker that has said nothing for so long is started anew; on a busy machine it may start slowly
+NEVER_SECONDS = 1 << 30  # the bounds of connections say how long one may be idle
+
+_log = logging.getLogger(__name__)
 
 
 def serve(configuration: Configuration, environ: Mapping[str, str], insecure_local: bool) -> int:
@@ -31,23 +39,36 @@ def serve(configuration: Configuration, environ: Mapping[str, str], insecure_loc
     given = configuration.settings
     deployed = deployment(given, environ, insecure_local)
     check_erased(deployed)
-    app = partial(create_app, deployed)
     listening = bound(given.api)
-    server = uvicorn.Config(
-        app,
+    logging.config.dictConfig(logs.lines(given.log.format))
+    if given.api.profile and given.sources.users is None:
+        _log.warning("sources.users is not set: members are shown without what api.profile names")
+    with listening, published(given.api.metrics_address) as metrics_url:
+        host, port = listening.getsockname()[:2]
+        print(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+        if metrics_url:
+            print(f"metrics on {metrics_url}", flush=True)
+        return run(configured(given, deployed), listening)
+
+
+def configured(given: settings.Settings, deployed: Deployment) -> Config:
+    """The server as its processes are started."""
+    allowed = connections_allowed(deployed.bounds.connections)
+    return Config(
+        partial(create_app, deployed),
+        replace(deployed.bounds, connections=allowed),
         factory=True,
         workers=given.api.workers,
         lifespan="on",
-        access_log=given.api.access_log,
-        log_config=sentences(),
+        ws="none",
+        access_log=False,
+        log_config=logs.lines(given.log.format),
         server_header=False,
+        timeout_keep_alive=NEVER_SECONDS,
+        timeout_worker_healthcheck=SILENT_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=False,
     )
-    host, port = listening.getsockname()[:2]
-    print(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-    with listening:
-        return run(server, listening)
 
 
 def check_erased(deployed: Deployment) -> None:
@@ -135,20 +156,3 @@ class Workers(Multiprocess):
     def handle_int(self) -> None:
         self.is_interrupted = True
         super().handle_int()
-
-
-def sentences() -> dict[str, Any]:
-    """Sentences on standard error, as every command writes them; a line per request on top where it is asked for."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"sentence": {"format": "activity-aggregates: %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "sentence"}},
-        "filters": {"seldom": {"()": Seldom}},
-        "loggers": {
-            "activity_aggregates": {"handlers": ["stderr"], "level": "INFO"},
-            "activity_aggregates.api.failures": {"filters": ["seldom"]},
-            "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
-            "uvicorn.access": {"level": "INFO"},
-        },
-    }

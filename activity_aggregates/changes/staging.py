@@ -11,9 +11,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.change_set import all_names, staged_schema
-from activity_aggregates.changes.parts import LEARNERS, OTHERS, PARTS
-
-__all__ = ["LEARNERS", "OTHERS", "PARTS", "RunDirectory", "Staging", "changed_rows", "stage_rows"]
+from activity_aggregates.changes.parts import PARTS
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
-from activity_aggregates.changes.staging import LEARNERS, RunDirectory, stage_rows
+from activity_aggregates.changes.parts import LEARNERS
+from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.run.held import read_held
 from activity_aggregates.run.inputs import Inputs
 from activity_aggregates.run.lookups import looking_up

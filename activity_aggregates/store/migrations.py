@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|//[^\n]*|/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<end>;)|.", re.DOTALL
 )
 _ADDED = re.compile(r"ALTER TABLE \$\{keyspace\}\.\$\{(\w+)\} ADD (\w+) ")
+_NUMBERED = re.compile(r"\d+_\w+\.cql$")  # roles.cql lies beside them, for an administrator
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
 # A table that another migrate has just created is listed a moment before it can be read.
 _OPENING_SECONDS = 5.0
@@ -89,7 +90,7 @@ class Schema:
 def migrations() -> list[Migration]:
     """All migrations that this version of the software knows, in their order."""
     schema = files("conf") / "schema"
-    found = [Migration(file.name, file.read_text("utf-8")) for file in schema.iterdir() if file.name.endswith(".cql")]
+    found = [Migration(file.name, file.read_text("utf-8")) for file in schema.iterdir() if _NUMBERED.match(file.name)]
     return sorted(found, key=lambda migration: migration.number)
 
 

@@ -101,7 +101,7 @@ def api_settings(folder: Path, keys: KeyPair) -> dict[str, Any]:
     """The section `api` of a configuration whose server trusts these keys."""
     file = folder / "public.pem"
     file.write_bytes(keys.public)
-    return {"port": 0, "key_file": str(file), "issuer": ISSUER, "audience": AUDIENCE}
+    return {"port": 0, "metrics_address": None, "key_file": str(file), "issuer": ISSUER, "audience": AUDIENCE}
 
 
 def serve_command(conf: Path, *arguments: str) -> list[str]:

@@ -111,7 +111,6 @@ class Replay:
             self.conf = self.made.configure({"metrics": served}, self.folder)
             self.watcher.happens(Operation("settings", {"metrics": UNSERVED | served}))
             return
-        operation = served_rows(operation)
         change = {"load": store.load, "delete": store.delete, "write": store.merge}[operation.kind]
         for table, rows in operation.content.items():
             change(table, rows)
@@ -176,21 +175,6 @@ def served_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 UNSERVED = {"course_types": ["Course"], "time_zone": "UTC", "carry": []}
-
-
-def served_rows(operation: Operation) -> Operation:
-    """Without sources that this version does not compute, and courses while none is served where it is nested."""
-    if "time" in FAMILIES:
-        return operation
-    content = {name: rows for name, rows in operation.content.items() if name not in ("group_attempts", "timespent")}
-    if "group" in content:
-        content["group"] = [
-            row | {"activities": [each for each in row["activities"] if each["type"] in ("CourseUnit", "Quiz")]}
-            if "activities" in row
-            else row
-            for row in content["group"]
-        ]
-    return Operation(operation.kind, content)
 
 
 def stored_tables(made: Environment) -> Tables:

@@ -92,7 +92,7 @@ def history(seed: int, platforms: Iterable[int] = range(PLATFORMS)) -> list[Oper
     for kind, killed in script.steps:
         if kind == CHANGE:
             for platform in taking_part:
-                operations += platform.go_on(foreign_writers) if platform.chance.random() < 0.7 else []
+                operations += platform.go_on(foreign_writers) if platform.chance.random() < 0.4 else []
         elif kind == "settings":
             operations.append(Operation("settings", {"metrics": script.next_settings()}))
         elif kind == "resume":

@@ -8,8 +8,9 @@ from cassandra.cqltypes import DateType, DoubleType, MapType, UTF8Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activity_aggregates.api.maps import Reader
-from activity_aggregates.api.shapes import EVERYTHING, Fields, entries
+from activity_aggregates.api.answering.fields import EVERYTHING, Fields
+from activity_aggregates.api.answering.shapes import entries
+from activity_aggregates.api.stored.maps import Reader
 
 PROTOCOL = 4
 NUMBERS = MapType.apply_parameters([UTF8Type, DoubleType])
@@ -48,7 +49,9 @@ def test_what_is_no_number_in_json_is_left_out() -> None:
 
 
 def test_only_the_metrics_asked_for_are_listed() -> None:
-    shown = entries((stored({"a": 1.0, "b": 2.0}), None), Fields.of(["members", "b"]))
+    shown = entries(
+        (stored({"a": 1.0, "b": 2.0}), None), Fields(sections=frozenset({"members"}), metrics=frozenset({"b"}))
+    )
     assert [entry["metric"] for entry in shown] == ["b"]
 
 

@@ -6,16 +6,19 @@ import subprocess
 import sys
 
 from activity_aggregates import settings
-from activity_aggregates.api.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
+from activity_aggregates.api.answering.known import PREFIXES
+from activity_aggregates.api.deployment import profile_of
+from activity_aggregates.api.stored.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
 from activity_aggregates.configuration import load
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
+from metrics.names import SCORE_PREFIXES
 
 
 def test_neither_spark_nor_the_jobs_are_imported() -> None:
     program = "import sys, activity_aggregates.api.serve; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    unwanted = ("pyspark", "py4j", "jobs", "metrics")
-    assert not [module for module in done.stdout.split() if module.startswith(unwanted)]
+    unwanted = ("pyspark", "py4j", "jobs", "pandas", "pyarrow", "jinja2")
+    assert [module for module in done.stdout.split() if module.startswith(unwanted)] == []
 
 
 def test_columns_are_named_as_the_job_names_them() -> None:
@@ -30,7 +33,8 @@ def reads(**flags: object) -> dict[Read, str]:
         "sources.users": {**place, "table": "user"},
     }
     loaded: settings.Settings = load(None, {}, sources | flags).settings
-    return statements(loaded.sources, loaded.target, loaded.api.profile)
+    columns, _ = profile_of(loaded)
+    return statements(loaded.sources, loaded.target, columns)
 
 
 def test_names_of_columns_and_tables_follow_the_settings() -> None:
@@ -40,7 +44,7 @@ def test_names_of_columns_and_tables_follow_the_settings() -> None:
             "sources.users.columns": {"firstName": "firstname"},
             "target.columns.agg": "metrics",
             "target.tables.group_activity_agg": "numbers",
-            "api.profile": ["firstName", "rank"],
+            "api.profile": {"name": ["firstName", "rank"], "grade": "rank"},
         }
     )
     assert found[Read.GROUP] == 'SELECT state, activities FROM ks.group WHERE "Id" = ?'
@@ -52,4 +56,9 @@ def test_names_of_columns_and_tables_follow_the_settings() -> None:
 
 
 def test_users_are_not_read_unless_their_attributes_are_shown() -> None:
-    assert Read.PROFILE not in reads()
+    assert Read.PROFILE not in reads(**{"api.profile": {"name": None}})
+    assert Read.PROFILE not in reads(**{"sources.users": None})
+
+
+def test_what_fields_may_name_is_what_the_metrics_are_called() -> None:
+    assert PREFIXES == SCORE_PREFIXES

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from activity_aggregates.api.keys import KeyFile
-from activity_aggregates.api.refusals import Refused
-from activity_aggregates.api.tokens import Caller, Claims, TokenVerifier
+from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.identity.keys import KeyFile
+from activity_aggregates.api.identity.tokens import Caller, Claims, TokenVerifier
 from tests.harness.api import AUDIENCE, ISSUER, KeyPair, key_pair
 
 DEADLINE_SECONDS = 60
@@ -29,7 +29,7 @@ def file(tmp_path: Path, keys: KeyPair) -> Path:
 
 @pytest.fixture
 def verifier(file: Path) -> TokenVerifier:
-    claims = Claims(ISSUER, AUDIENCE, leeway=0, user_id="sub", scope="scope")
+    claims = Claims(ISSUER, (AUDIENCE,), leeway=0, user_id="sub", scope="scope")
     return TokenVerifier(KeyFile(file, ["ES256"]), claims)
 
 
@@ -65,3 +65,29 @@ def test_one_that_was_good_says_nothing_of_another(verifier: TokenVerifier, keys
     assert caller(verifier, keys.token(scope="aggregates:read")).is_service
     with pytest.raises(Refused):
         caller(verifier, token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"))
+
+
+@pytest.mark.parametrize("audience", ["any", ["some", "other"], None])
+def test_without_audiences_nobodys_is_looked_at(file: Path, keys: KeyPair, audience: object) -> None:
+    claims = Claims(ISSUER, (), leeway=0, user_id="sub", scope="scope")
+    verifier = TokenVerifier(KeyFile(file, ["ES256"]), claims)
+    assert caller(verifier, keys.token(aud=audience)) == Caller("u1", is_service=False)
+    with pytest.raises(Refused):
+        caller(verifier, keys.token(aud=audience, iss="https://another.example.org"))
+
+
+def test_a_token_that_names_a_managed_user_is_known_as_that_alone(verifier: TokenVerifier, keys: KeyPair) -> None:
+    """Also one that would be good as a caller's own: what is known of it in one place says nothing in the other."""
+    both = keys.token("child", parentId="u1")
+    headers = {"authorization": f"Bearer {keys.token()}", "x-authenticated-for": both}
+    assert verifier.caller(headers) == Caller("child", is_service=False)
+    assert caller(verifier, both) == Caller("child", is_service=False)
+    with pytest.raises(Refused):
+        verifier.caller({"authorization": f"Bearer {keys.token()}", "x-authenticated-for": keys.token("child")})
+
+
+def test_a_service_that_manages_a_user_is_served_as_that_user(verifier: TokenVerifier, keys: KeyPair) -> None:
+    service = keys.token(scope="aggregates:read")
+    managed = keys.token("child", parentId="f:realm:u1", scope="aggregates:read")
+    headers = {"authorization": f"Bearer {service}", "x-authenticated-for": managed}
+    assert verifier.caller(headers) == Caller("child", is_service=False)

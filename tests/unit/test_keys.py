@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from activity_aggregates.api.keys import KeyFile, read_keys
+from activity_aggregates.api.identity.keys import KeyFile, read_keys
 from activity_aggregates.errors import BadRequest, Unreachable
 from tests.harness.api import KeyPair, key_pair
 

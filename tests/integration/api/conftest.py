@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
@@ -34,7 +35,7 @@ def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     keys = key_pair()
     settings = {
         "sources": {"users": {"format": "cassandra", "keyspace": world.sources, "table": "user"}},
-        "api": {**api_settings(folder, keys), "profile": ["firstname"], "workers": 2},
+        "api": {**api_settings(folder, keys), "profile": {"firstname": "firstname"}, "workers": 2},
     }
     with served(world.configure(settings, folder), keys) as api:
         yield api
@@ -53,8 +54,8 @@ def fill(world: Environment) -> None:
         ],
     )
     load("group_member", [*members("g1"), *members("g2"), *(member("big", user) for user in BIG_GROUP)])
-    load("group_member", [member("cef3dc0b", "u1")])
-    load("user", [{"id": "u1", "firstname": "Asha"}, {"id": "u4", "firstname": "Dev"}])
+    load("group_member", [member("cef3dc0b", "u1"), member("cef3dc0b", "5a5ab4e3")])
+    load("user", [{"id": "u1", "firstname": "Asha", "lastname": "Bose"}, {"id": "u4", "firstname": "Dev"}])
     agg, earlier, now = "agg", EARLIER_RUN, RUN
     merge(
         "group_activity_agg",
@@ -77,8 +78,62 @@ def fill(world: Environment) -> None:
             {"group_id": "cef3dc0b", **COURSE, "activity_id": "do_31289", "user_id": "u1", **row},
         ],
     )
+    fill_nested(world, row)
+    fill_contexts(world)
     shown = {"name": "Algebra", "endDate": "2026-12-31", "id": "another", "type": "Another", "agg": "another"}
     merge("activity_metadata", [{**COURSE, "metadata": shown}])
+
+
+def fill_nested(world: Environment, row: dict[str, Any]) -> None:
+    """The group `nest` lists the course p1 alone, which has n1 and n2 inside; x1 is a course of its own."""
+    load, merge = world.store.load, world.store.merge
+    listed = {"type": "Collection", "id": "p1"}
+    load("group", [{"id": "nest", "status": "active", "activities": [listed]}])
+    load("group_member", [member("nest", user) for user in ("v1", "v2", "v3")])
+    load("user", [{"id": user, "firstname": f"Vera {user}"} for user in ("v1", "v2")])
+    better = {"agg": {"completed": 1, "completionPercentage": 75}}
+
+    def own(kind: str, activity: str, user: str, context: str, maps: dict[str, Any]) -> dict[str, Any]:
+        key = {"activity_type": kind, "activity_id": activity, "user_id": user, "context_id": context}
+        return {**key, **maps}
+
+    merge(
+        "activity_user_agg",
+        [
+            own("Course", "p1", "v1", "cb:p", row),
+            own("CourseUnit", "n1", "v1", "cb:p", better),
+            own("Course", "n1", "v1", "cb:n", row),
+            own("Course", "n1", "v2", "cb:n", row),
+            own("Course", "n1", "u9", "cb:n", row),  # not of this group
+            own("Course", "n2", "v2", "cb:n2", row),
+            own("Course", "x1", "v1", "cb:x", row),
+        ],
+    )
+    below = {"context_id": "cb:p", "activity_type": "CourseUnit", "course_id": "p1"}
+    load("activity_catalog", [{**below, "activity_id": "n1"}, {**below, "activity_id": "n2"}])
+    itself = {"context_id": "cb:x", "activity_type": "Course", "activity_id": "x1", "course_id": "x1"}
+    load("activity_catalog", [itself])
+    merge(
+        "group_activity_user_agg",
+        [{"group_id": "nest", "activity_type": "Collection", "activity_id": "p1", "user_id": "v2", **row}],
+    )
+    load("group", [{"id": "scored", "status": "active", "activities": COURSES}])
+    load("group_member", [member("scored", "v1")])
+    scored = {"score:do_1": 3, "max_score:do_1": 5, "attempts_count:do_1": 2}
+    of_c2 = {"group_id": "scored", **COURSE, "activity_id": "c2", "user_id": "v1", "agg": scored}
+    merge("group_activity_user_agg", [of_c2])
+
+
+def fill_contexts(world: Environment) -> None:
+    """c1 in the batch b1, and the activity of the examples in theirs."""
+    counted = {"agg": {"enrolledCount": 3}, "agg_last_updated": {"enrolledCount": RUN}}
+    of_examples = {"activity_type": "Course", "activity_id": "do_31289", "context_id": "cb:0130"}
+    world.store.merge("activity_agg", [{**COURSE, "context_id": "cb:b1", **counted}, {**of_examples, **counted}])
+    one = {"agg": {"completedCount": 1, "score:do_1": 3}, "agg_last_updated": {"completedCount": RUN}}
+    world.store.merge(
+        "activity_user_agg",
+        [{**COURSE, "user_id": "u1", "context_id": context, **one} for context in ("cb:b1", "cb:b2")],
+    )
 
 
 def members(group: str) -> list[dict[str, str]]:
@@ -92,4 +147,4 @@ def members(group: str) -> list[dict[str, str]]:
 
 
 def member(group: str, user: str, status: str = "active", role: str = "member") -> dict[str, str]:
-    return {"groupid": group, "userid": user, "status": status, "role": role}
+    return {"groupid": group, "userid": user, "status": status, "role": role, "createdby": "u1"}

@@ -8,7 +8,8 @@ from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
 from jobs.__main__ import main
-from tests.harness.api import api_settings, key_pair, served, values
+from tests.harness import field_clients as steps
+from tests.harness.api import EARLIER, api_settings, key_pair, result, served, values
 from tests.harness.environment import environment
 from tests.integration.api.conftest import RUN, RUN_MS, member
 
@@ -31,6 +32,7 @@ def test_a_member_in_two_batches_is_shown_once_with_the_best_and_one_who_never_e
 
         with served(conf, keys) as api:
             activity = api.activity(groupId="g1", activityId="c1", activityType="Course")
+            asked = api.ask(EARLIER, groupId="g1", activityId="c1", activityType="Digital Textbook")
 
     assert values(activity["agg"]) == {
         "memberCount": 2,
@@ -42,3 +44,6 @@ def test_a_member_in_two_batches_is_shown_once_with_the_best_and_one_who_never_e
     assert (batches["id"], values(batches["agg"])["completionPercentage"]) == ("u1", 33.33)
     assert {entry["lastUpdatedOn"] for entry in batches["agg"]} == {RUN_MS}
     assert never == {"id": "u2", "role": "member", "agg": []}
+    members = [{**member("g1", user), "userId": user, "name": user} for user in ("u1", "u2")]
+    cards = steps.portal_details(steps.in_group(result(asked), members, leaves=3), leaves=3, me="u2")
+    assert [(card["title"], card["progress"]) for card in cards] == [("", "33"), ("u2(You)", "0")]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api, result, values
+from tests.harness.api import ACTIVITY, GROUP, Api, result, values
 from tests.integration.api.conftest import BIG_GROUP, EARLIER_RUN_MS, RUN_MS
 
 OF_C1 = {"groupId": "g1", "activityId": "c1", "activityType": "Course"}
@@ -42,8 +40,10 @@ def test_the_filter_leaves_out_what_is_not_asked_for_and_what_is_not_the_groups(
         (["agg"], {"agg"}, {"completionPercentage", "memberCount", "undated"}),
         (["metadata"], {"name", "endDate"}, None),
         (["memberCount"], {"name", "endDate", "agg"}, {"memberCount"}),
-        (["agg", "memberCount", "undated"], {"agg"}, {"memberCount", "undated"}),
-        (["metadata", "agg", "unknown"], {"name", "endDate", "agg"}, set()),
+        (["agg", "memberCount", "completedCount"], {"agg"}, {"memberCount"}),
+        (["score:"], {"name", "endDate", "agg"}, set()),
+        (["name"], {"name", "agg"}, {"completionPercentage", "memberCount", "undated"}),
+        (["metadata", "name"], {"name"}, None),
         (["members"], set(), None),
     ],
 )
@@ -62,6 +62,7 @@ def test_an_activity_lists_every_active_member_also_who_never_enrolled(api: Api)
         {
             "id": "u1",
             "role": "admin",
+            "name": "Asha Bose",
             "firstname": "Asha",
             "agg": [
                 {"metric": "completed", "value": 1, "lastUpdatedOn": None},
@@ -72,6 +73,7 @@ def test_an_activity_lists_every_active_member_also_who_never_enrolled(api: Api)
         {
             "id": "u4",
             "role": "member",
+            "name": "Dev",
             "firstname": "Dev",
             "agg": [
                 {"metric": "completed", "value": 1, "lastUpdatedOn": None},
@@ -98,6 +100,12 @@ def test_fields_of_an_activity(api: Api, fields: list[str], keys: set[str], metr
         assert set(values(activity["members"][0]["agg"])) == metrics
 
 
+def test_attributes_of_members_that_were_asked_for(api: Api) -> None:
+    first, *_ = api.activity(**OF_C1, fields=["members", "name"])["members"]
+    assert set(first) == {"id", "role", "name", "agg"}
+    assert values(first["agg"]) == {"completed": 1, "completedCount": 2}
+
+
 def test_an_activity_of_the_group_that_nobody_has_begun_is_empty_not_missing(api: Api) -> None:
     activity = api.activity(groupId="g1", activityId="c2", activityType="Course")
     assert (activity["metadata"], activity["agg"]) == ({}, [])
@@ -114,26 +122,6 @@ def test_a_group_of_150_is_one_page(api: Api) -> None:
 def test_a_service_reads_every_group(api: Api) -> None:
     answer = result(api.ask_as_service(ACTIVITY, groupId="big", activityId="c1", activityType="Course", limit=1))
     assert [member["id"] for member in answer["activity"]["members"]] == BIG_GROUP[:1]
-
-
-def test_clients_in_the_field_get_the_shape_that_they_parse(api: Api) -> None:
-    answer = result(api.ask(EARLIER, **OF_C1))
-    enrolled: dict[str, Any] = {"metric": "enrolmentCount", "value": 2, "lastUpdatedOn": RUN_MS}
-    assert answer["activity"] == {"id": "c1", "type": "Course", "agg": [enrolled]}
-    assert [(member["userId"], member["firstname"]) for member in answer["members"]] == [("u1", "Asha"), ("u4", "Dev")]
-    assert values(answer["members"][0]["agg"]) == {"completed": 1, "completedCount": 2}
-    assert "id" not in answer["members"][0]
-
-
-def test_a_group_of_150_in_the_earlier_shape_is_whole(api: Api) -> None:
-    answer = result(api.ask(EARLIER, "m000", groupId="big", activityId="c1", activityType="Course"))
-    assert [member["userId"] for member in answer["members"]] == BIG_GROUP
-
-
-def test_nobody_enrolled_in_the_earlier_shape_is_a_count_of_none(api: Api) -> None:
-    answer = result(api.ask(EARLIER, groupId="g1", activityId="c2", activityType="Course"))
-    assert answer["activity"]["agg"] == [{"metric": "enrolmentCount", "value": 0, "lastUpdatedOn": None}]
-    assert answer["members"] == []
 
 
 def test_the_envelope_is_the_platforms(api: Api) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from tests.harness.api import GROUP, Api, api_settings, key_pair, refusal, serve
 from tests.harness.environment import environment
 from tests.harness.waiting import wait_until
 
+WAITING = 300  # requests
 NAME = f"test-api-{os.getpid()}"
 UNAVAILABLE = (
     503,
@@ -103,6 +105,23 @@ def until(api: Api, status: int) -> httpx.Response:
 
     wait_until(has_come)
     return answers[-1]
+
+
+def test_readiness_is_told_before_requests_that_hang(api: Api) -> None:
+    """More of them than there are threads to answer them."""
+    until(api, 200)
+    signalled(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(WAITING) as pool, httpx.Client(base_url=api.client.base_url, timeout=60) as client:
+            waiting = [pool.submit(api.ask, GROUP, groupId="g1") for _ in range(WAITING)]
+            wait_until(lambda: any(future.done() for future in waiting))
+            assert refusal(client.get("/health/ready")) == UNAVAILABLE
+            assert client.get("/health/live").status_code == 200
+            assert not all(future.done() for future in waiting)
+            assert {future.result().status_code for future in waiting} == {503}
+    finally:
+        signalled(signal.SIGCONT)
+    until(api, 200)
 
 
 def test_the_server_outlives_the_store_and_recovers_by_itself(api: Api) -> None:

@@ -103,10 +103,28 @@ def test_members_and_services_are_told_that_a_group_is_gone(api: Api, path: str,
     assert refusal(api.ask_as_service(path, groupId="nowhere", **rest)) == GROUP_NOT_FOUND
 
 
-@pytest.mark.parametrize("path", [ACTIVITY, EARLIER])
-def test_an_activity_that_is_not_the_groups_is_not_found(api: Api, path: str) -> None:
+def test_an_activity_that_is_not_the_groups_is_not_found(api: Api) -> None:
     for other in ({"activityId": "c9"}, {"activityType": "Quiz"}):
-        assert refusal(api.ask(path, **{**OF_C1, **other})) == ACTIVITY_NOT_FOUND
+        assert refusal(api.ask(ACTIVITY, **{**OF_C1, **other})) == ACTIVITY_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (["nmae"], "request.fields: nmae is not known; the nearest is name."),
+        (["agg", "completeCount"], "request.fields: completeCount is not known; the nearest is completedCount."),
+        (["Members"], "request.fields: Members is not known; the nearest is members."),
+        (["scores:do_1"], "request.fields: scores:do_1 is not known; the nearest is score:."),
+        (["firstnames"], "request.fields: firstnames is not known; the nearest is firstname."),
+    ],
+)
+@pytest.mark.parametrize("path", [GROUP, ACTIVITY])
+def test_a_name_that_is_not_known_is_told_the_nearest(api: Api, path: str, fields: list[str], sentence: str) -> None:
+    assert refusal(api.ask(path, **OF_C1, fields=fields)) == (400, "CLIENT_ERROR", "INVALID_REQUESTED_DATA", sentence)
+
+
+def test_clients_in_the_field_may_name_what_they_like(api: Api) -> None:
+    assert api.ask(EARLIER, **OF_C1, fields=["nmae", 7]).status_code == 200
 
 
 def test_what_no_route_answers_is_refused_in_the_envelope_too(api: Api) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +65,16 @@ def test_keys_are_not_ignored(world: Environment, tmp_path: Path, keys: KeyPair)
     [
         ({"key_file": "/nowhere.pem"}, "api.key_file /nowhere.pem cannot be read (No such file or directory)"),
         ({"issuer": None}, "tokens of any origin would be accepted: set api.issuer"),
-        ({"audience": None, "issuer": ""}, "tokens of any origin would be accepted: set api.issuer and api.audience"),
+        ({"audience": [], "issuer": ""}, "api.audience"),
+        ({"member_scores": "some"}, "api.member_scores"),
+        ({"member_scores": {"roles": []}}, "api.member_scores"),
+        ({"metrics_address": "somewhere"}, "api.metrics_address"),
+        ({"profile": ["name"]}, "api.profile"),
         ({"algorithms": ["RS256"]}, "holds no key for RS256"),
         ({"algorithms": ["HS256"]}, "api.algorithms"),
         ({"port": 65536}, "api.port"),
         ({"page_size": 2000}, "api.page_size 2000 is above api.max_page_size 1000"),
         ({"paging_secret_file": "/nowhere"}, "api.paging_secret_file /nowhere cannot be read"),
-        ({"profile": ["name"]}, "the read API needs sources.users in Cassandra"),
         ({"unknown": 1}, "api.unknown"),
     ],
 )
@@ -111,7 +116,7 @@ def test_without_group_sources_it_does_not_start(world: Environment, tmp_path: P
 
 
 def test_asked_for_on_a_loopback_address_it_serves_without_tokens(world: Environment, tmp_path: Path) -> None:
-    conf = world.configure({"api": {"port": 0}}, tmp_path)
+    conf = world.configure({"api": {"port": 0, "metrics_address": None}}, tmp_path)
     with served(conf, key_pair(), "--insecure-local") as api:
         assert api.client.post(GROUP, json={"request": {"groupId": "g1"}}).status_code == 200
 
@@ -138,7 +143,7 @@ def test_ctrl_c_ends_it_with_the_code_of_an_interrupt(
     assert process.returncode == 130
     *others, last = stderr.splitlines()
     assert last == "activity-aggregates: interrupted"
-    assert all(line.startswith("activity-aggregates: ") for line in others), stderr
+    assert all(re.match(r"\S+Z activity-aggregates: ", line) for line in others), stderr
 
 
 def test_it_starts_without_the_store_and_says_so(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
@@ -190,3 +195,46 @@ def test_workers_that_find_a_broken_key_file_wait_for_a_better_one(
         file.write_bytes(keys.public)
         wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
         assert "Traceback" not in api.errors.read_text()
+
+
+def test_the_demo_is_announced_by_the_server_that_has_the_port(tmp_path: Path) -> None:
+    """Where another one has it there is no address, no token, and the server's own exit code."""
+    variables = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    for folder in ("conf", "scripts", "jobs"):
+        (tmp_path / folder).symlink_to(Path.cwd() / folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = [sys.executable, "-m", "scripts.sample.token", "--set", f"api.port={port}"]
+        done = subprocess.run(demo, cwd=tmp_path, env=variables, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"127.0.0.1 port {port} cannot be listened on" in done.stderr
+    with subprocess.Popen(
+        [*demo[:-1], "api.port=0", "--set", "api.metrics_address=null"],
+        cwd=tmp_path,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("serving on ").strip()
+        said = "".join(process.stdout.readline() for _ in range(6))
+        process.send_signal(signal.SIGTERM)
+    assert f"curl -s {url}/data/group/activity/agg" in said
+    assert process.returncode == 0
+
+
+def test_fewer_connections_are_held_than_the_process_may_open_files(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    """At the limit of files they could not even be refused."""
+    conf = world.configure({"api": {**api_settings(tmp_path, keys), "max_connections": 5000}}, tmp_path)
+    limited = ["bash", "-c", 'ulimit -n 300; exec "$@"', "-", *serve_command(conf)]
+    with subprocess.Popen(limited, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("serving on ").strip()
+        wait_until(lambda: answers(url))
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+    assert "api.max_connections is 5000 and this process may open 300 files: it holds 100 connections" in stderr
+    assert process.returncode == 0

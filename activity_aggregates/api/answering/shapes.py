@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from activity_aggregates.api.maps import Reader
-
-METADATA, AGG, MEMBERS = "metadata", "agg", "members"
-SECTIONS = frozenset({METADATA, AGG, MEMBERS})
+from activity_aggregates.api.answering.fields import AGG, Fields
+from activity_aggregates.api.stored.maps import Reader
 
 EXACT = 2.0**53  # beyond it a double holds no exact integer
 
 Entry = dict[str, Any]
+ActivityKey = tuple[str, str]  # type, id
 # The columns agg and agg_last_updated of a row, as bytes; a map without entries is null.
 Maps = tuple[bytes | None, bytes | None]
 
 VALUES: Reader[float] = Reader("d")
 DATES: Reader[int] = Reader("q")
-
-
-@dataclass(frozen=True)
-class Fields:
-    """What of an answer was asked for: sections and metrics, each all of them where none is named."""
-
-    sections: frozenset[str]
-    metrics: frozenset[str]
-
-    @classmethod
-    def of(cls, names: list[str]) -> Fields:
-        """Names of sections are sections, every other one is a metric.
-
-        >>> fields = Fields.of(["members", "completedCount"])
-        >>> fields.has("members"), fields.has("agg"), fields.metrics
-        (True, False, frozenset({'completedCount'}))
-        """
-        asked = frozenset(names)
-        return cls(asked & SECTIONS, asked - SECTIONS)
-
-    def has(self, section: str) -> bool:
-        return not self.sections or section in self.sections
-
-
-EVERYTHING = Fields.of([])
 
 
 def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
@@ -56,7 +29,7 @@ def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
     if not agg:
         return []
     # Once per metric of every member: what is called for each would take most of the time of an answer.
-    dated, metrics = dict(DATES.entries(dates)) if dates else {}, fields.metrics
+    dated, picks = dict(DATES.entries(dates)) if dates else {}, fields.picks_metrics
     return [
         {
             "metric": metric,
@@ -64,8 +37,13 @@ def entries(maps: Maps | None, fields: Fields) -> list[Entry]:
             "lastUpdatedOn": dated.get(metric),
         }
         for metric, value in VALUES.entries(agg)
-        if isfinite(value) and (not metrics or metric in metrics)
+        if isfinite(value) and (not picks or fields.has_metric(metric))
     ]
+
+
+def named(key: ActivityKey) -> Entry:
+    kind, identifier = key
+    return {"id": identifier, "type": kind}
 
 
 def flattened(metadata: Mapping[str, str], activity: Entry) -> Entry:

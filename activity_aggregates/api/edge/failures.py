@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from activity_aggregates.api.envelope import failure
-from activity_aggregates.api.refusals import (
+from activity_aggregates.api.edge.envelope import failure
+from activity_aggregates.api.edge.refusals import (
     CLIENT_ERROR,
     INTERNAL_ERROR,
     RESOURCE_NOT_FOUND,
@@ -22,28 +22,12 @@ from activity_aggregates.errors import Unreachable
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
-SELDOM_SECONDS = 10.0
-
 _log = logging.getLogger(__name__)
-
-
-class Seldom(logging.Filter):
-    """Lets a record through every SELDOM_SECONDS: while the store is away, every request would say the same."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = float("-inf")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.created - self._last < SELDOM_SECONDS:
-            return False
-        self._last = record.created
-        return True
 
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return failure(request.scope["path"], error.refusal)
+    return failure(request.scope, error.refusal)
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
@@ -51,16 +35,14 @@ async def unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response_code = RESOURCE_NOT_FOUND if error.status_code == 404 else CLIENT_ERROR
     err = error.detail.upper().replace(" ", "_")
-    return failure(
-        request.scope["path"],
-        Refusal(error.status_code, response_code, err, f"{error.detail}.", dict(error.headers or {})),
-    )
+    headers = dict(error.headers or {})
+    return failure(request.scope, Refusal(error.status_code, response_code, err, f"{error.detail}.", headers))
 
 
 async def unavailable(request: Request, error: Exception) -> Response:
     """What the store says is for the operator, not for the client."""
     _log.warning("503: %s", error)
-    return failure(request.scope["path"], UNAVAILABLE)
+    return failure(request.scope, UNAVAILABLE)
 
 
 async def disconnected(request: Request, error: Exception) -> Response:
@@ -70,7 +52,7 @@ async def disconnected(request: Request, error: Exception) -> Response:
 
 async def failed(request: Request, error: Exception) -> Response:
     """A bug: the server logs its traceback."""
-    return failure(request.scope["path"], INTERNAL_ERROR)
+    return failure(request.scope, INTERNAL_ERROR)
 
 
 HANDLERS: dict[type[Exception], Handler] = {

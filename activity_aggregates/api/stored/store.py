@@ -4,47 +4,30 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from cassandra import ConsistencyLevel, InvalidRequest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, ResponseFuture, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra.policies import ConstantReconnectionPolicy
 from cassandra.protocol import ProtocolHandler
 from cassandra.query import PreparedStatement, tuple_factory
 
-from activity_aggregates.api.statements import Read
+from activity_aggregates.api.edge.figures import figures
+from activity_aggregates.api.edge.refusals import Refused
+from activity_aggregates.api.stored.reads import Opened, Reads
+from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
 from activity_aggregates.store.connection import Connection, open_session, translated
-from activity_aggregates.store.erased import Erased, ErasedTable
+from activity_aggregates.store.erased import ErasedTable
 
 RETRY_SECONDS = 2.0  # between attempts to open the session, and of the driver to reach a node that was down
+CHECK_SECONDS = 2.0  # how long a read may take that only tells whether the store is well
+WATCH_SECONDS = 5  # between those that Prometheus is told of
 FIRST_ATTEMPT_SECONDS = 5.0  # how long a start waits for the session before it goes on without
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Reads:
-    """Prepared reads at LOCAL_QUORUM, and who was erased."""
-
-    session: Session
-    profile: ExecutionProfile
-    prepared: Mapping[Read, PreparedStatement]
-    erased: Erased
-
-    def start(self, read: Read, *key: str, rows: int | None = None) -> ResponseFuture:
-        """Sends a read; `.result()` of what comes back waits for its rows, which are tuples. `rows` of them a page."""
-        bound = self.prepared[read].bind(key)
-        if rows is not None:
-            bound.fetch_size = rows
-        return self.session.execute_async(bound, execution_profile=self.profile)
-
-    @staticmethod
-    def row(started: ResponseFuture) -> Any:
-        """The only row of a read that was sent; None where there is none."""
-        return started.result().one()
 
 
 class Store:
@@ -54,41 +37,48 @@ class Store:
         self,
         connection: Connection,
         statements: Mapping[Read, str],
+        fallbacks: Mapping[Read, str],
         read_timeout: float,
         erased: ErasedTable,
         erased_seconds: float,
+        most_reads: int,
         protocol: type[ProtocolHandler] = ProtocolHandler,
     ) -> None:
         self._connection = connection
         self._protocol = protocol
         self._statements = statements
+        self._fallbacks = fallbacks
         self._read_timeout = read_timeout
         self._erased = erased
         self._erased_seconds = erased_seconds
-        self._reads: Reads | None = None
+        self._most_reads = most_reads
+        self._opened: Opened | None = None
         self._tried = threading.Event()
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="session", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="figures", daemon=True)
 
     def open(self) -> None:
         """Begins to connect, and gives the first attempt some time."""
         self._keeper.start()
+        self._watcher.start()
         self._tried.wait(FIRST_ATTEMPT_SECONDS)
 
     def close(self) -> None:
         self._closing.set()
         self._keeper.join()
+        self._watcher.join()
 
-    def reads(self) -> Reads:
-        """Raises Unreachable while there is no session."""
-        if self._reads is None:
+    def reads(self, deadline: float) -> Reads:
+        """What a request reads until the deadline; raises Unreachable while there is no session."""
+        if self._opened is None:
             raise Unreachable(f"Cassandra at {self._connection.address} has not been reached yet")
-        return self._reads
+        return Reads(self._opened, deadline, self._most_reads)
 
     def check(self) -> None:
         """Makes a read of the kind that requests make; raises Unreachable where it fails."""
         with translated():
-            reads = self.reads()
+            reads = self.reads(time.monotonic() + CHECK_SECONDS)
             reads.row(reads.start(Read.GROUP, "health"))
 
     def _keep(self) -> None:
@@ -98,20 +88,20 @@ class Store:
                 with open_session(self._connection) as session:
                     # The driver's own delays grow to ten minutes: so long would a store that is back be missed.
                     session.cluster.reconnection_policy = ConstantReconnectionPolicy(RETRY_SECONDS, max_attempts=None)
-                    self._reads = reads = self._prepared(session)
+                    self._opened = opened = self._prepared(session)
                     self._tried.set()
                     _log.info("Cassandra at %s is reached", self._connection.address)
                     while not self._closing.wait(self._erased_seconds):
-                        self._reads = reads = self._with_erased(reads)
+                        self._opened = opened = self._with_erased(opened)
             except JobError as error:
-                self._reads = None
+                self._opened = None
                 if str(error) != said:  # not again and again
                     said = str(error)
                     _log.error("%s; the API answers 503 until then", error)
             self._tried.set()
             self._closing.wait(RETRY_SECONDS)
 
-    def _prepared(self, session: Session) -> Reads:
+    def _prepared(self, session: Session) -> Opened:
         session.client_protocol_handler = self._protocol
         profile = session.execution_profile_clone_update(
             EXEC_PROFILE_DEFAULT,
@@ -120,7 +110,7 @@ class Store:
             row_factory=tuple_factory,  # named tuples make a class per answer
         )
         try:
-            prepared = {read: session.prepare(statement) for read, statement in self._statements.items()}
+            prepared = {read: self._statement(session, read) for read in self._statements}
         except InvalidRequest as error:
             raise Unreachable(
                 f"Cassandra at {self._connection.address} lacks what the API reads ({error}): "
@@ -128,13 +118,42 @@ class Store:
             ) from error
         for statement in prepared.values():
             statement.is_idempotent = True
-        return Reads(session, profile, prepared, self._erased.read(session))
+        return Opened(session, profile, prepared, self._erased.read(session), self._read_timeout)
 
-    def _with_erased(self, reads: Reads) -> Reads:
-        """The reads with who was erased by now; raises BadRequest where that cannot be told with the secret given."""
+    def _statement(self, session: Session, read: Read) -> PreparedStatement:
+        """A statement, or what does for it where the store lacks a column that an answer can do without."""
+        try:
+            return session.prepare(self._statements[read])
+        except InvalidRequest as error:
+            if read not in self._fallbacks:
+                raise
+            _log.warning("%s: answers do without", error)
+            return session.prepare(self._fallbacks[read])
+
+    def _with_erased(self, opened: Opened) -> Opened:
+        """The same with who was erased by now; raises BadRequest where that cannot be told with the secret given."""
         try:
             with translated():
-                return replace(reads, erased=self._erased.read(reads.session))
+                return replace(opened, erased=self._erased.read(opened.session))
         except Unreachable as error:
             _log.warning("who was erased stays as it was read before: %s", error)
-            return reads
+            return opened
+
+    def _watch(self) -> None:
+        """Notes for Prometheus, once a second, what the session is doing."""
+        turn = 0
+        while not self._closing.is_set():
+            if opened := self._opened:
+                states = opened.session.get_pool_state().values()
+                figures().reads.set(sum(sum(state["in_flights"]) for state in states))
+            if turn % WATCH_SECONDS == 0:
+                figures().store_up.set(self._is_up())
+            turn += 1
+            self._closing.wait(1)
+
+    def _is_up(self) -> bool:
+        try:
+            self.check()
+        except (Unreachable, Refused):
+            return False
+        return True

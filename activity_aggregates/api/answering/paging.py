@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 
-from activity_aggregates.api.refusals import Refused, invalid
+from activity_aggregates.api.edge.refusals import Refused, invalid
 
 SIGNATURE_BYTES = 16
 
@@ -32,7 +32,7 @@ class Pages:
         'u1'
         >>> pages.last(pages.token("u1", "g1", "u9"), "g2", "u9")
         Traceback (most recent call last):
-        activity_aggregates.api.refusals.Refused: request.next is not a token of this query.
+        activity_aggregates.api.edge.refusals.Refused: request.next is not a token of this query.
         """
         try:
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

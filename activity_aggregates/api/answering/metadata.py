@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from cassandra.cluster import ResponseFuture
 
-from activity_aggregates.api.statements import Read
-from activity_aggregates.api.store import Reads
+from activity_aggregates.api.stored.reads import Reads
+from activity_aggregates.api.stored.statements import Read
 
 MOST_KEPT = 10_000  # activities
 

@@ -1,0 +1,1 @@
+"""What is answered: who may see it, which reads that takes, and the result they make."""

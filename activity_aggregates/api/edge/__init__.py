@@ -1,0 +1,1 @@
+"""What happens to every request, whatever it asks: bounds, envelope, refusals, logs, figures."""

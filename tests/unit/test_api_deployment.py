@@ -1,0 +1,54 @@
+"""What deploy/api says of the software is so."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from activity_aggregates.api.edge.figures import figures
+from activity_aggregates.layers import default_layer
+from tests.harness.processes import command_line
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "api"
+SUFFIXES = r"(_total|_bucket|_sum|_count)?$"
+
+
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
+    shown = set(re.findall(r"activity_aggregates_api_\w+", (FOLDER / "dashboard.json").read_text()))
+    told = {metric._name for metric in vars(figures()).values()}
+    assert {re.sub(SUFFIXES, "", name) for name in shown} == told
+    panels = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_what_the_container_copies_is_there() -> None:
+    text = (FOLDER / "Containerfile").read_text()
+    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    variables = re.findall(r"ACTIVITY_AGGREGATES__(\w+)=", text)
+    assert {tuple(name.lower().split("__")) for name in variables} <= set(default_layer())
+
+
+def test_the_service_starts_what_there_is() -> None:
+    """The command as it stands there; its settings are missing here."""
+    unit = (FOLDER / "activity-aggregates-api.service").read_text()
+    (start,) = re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE)
+    done = subprocess.run(command_line(*shlex.split(start)[1:]), check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--conf /etc/activity-aggregates/settings.yaml cannot be read" in done.stderr
+
+
+def test_the_proxy_bounds_what_the_api_bounds() -> None:
+    api = yaml.safe_load((ROOT / "conf" / "default.yaml").read_text())["api"]
+    proxy = (FOLDER / "nginx.conf").read_text()
+    assert f"client_max_body_size {api['max_body_bytes'] // 1024}k;" in proxy
+    (seconds,) = re.findall(r"proxy_read_timeout (\d+)s", proxy)
+    assert int(seconds) > api["request_timeout"]
+    (idle,) = re.findall(r"keepalive_timeout (\d+)s;  ", proxy)
+    assert int(idle) < api["idle_timeout"]

@@ -1,0 +1,136 @@
+"""The documents follow the code: tables of metrics, settings, commands, files and tests that they name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jobs.__main__ import COMMANDS
+from scripts.documents.tables import DOCUMENTS, all_tables, overview, rewritten, table_of, tables_in
+
+ROOT = Path(__file__).parents[2]
+ALL = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PRESENT = [path for path in ALL if path.name != "CHANGELOG.md"]  # which names what has gone, too
+GUARANTEES = ROOT / "docs/guarantees.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+MOST_PROMISES = 10
+LONGEST_WAY = 25  # functions from source to target
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_its_tables_of_metrics_are_those_of_the_declarations(name: str) -> None:
+    assert rewritten(text_of(name)) == text_of(name), f"{name} is not up to date: call scripts/document"
+
+
+def test_the_definitions_have_the_metrics_of_every_table_in_full() -> None:
+    assert tables_in(text_of("docs/definitions.md")) == {*all_tables()}
+
+
+def test_the_readme_names_the_metrics_of_every_table() -> None:
+    assert overview(all_tables()) in text_of("README.md")
+
+
+def test_a_table_says_of_a_metric_where_it_stands_its_unit_and_its_meaning() -> None:
+    assert (
+        "| memberCount | any | completion | members | active members of the group |"
+        in table_of(["group_activity_agg"]).splitlines()
+    )
+
+
+def test_tables_with_different_metrics_are_not_shown_as_one() -> None:
+    with pytest.raises(ValueError, match="activity_agg and group_activity_agg have different metrics"):
+        table_of(["activity_agg", "group_activity_agg"])
+
+
+def test_what_stands_between_the_comments_is_replaced_and_nothing_else() -> None:
+    opening, end = "<!-- metrics of group_activity_agg, by scripts/document -->\n", "<!-- end -->\n"
+    written = rewritten(f"before\n{opening}| of yesterday |\n{end}after\n")
+    assert written == f"before\n{opening}\n{table_of(['group_activity_agg'])}\n{end}after\n"
+
+
+def settings_named(text: str) -> set[tuple[str, str]]:
+    """(section, key) of what is written as a setting."""
+    return {
+        (section, key) for section, key in re.findall(r"`([a-z_]+)\.([a-z_]+)\b[^`]*`", text) if section in DEFAULTS
+    }
+
+
+DEFAULTS: dict[str, Any] = {
+    section: keys
+    for section, keys in yaml.safe_load(text_of("conf/default.yaml")).items()
+    if section != "spark"  # whose names are Spark's own as well
+}
+
+
+@pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.name)
+def test_the_settings_that_it_names_are_there(path: Path) -> None:
+    named = settings_named(path.read_text("utf-8"))
+    assert {f"{section}.{key}" for section, key in named if key not in DEFAULTS[section]} == set()
+
+
+def test_a_setting_that_is_not_there_would_be_noticed() -> None:
+    assert settings_named("see `limits.refused_share` and `limits.nothing: 3`") == {
+        ("limits", "refused_share"),
+        ("limits", "nothing"),
+    }
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_the_files_that_it_links_to_are_there(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_the_headings_that_it_links_to_are_there(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text("utf-8"))
+    assert [(link, at) for link, at in links if at not in anchors(path.parent / link if link else path)] == []
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_has_every_command() -> None:
+    described = set(re.findall(r"^\| `(\w+)", text_of("README.md"), re.MULTILINE))
+    assert described >= {*COMMANDS}
+
+
+def promises() -> list[str]:
+    return re.split(r"^\d+\. ", GUARANTEES.read_text("utf-8"), flags=re.MULTILINE)[1:]
+
+
+def test_there_are_few_promises_and_each_names_a_test() -> None:
+    assert 0 < len(promises()) <= MOST_PROMISES
+    assert [promise for promise in promises() if "`tests/" not in promise] == []
+
+
+def test_the_tests_that_prove_the_promises_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/.-]+)(?:::(\w+))?`", GUARANTEES.read_text("utf-8"))
+    assert [f"{file} {test}" for file, test in named if not is_there(file, test)] == []
+
+
+def is_there(file: str, name: str) -> bool:
+    path = ROOT / file
+    return path.exists() and (not name or name in functions(path))
+
+
+def functions(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def test_the_functions_on_the_way_of_a_number_are_there_and_few() -> None:
+    way = re.findall(r"^\d+\. `(?:\w+\.)?(\w+)` in `([\w/]+\.py)`", CONTRIBUTING.read_text("utf-8"), re.MULTILINE)
+    assert 0 < len(way) <= LONGEST_WAY
+    assert [f"{name} in {file}" for name, file in way if not is_there(file, name)] == []
