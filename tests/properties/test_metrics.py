@@ -1,4 +1,4 @@
-"""The job's computation against the slow model, on generated sources, with ANSI off and on."""
+"""Whole runs over generated sources against the slow model, with ANSI off and on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ import pytest
 from chispa import assert_df_equality
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from activity_aggregates import settings
-from activity_aggregates.sources.tables import SOURCE_TABLES, Sources, deployed_name, fields
-from activity_aggregates.store.erased import NOBODY
+from activity_aggregates.changes.change_set import all_names
+from activity_aggregates.sources.tables import SOURCE_TABLES, deployed_name, fields
 from metrics.declarations import FAMILIES
 from tests.generators import sources
 from tests.model import Metrics, Settings, Source
-from tests.model.tables import KEYS, CatalogKey
-from tests.properties.computation import Computation
+from tests.model.tables import CATALOG, KEYS, CatalogKey
+from tests.properties.computation import computed
 from tests.properties.worlds import apart, expected, united
 
 _WORLDS = 120
 _SEEDS = (1, 2)
 _SHOWN = 5
-_ENTRIES = "entries"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,16 +36,17 @@ def test_every_row_is_what_the_model_says(spark: SparkSession, ansi: str, number
     families = tuple(FAMILIES) if number % 2 == 1 else ("completion",)
     course_types = ("Course", "TextBook") if sticky else ("Course",)
     wanted = expected(worlds, Settings(frozenset(families), sticky, scores_in_course, course_types))
-    opened = Sources(spark, written(spark, united(worlds), tmp_path), {}, NOBODY)
-    found = Computation(opened, families, sticky, scores_in_course, course_types).rows()
-    by_table = {
-        "activity_user_agg": found.learners, "activity_agg": found.activities, "group_activity_agg": found.groups,
-        "group_activity_user_agg": found.members,
+    choices: dict[str, Any] = {
+        "metrics.families": list(families), "metrics.completion": "sticky" if sticky else "current",
+        "metrics.scores_in_course": scores_in_course, "metrics.course_types": list(course_types),
     }  # fmt: skip
-    for table, rows in by_table.items():
-        assert_same(spark, KEYS[table]._fields, by_key(rows, KEYS[table]._fields), getattr(wanted, table))
-    owners = found.catalog.select(*CatalogKey._fields, "course_id").collect()
-    assert {CatalogKey(*row[:-1]): row[-1] for row in owners} == wanted.activity_catalog
+    found = computed(spark, written(spark, united(worlds), tmp_path), tmp_path / "run", choices)
+    for table, key in KEYS.items():
+        assert_same(spark, key._fields, by_key(found.rows, table, key._fields), getattr(wanted, table))
+    owners = {tuple(row[name] for name in CatalogKey._fields): row.texts for row in found.rows if row.table == CATALOG}
+    assert owners == {key: {"course_id": course} for key, course in wanted.activity_catalog.items()}
+    refused = {name: rows for name, rows in found.counts.items() if name.startswith("refused.") and rows}
+    assert {name: found.counts[name] for name in wanted.counts} | refused == dict(wanted.counts)
 
 
 def drawn(number: int) -> list[Source]:
@@ -98,17 +98,17 @@ def held(value: Any, is_date: bool) -> Any:
     return _EPOCH + timedelta(milliseconds=value) if is_date and value is not None else value
 
 
-def by_key(rows: DataFrame, key: Sequence[str]) -> dict[Any, Metrics]:
-    """The metrics of each row, and its entries; a key that occurs twice is an error."""
-    collected = [row.asDict() for row in rows.collect()]
-    found = {tuple(row.pop(column) for column in key): row for row in collected}
-    assert len(found) == len(collected), f"{len(collected) - len(found)} rows share a key of {key}"
-    return {values: named(row) for values, row in found.items()}
+def by_key(rows: Sequence[Row], table: str, key: Sequence[str]) -> dict[Any, Metrics]:
+    """The metrics of each row of a table, and its entries; a key that occurs twice is an error."""
+    of_table = [row.asDict() for row in rows if row.table == table]
+    found = {tuple(row[column] for column in key): named(row) for row in of_table}
+    assert len(found) == len(of_table), f"{len(of_table) - len(found)} rows share a key of {key}"
+    return found
 
 
 def named(row: dict[str, Any]) -> Metrics:
-    entries = row.pop(_ENTRIES, None) or {}
-    return {name: value for name, value in {**row, **entries}.items() if value is not None}
+    values = {name: row[name] for name in all_names()} | (row["entries"] or {})
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def assert_same(spark: SparkSession, key: Sequence[str], found: dict[Any, Metrics], wanted: dict[Any, Metrics]) -> None:

@@ -35,14 +35,18 @@ def learner(
 ) -> tuple[Any, ...]:
     defaults = {"attemptsCount": 1.0, "scorePercentage": 0.0} if kind == "Quiz" else dict.fromkeys(OF_LEARNERS[:5], 0.0)
     values = defaults | metrics
-    return kind, activity_id, user_id, context_id, *(values.get(name) for name in OF_LEARNERS), sign
+    return kind, activity_id, user_id, context_id, *(as_double(values.get(name)) for name in OF_LEARNERS), sign
+
+
+def as_double(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def stored(kind: str, activity_id: str, context_id: str = "cb:b1", **metrics: float | None) -> tuple[Any, ...]:
     """A published row; what is not given is 0 where the metric stands in rows of this type."""
     defaults = {metric.name: 0.0 for metric in METRICS if kind in metric.types}
     values = defaults | metrics
-    return kind, activity_id, context_id, *(values.get(name) for name in NAMES)
+    return kind, activity_id, context_id, *(as_double(values.get(name)) for name in NAMES)
 
 
 # Of course c1: its unit n1, a batch b2 of nobody, a quiz Q; c3 requires nothing.
@@ -142,51 +146,86 @@ def test_in_a_context_at_hand_as_a_whole_nothing_rests_on_what_is_published(spar
     )  # fmt: skip
 
 
-def impossible(spark: SparkSession, published: list[tuple[Any, ...]], *learners: tuple[Any, ...]) -> set[str]:
-    """The activities of course c1 in batch b1 whose counts cannot be right."""
-    owners = [*PLACED[:3], ("cb:b1", "CourseUnit", "new", "c1", None, 2)]
-    rows = frame(spark, LEARNERS, *learners)
+def published(context_id: str, *lacking: str, **of_course: float | None) -> list[tuple[Any, ...]]:
+    """Rows of two learners in course c1, its unit n1 and, of one, its quiz Q; without those that are `lacking`."""
+    rows = [
+        stored("Course", "c1", context_id, enrolledCount=2, **of_course),
+        stored("CourseUnit", "n1", context_id, enrolledCount=2, startedCount=2),
+        stored("Quiz", "Q", context_id, enrolledCount=2, startedCount=1, completedCount=1, attemptsCount=1),
+    ]
+    return [row for row in rows if row[1] not in lacking]
+
+
+NOTHING: dict[str, float | None] = dict.fromkeys(NAMES)
+# By context: the rows that are published there, and the learners at hand.
+GUARDED: dict[str, tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]] = {
+    "cb:below": (
+        published("cb:below"),
+        [
+            learner("Course", "c1", "u1", -1, "cb:below", completedCount=1),
+            learner("Course", "c1", "u1", 1, "cb:below"),
+            learner("Quiz", "Q", "u1", -1, "cb:below", attemptsCount=2),
+        ],
+    ),
+    "cb:above": (published("cb:above"), [learner("CourseUnit", "n1", "u1", 1, "cb:above", startedCount=1)]),
+    "cb:many": (
+        published("cb:many"),
+        [
+            learner("Quiz", "Q", "u1", 1, "cb:many", attemptsCount=9),
+            learner("CourseUnit", "n1", "u1", 1, "cb:many", completedCount=4),
+        ],
+    ),
+    "cb:entry": (published("cb:entry", reached25Count=None), []),
+    "cb:missing": (published("cb:missing", "Q"), []),
+    "cb:of others": ([*published("cb:of others", "Q"), stored("Quiz", "Q", "cb:of others", **NOTHING)], []),
+    "cb:whole": (published("cb:whole", "Q", reached25Count=None), []),
+}
+
+
+@pytest.fixture(scope="module")
+def impossible(spark: SparkSession) -> set[tuple[str, str]]:
+    """(context, activity) whose counts cannot be right; in every context there is a unit that the catalog has not."""
+    owners = [
+        (context, *rest) for context in GUARDED
+        for rest in [*(row[1:] for row in PLACED[:3]), ("CourseUnit", "new", "c1", None, 2)]
+    ]  # fmt: skip
+    rows, learners = ([row for case in GUARDED.values() for row in case[part]] for part in (0, 1))
     found = activity_rows(
-        frame(spark, OWNERS, *owners), rows, frame(spark, PUBLISHED, *published), METRICS, F.lit(False)
-    )
-    return {row.activity_id for row in found.filter("is_impossible").collect()}
+        frame(spark, OWNERS, *owners), frame(spark, LEARNERS, *learners), frame(spark, PUBLISHED, *rows), METRICS,
+        F.col("context_id") == "cb:whole",
+    )  # fmt: skip
+    return {(row.context_id, row.activity_id) for row in found.filter("is_impossible").collect()}
 
 
-PUBLISHED_ROWS = [
-    stored("Course", "c1", enrolledCount=2),
-    stored("CourseUnit", "n1", enrolledCount=2, startedCount=2),
-    stored("Quiz", "Q", enrolledCount=2, startedCount=1, completedCount=1, attemptsCount=1),
-]
+def of(impossible: set[tuple[str, str]], context: str) -> set[str]:
+    assert context in GUARDED
+    return {activity for found, activity in impossible if found == context}
 
 
-def test_a_count_below_zero_is_impossible(spark: SparkSession) -> None:
-    assert impossible(spark, PUBLISHED_ROWS, learner("Course", "c1", "u1", -1, completedCount=1)) == {"c1"}
-    assert impossible(spark, PUBLISHED_ROWS, learner("Quiz", "Q", "u1", -1, attemptsCount=2)) == {"Q"}
+def test_a_count_below_zero_is_impossible(impossible: set[tuple[str, str]]) -> None:
+    assert of(impossible, "cb:below") == {"c1", "Q"}
 
 
-def test_more_learners_than_are_enrolled_are_impossible(spark: SparkSession) -> None:
-    assert impossible(spark, PUBLISHED_ROWS, learner("CourseUnit", "n1", "u1", startedCount=1)) == {"n1"}
+def test_more_learners_than_are_enrolled_are_impossible(impossible: set[tuple[str, str]]) -> None:
+    assert of(impossible, "cb:above") == {"n1"}
 
 
-def test_more_attempts_or_leaves_than_learners_are_possible(spark: SparkSession) -> None:
-    rows = [learner("Quiz", "Q", "u1", attemptsCount=9), learner("CourseUnit", "n1", "u1", completedCount=4)]
-    assert impossible(spark, PUBLISHED_ROWS, *rows) == set()
+def test_more_attempts_or_leaves_than_learners_are_possible(impossible: set[tuple[str, str]]) -> None:
+    assert of(impossible, "cb:many") == set()
 
 
-def test_a_row_without_the_entry_of_a_sum_is_impossible(spark: SparkSession) -> None:
-    lacking = [stored("Course", "c1", reached25Count=None), *PUBLISHED_ROWS[1:]]
-    assert impossible(spark, lacking) == {"c1"}
-    assert impossible(spark, [*PUBLISHED_ROWS[:2], stored("Quiz", "Q", attemptsCount=None)]) == {"Q"}
+def test_a_row_without_the_entry_of_a_sum_is_impossible(impossible: set[tuple[str, str]]) -> None:
+    assert of(impossible, "cb:entry") == {"c1"}
 
 
-def test_a_row_that_is_missing_is_impossible_where_the_catalog_has_the_activity(spark: SparkSession) -> None:
-    assert impossible(spark, PUBLISHED_ROWS[:2]) == {"Q"}
+def test_a_row_that_is_missing_is_impossible_where_the_catalog_has_the_activity(
+    impossible: set[tuple[str, str]],
+) -> None:
+    assert of(impossible, "cb:missing") == of(impossible, "cb:of others") == {"Q"}
 
 
-def test_a_row_that_has_nothing_but_what_others_wrote_is_missing(spark: SparkSession) -> None:
-    nothing: dict[str, float | None] = dict.fromkeys(NAMES)
-    of_others = stored("Quiz", "Q", "cb:b1", **nothing)
-    assert impossible(spark, [*PUBLISHED_ROWS[:2], of_others]) == {"Q"}
+def test_in_a_whole_context_nothing_is_impossible(impossible: set[tuple[str, str]]) -> None:
+    assert of(impossible, "cb:whole") == set()
 
 
 COMPARED = ", ".join([*(f"{name} string" for name in KEY), *(f"{prefix}completed double" for prefix in ("", WAS))])

@@ -18,6 +18,7 @@ from metrics.groups import (
     group_rows,
     member_rows,
     members_by_activity,
+    unserved_activities,
 )
 from metrics.refusals import accepted
 from tests.harness.frames import assert_rows, frame
@@ -119,9 +120,9 @@ def test_a_member_has_the_metrics_and_entries_of_the_best_context_and_without_an
     )
 
 
-def test_enrolled_is_who_has_a_row_of_the_owning_course_in_a_context_of_the_activity(enrolled: DataFrame) -> None:
+def test_enrolled_in_a_unit_or_quiz_is_who_has_a_row_of_the_owning_course_where_it_owns(enrolled: DataFrame) -> None:
     """u2 has no row of c1 in b2, the only context of which the catalog says that Q is in it."""
-    assert_rows(enrolled, MEMBER, ("g1", "Course", "c1", "u1"), ("g1", "Course", "c1", "u2"), ("g1", "Quiz", "Q", "u1"))
+    assert_rows(enrolled, MEMBER, ("g1", "Quiz", "Q", "u1"))
 
 
 def test_a_group_counts_its_members_also_where_nobody_is_in_it(
@@ -155,3 +156,62 @@ def test_of_families_that_are_off_a_group_has_no_metric(
 ) -> None:
     found = group_rows(activities, members, enrolled, best, declared("group_activity_agg", ("completion",)))
     assert found.columns[3:] == ["memberCount", "enrolledCount", "completedCount", "completionPercentage"]
+
+
+def test_words_for_a_course_mean_it_in_any_case_and_stand_as_they_are_listed(spark: SparkSession) -> None:
+    listed = frame(
+        spark, "group_id string, activity_type string, activity_id string, problem string",
+        ("g1", "TextBook", "x", None), ("g1", "COURSE", "x", None), ("g1", "Course", "x", None),
+        ("g1", "Quiz", "Q", None), ("g1", "Resource", "r", None),
+    )  # fmt: skip
+    assert_rows(
+        group_activities(listed, ["textbook"]), "activity_type string, activity_id string, meant string",
+        ("TextBook", "x", "Course"), ("COURSE", "x", "Course"), ("Course", "x", "Course"), ("Quiz", "Q", "Quiz"),
+    )  # fmt: skip
+    counts = listed.agg(unserved_activities(["textbook"]).alias("some"), unserved_activities().alias("all"))
+    assert counts.first() == (1, 2)
+
+
+MEANT = f"{MEMBER}, meant string"
+SERVING = (
+    "activity_type string, activity_id string, user_id string, context_id string, entries map<string,double>, "
+    "completed double, completionPercentage double, scorePercentage double, score double"
+)
+
+
+def test_a_course_is_served_by_its_units_rows_too_and_at_equality_by_its_own(spark: SparkSession) -> None:
+    members = frame(
+        spark, MEANT, ("g1", "TextBook", "n1", "better nested", "Course"), ("g1", "TextBook", "n1", "equal", "Course"),
+        ("g1", "CourseUnit", "n1", "as a unit", "CourseUnit"),
+    )  # fmt: skip
+    learners = frame(
+        spark, SERVING,
+        ("Course", "n1", "better nested", "cb:b1", {"own": 1.0}, 0.0, 50.0, None, None),
+        ("CourseUnit", "n1", "better nested", "cb:b2", {"nested": 1.0}, 0.0, 60.0, None, None),
+        ("Course", "n1", "equal", "cb:b1", {"own": 1.0}, 0.0, 50.0, None, None),
+        ("CourseUnit", "n1", "equal", "cb:b1", {"nested": 1.0}, 0.0, 50.0, None, None),
+        ("Course", "n1", "as a unit", "cb:b1", {"own": 1.0}, 1.0, 100.0, None, None),
+    )  # fmt: skip
+    assert_rows(
+        member_rows(members, learners, ["completed"]), "activity_type string, user_id string, entries map<string,double>",
+        ("TextBook", "better nested", {"nested": 1.0}), ("TextBook", "equal", {"own": 1.0}),
+    )  # fmt: skip
+
+
+def test_a_quiz_held_in_a_group_counts_in_this_group_alone_and_every_member_is_in_it(spark: SparkSession) -> None:
+    activities = frame(
+        spark, "group_id string, activity_type string, activity_id string, meant string",
+        ("g1", "Quiz", "Q", "Quiz"), ("g2", "Quiz", "Q", "Quiz"),
+    )  # fmt: skip
+    members = frame(
+        spark, MEANT, ("g1", "Quiz", "Q", "u1", "Quiz"), ("g1", "Quiz", "Q", "u2", "Quiz"),
+        ("g2", "Quiz", "Q", "u1", "Quiz"),
+    )  # fmt: skip
+    learners = frame(spark, SERVING, ("Quiz", "Q", "u1", "g:g1", None, None, None, 50.0, 1.0))
+    rows = member_rows(members, learners, ["scorePercentage", "completed"])
+    assert_rows(rows, "group_id string, user_id string, scorePercentage double", ("g1", "u1", 50.0))
+    held = frame(spark, "group_id string, activity_id string", ("g1", "Q"))
+    enrolled = frame(spark, MEMBER, ("g1", "Quiz", "Q", "u1"))
+    metrics = [each for each in declared("group_activity_agg", ("completion",)) if not each.is_sum]
+    found = group_rows(activities, members, enrolled, rows, metrics[:2], held)
+    assert_rows(found, "group_id string, memberCount double, enrolledCount double", ("g1", 2.0, 2.0), ("g2", 1.0, 0.0))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
@@ -20,11 +20,14 @@ POINTS = Metric(
     "pointsSum", "completion", "points", "made up here", ("activity_agg",), adds="coalesce(points, 0D)", scale=100
 )
 METRICS = (*declared("activity_agg"), POINTS)
+ALL_NAMES = tuple(dict.fromkeys(metric.name for metric in METRICS))
 ADDED = tuple(dict.fromkeys(metric.name for metric in METRICS if metric.is_sum))
 OF_LEARNERS = (*names("activity_user_agg"), "points")
 KEY = ("activity_type", "activity_id", "user_id", "context_id")
 ROWS = ", ".join([*(f"{name} string" for name in KEY), *(f"{name} double" for name in OF_LEARNERS)])
 BOTH = ROWS + "".join(f", {WAS}{name} double" for name in OF_LEARNERS)
+COMPUTED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{name} double" for name in ALL_NAMES)])
+PUBLISHED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{WAS}{name} double" for name in ALL_NAMES)])
 OWNERS = (
     "context_id string, activity_type string, activity_id string, course_id string, held_course_id string, "
     "leafNodesCount bigint"
@@ -68,11 +71,12 @@ def row(chance: random.Random, kind: str) -> tuple[float | None, ...]:
     return *(None if name not in values else float(values[name]) for name in OF_LEARNERS[:-1]), points
 
 
-def drawn(chance: random.Random, stood: State, share: float) -> State:
-    """The rows of learners as they become where a share of the learners changes: whoever has a row is enrolled."""
+def drawn(chance: random.Random, stood: State) -> State:
+    """The rows of learners as they become where all of them, many or few change: whoever has a row is enrolled."""
     will = dict(stood)
-    for context in contexts():
-        for user in (f"u{number}" for number in range(LEARNERS)):
+    for number, context in enumerate(contexts()):
+        share = (1.0, 0.5, 0.1)[number % 3] if stood else 1.0
+        for user in (f"u{each}" for each in range(LEARNERS)):
             if chance.random() > share:
                 continue
             enrolled = set()
@@ -90,45 +94,32 @@ def plain(spark: SparkSession, state: State) -> DataFrame:
     return activity_rows(frame(spark, OWNERS, *owner_rows()), rows, None, METRICS, F.lit(True))
 
 
-def moved(spark: SparkSession, stood: State, will: State, whole: Iterable[str]) -> DataFrame:
+def moved(spark: SparkSession, stood: State, will: State, published: list[Row], whole: Iterable[str]) -> DataFrame:
     """The rows that follow from the published ones: of whole contexts by all learners, of others by who changes."""
     nothing = (None,) * len(OF_LEARNERS)
     is_whole = set(whole)
     states = [(key, will.get(key, nothing), stood.get(key, nothing)) for key in sorted({*stood, *will})]
-    at_hand = [
-        (*key, *after, *before) for key, after, before in states if key[-1] in is_whole or after != before
-    ]  # fmt: skip
+    at_hand = [(*key, *after, *before) for key, after, before in states if key[-1] in is_whole or after != before]
     condition = F.col("context_id").isin(sorted(is_whole))
-    published = plain(spark, stood)
-    stored = [name for name in published.columns if name not in (*ACTIVITY_KEY, "is_impossible")]
     return activity_rows(
         frame(spark, OWNERS, *owner_rows()),
         signed(frame(spark, BOTH, *at_hand), OF_LEARNERS, condition),
-        published.withColumnsRenamed({name: WAS + name for name in stored}),
+        frame(spark, PUBLISHED, *published),
         METRICS,
         condition,
     )
 
 
 @pytest.mark.usefixtures("ansi")
-@pytest.mark.parametrize("share", [0.1, 1.0])
-def test_differences_come_to_the_plain_sums(spark: SparkSession, share: float) -> None:
-    chance = random.Random(f"sums {share}")
-    stood = drawn(chance, {}, 1.0)
-    will = drawn(chance, stood, share)
-    found = moved(spark, stood, will, chance.sample(contexts(), CONTEXTS // 4))
-    wanted = plain(spark, will)
-    schema = ", ".join(f"{name} {kind}" for name, kind in wanted.dtypes)
-    rows = [tuple(each) for each in wanted.collect()]
-    assert len(rows) == 4 * CONTEXTS
-    assert_rows(found, schema, *rows)
-
-
-def test_every_declared_sum_is_tried_and_moves(spark: SparkSession) -> None:
-    chance = random.Random("moves")
-    stood = drawn(chance, {}, 1.0)
-    before, after = (plain(spark, state).collect() for state in (stood, drawn(chance, stood, 1.0)))
-    totals = [{name: sum(each[name] or 0 for each in rows) for name in ADDED} for rows in (before, after)]
+def test_differences_come_to_the_plain_sums_and_every_sum_has_moved(spark: SparkSession) -> None:
+    chance = random.Random("sums")
+    stood = drawn(chance, {})
+    will = drawn(chance, stood)
+    published, wanted = (plain(spark, state).drop("is_impossible").collect() for state in (stood, will))
+    found = moved(spark, stood, will, published, chance.sample(contexts(), CONTEXTS // 4))
+    assert_rows(found, f"{COMPUTED}, is_impossible boolean", *((*each, False) for each in wanted))
+    assert len(wanted) == 4 * CONTEXTS
+    totals = [{name: sum(each[name] or 0 for each in rows) for name in ADDED} for rows in (published, wanted)]
     assert all(totals[0][name] != totals[1][name] for name in ADDED), totals
 
 
