@@ -19,12 +19,12 @@ from pathlib import Path
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.protocol import order
+from activity_aggregates.protocol.asked import Unit
+from activity_aggregates.protocol.execution import Execution, unit_of
 from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
-from activity_aggregates.run import order
-from activity_aggregates.run.asked import Unit
-from activity_aggregates.run.execution import Execution, unit_of
 from activity_aggregates.run.flow import (
     RunRequest,
     Surroundings,

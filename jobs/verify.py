@@ -26,12 +26,12 @@ from activity_aggregates.changes.change_set import KINDS
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.report.findings import print_held, print_sums, print_table
 from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.applying import held_entries, stored_rows_of
-from activity_aggregates.run.execution import Execution
 from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from activity_aggregates.changes.entries import entries_that_differ, stored_entries
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.errors import Unreachable
+from activity_aggregates.protocol.asked import Unit
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.run.asked import Unit
-from activity_aggregates.run.execution import Execution
 from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.stored_rows import StoredRows

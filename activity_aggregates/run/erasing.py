@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
+from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
 from activity_aggregates.run.applying import plan_of, send_rows
-from activity_aggregates.run.execution import Execution, now_in_ms
 from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.spark.results import Results

@@ -14,14 +14,14 @@ from activity_aggregates import __version__, settings
 from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.protocol import order
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.pairs import read_pairs, sealed_pairs
 from activity_aggregates.request.scope import EVERYTHING, Scope
-from activity_aggregates.run import order
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
 from activity_aggregates.run.spark_work import SparkWork
-from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import Connection, connection, open_session, translated
 from activity_aggregates.store.erased import ErasedTable, erased_table
 from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for

@@ -9,11 +9,11 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
 from activity_aggregates.changes.staging import RunDirectory, Staging
+from activity_aggregates.protocol.asked import Asked, Unit
+from activity_aggregates.protocol.definitions import definitions
+from activity_aggregates.protocol.execution import Execution, Work
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
-from activity_aggregates.run.asked import Asked, Unit
-from activity_aggregates.run.definitions import definitions
 from activity_aggregates.run.dry_run import print_differences
-from activity_aggregates.run.execution import Execution, Work
 from activity_aggregates.run.stage import stage
 from activity_aggregates.sources.tables import SOURCE_TABLES, Sources
 from activity_aggregates.spark.run_directory import check_run_directory

@@ -8,22 +8,22 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.changes.change_set import COUNTED
 from activity_aggregates.changes.staging import RunDirectory
+from activity_aggregates.compute.choice import DATED, choose
+from activity_aggregates.compute.comparison import compare_others
+from activity_aggregates.compute.description import Description, description
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.learners import Learners, compare_learners
+from activity_aggregates.compute.limits import check_changes, check_refused_share
+from activity_aggregates.compute.lookups import lookups
+from activity_aggregates.compute.reading import Placed, place
+from activity_aggregates.compute.rows import known_rows
+from activity_aggregates.compute.work import Work
 from activity_aggregates.errors import CheckFailed
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.applying import UNDATED
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.choice import DATED, choose
-from activity_aggregates.run.comparison import compare_others
-from activity_aggregates.run.description import Description, description
-from activity_aggregates.run.execution import Execution
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.learners import Learners, compare_learners
-from activity_aggregates.run.limits import check_changes, check_refused_share
-from activity_aggregates.run.lookups import lookups
-from activity_aggregates.run.reading import Placed, place
 from activity_aggregates.run.refused import keep_refused
-from activity_aggregates.run.rows import known_rows
-from activity_aggregates.run.work import Work
 from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.sizing import FEW_ROWS, sized

@@ -14,10 +14,10 @@ from activity_aggregates import settings
 from activity_aggregates.changes.parts import PARTS
 from activity_aggregates.changes.staging import RunDirectory, changed_rows
 from activity_aggregates.configuration import load
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.execution import Execution
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.run.stage import stage
-from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import connection
 from activity_aggregates.store.erased import NOBODY
 from tests.harness.records import FULL, left_by_a_killed_run

@@ -14,11 +14,11 @@ from typing import Any
 
 from activity_aggregates import configuration, settings
 from activity_aggregates.errors import JobError
+from activity_aggregates.protocol import execution as execution_module
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import APPROVED, Backfill
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run import execution as execution_module
 from activity_aggregates.run.flow import LAST, RunRequest, Surroundings, carry_out
-from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import translated
 from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.records import CHANGED, INCREMENTAL, SUCCEEDED, RunRecord

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.request.pairs import read_pairs
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.execution import Execution
 from tests.protocol.world import (
     CONTEXT_ROWS,
     CONTEXTS,

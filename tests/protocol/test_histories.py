@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from activity_aggregates.run import execution, flow, order
+from activity_aggregates.protocol import execution, order
+from activity_aggregates.run import flow
 from activity_aggregates.store.lease import Lease
 from activity_aggregates.writing import sending
 from tests.protocol.history import played

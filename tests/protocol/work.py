@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from activity_aggregates.errors import Unreachable
+from activity_aggregates.protocol.asked import Asked, Unit
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.run.asked import Asked, Unit
-from activity_aggregates.run.execution import Execution
 from activity_aggregates.writing.sending import LeaseWatch
 from tests.protocol.scheduler import Killed, Process
 from tests.protocol.staging import Staging

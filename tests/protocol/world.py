@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activity_aggregates.run.asked import Asked
+from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import LeaseTicket
 from tests.protocol.scheduler import Process, Scheduler

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activity_aggregates import configuration
-from activity_aggregates.run import definitions
+from activity_aggregates.protocol import definitions
 from activity_aggregates.settings import Settings
 
 

@@ -21,6 +21,8 @@ ORDER = (
     f"{ENGINE}.changes",
     f"{ENGINE}.writing",
     f"{ENGINE}.report",
+    f"{ENGINE}.protocol",
+    f"{ENGINE}.compute",
     f"{ENGINE}.run",
     "jobs",
 )
@@ -54,14 +56,21 @@ def test_a_room_does_not_import_what_stands_above_it(room: str, above: tuple[str
     assert [found for other in above for found in imports_of(room, other)] == []
 
 
-def test_the_read_api_imports_no_spark_and_no_room_that_does() -> None:
-    unwanted = (
-        "pyspark",
-        "metrics",
-        "jobs",
-        *(f"{ENGINE}.{room}" for room in ("run", "sources", "changes", "writing")),
-    )
+def test_the_read_api_imports_no_spark_and_of_the_metrics_what_needs_none() -> None:
+    of_spark = (f"{ENGINE}.{room}" for room in ("run", "compute", "protocol", "sources", "changes", "writing"))
+    unwanted = ("pyspark", "jobs", *of_spark)
     assert [found for other in unwanted for found in imports_of(f"{ENGINE}.api", other)] == []
+    allowed = ("metrics.declarations.", "metrics.names.")
+    of_metrics = [
+        found for found in imports_of(f"{ENGINE}.api", "metrics") if not found.split(": ")[1].startswith(allowed)
+    ]
+    assert of_metrics == []
+
+
+def test_a_room_has_few_modules() -> None:
+    rooms = {path.parent for top in (ENGINE, "jobs", "metrics") for path in (ROOT / top).rglob("*.py")}
+    sizes = {room.name: len([path for path in room.glob("*.py") if path.name != "__init__.py"]) for room in rooms}
+    assert {room: size for room, size in sizes.items() if size > MOST_MODULES} == {}
 
 
 def test_the_rule_sees_the_imports_that_are_allowed() -> None:

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
+from activity_aggregates.compute.limits import check_changes, check_refused_share, refused_rows
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.run.limits import check_changes, check_refused_share, refused_rows
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.settings import Limits
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 

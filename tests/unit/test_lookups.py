@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from activity_aggregates.run.lookups import LOOKED_UP, Lookups, lookups
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.compute.lookups import LOOKED_UP, Lookups, lookups
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.store.ledger import RunRecord
 from tests.harness.records import left_by_a_killed_run
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from activity_aggregates.protocol import order
+from activity_aggregates.protocol.order import Base, NoBase, Present
 from activity_aggregates.request.scope import EVERYTHING, Learners, Scope
-from activity_aggregates.run import order
-from activity_aggregates.run.order import Base, NoBase, Present
 from activity_aggregates.store.records import (
     APPLYING,
     CHANGED,

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.run.scoped import happened, is_activity
+from activity_aggregates.compute.scoped import happened, is_activity
 from activity_aggregates.sources.tables import ENROLMENT_DATES
 from tests.harness.frames import frame
 

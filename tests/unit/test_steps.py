@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.protocol.steps import Steps
 
 Format = Literal["auto", "plain", "short", "json"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.run.work import Work
+from activity_aggregates.compute.work import Work
 from tests.harness.frames import assert_rows, frame
 
 ROWS = "user_id string, context_id string"

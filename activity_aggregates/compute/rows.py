@@ -6,8 +6,8 @@ from cassandra import InvalidRequest
 from cassandra.query import SimpleStatement
 
 from activity_aggregates import settings
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.execution import Execution
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
 _COUNTED_AT_MOST = 20_000  # which the store answers in a tenth of a second

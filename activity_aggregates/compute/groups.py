@@ -8,11 +8,11 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import compare
-from activity_aggregates.run.held import read_held
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.learners import Learners
-from activity_aggregates.run.reading import Placed, Refused
-from activity_aggregates.run.work import Work
+from activity_aggregates.compute.held import read_held
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.learners import Learners
+from activity_aggregates.compute.reading import Placed, Refused
+from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
 from activity_aggregates.store.targets import (
     ACTIVITY_USER_AGG,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.store.ledger import RunRecord
 
 LOOKED_UP = "looked_up."  # counts of keys, by table

@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.compute.lookups import Lookups, looking_up
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.run.asked import Asked
-from activity_aggregates.run.execution import Execution
-from activity_aggregates.run.lookups import Lookups, looking_up
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import Sources, SourceTable
 from activity_aggregates.spark.results import Results

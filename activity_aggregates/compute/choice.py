@@ -8,10 +8,10 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.scoped import Scoped
+from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.scoped import Scoped
-from activity_aggregates.run.work import PAIR, Work
 from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.sources.tables import (

@@ -15,11 +15,11 @@ from activity_aggregates import settings
 from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import CheckFailed, JobError
 from activity_aggregates.interrupts import was_interrupted
+from activity_aggregates.protocol import order
+from activity_aggregates.protocol.asked import Asked, Unit
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run import order
-from activity_aggregates.run.asked import Asked, Unit
-from activity_aggregates.run.steps import Steps
 from activity_aggregates.store.connection import Connection, translated
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import Lease

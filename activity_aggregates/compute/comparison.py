@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
 from activity_aggregates.changes.parts import OTHERS
 from activity_aggregates.changes.staging import RunDirectory, stage_rows
-from activity_aggregates.run.description import Description, compare_metadata
-from activity_aggregates.run.groups import compare_groups
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.learners import Learners, with_kept
-from activity_aggregates.run.reading import Placed, Refused
-from activity_aggregates.run.work import Work
+from activity_aggregates.compute.description import Description, compare_metadata
+from activity_aggregates.compute.groups import compare_groups
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.learners import Learners, with_kept
+from activity_aggregates.compute.reading import Placed, Refused
+from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
 from metrics import courses

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.run.steps import Steps
+from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TargetTable
 from metrics.refusals import ENROLMENT_REASONS
 

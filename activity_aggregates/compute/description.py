@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.reading import Placed
-from activity_aggregates.run.work import Work
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.reading import Placed
+from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics import courses, metadata

@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from activity_aggregates.changes.change_set import change_counts, compare
 from activity_aggregates.changes.parts import LEARNERS
 from activity_aggregates.changes.staging import RunDirectory, stage_rows
-from activity_aggregates.run.held import read_held
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.lookups import looking_up
-from activity_aggregates.run.reading import Placed, Refused, count_rows
-from activity_aggregates.run.work import PAIR, Work
+from activity_aggregates.compute.held import read_held
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.lookups import looking_up
+from activity_aggregates.compute.reading import Placed, Refused, count_rows
+from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.sources.tables import PROGRESS
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, courses, learners, progress, quizzes, refusals

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from activity_aggregates.protocol.order import Base
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.scope import EVERYTHING, Scope
-from activity_aggregates.run.order import Base
 from activity_aggregates.store.ledger import RunRecord
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.pairs import read_pairs
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.work import PAIR, Work
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
     ENROLMENT_DATES,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.work import Work
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
 from metrics.held import held_quizzes

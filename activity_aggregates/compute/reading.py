@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.work import Work
 from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.run.inputs import Inputs
-from activity_aggregates.run.work import Work
 from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
 from metrics import catalog, courses, enrolments, quizzes, refusals

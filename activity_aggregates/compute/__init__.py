@@ -1,0 +1,1 @@
+"""What a run looks at, reads and computes, compared with what is stored."""
