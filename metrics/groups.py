@@ -9,10 +9,10 @@ from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.declarations import Metric
-from metrics.held import group_context
 from metrics.learners import ENTRIES, best_context_rank
 from metrics.names import COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.predicates import is_served_activity
+from metrics.quizzes import group_context
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
 from metrics.values import SIGN, sums, with_values
 

@@ -27,9 +27,9 @@ from activity_aggregates.sources.tables import (
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.activities import WAS
-from metrics.held import group_context
 from metrics.names import GROUP_CONTEXT
 from metrics.predicates import context_id
+from metrics.quizzes import group_context
 from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.

@@ -19,11 +19,11 @@ from activity_aggregates.compute.reading import Placed, Refused
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
-from metrics import courses
 from metrics.activities import activity_rows, signed
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.held import held_activities
 from metrics.names import COURSE
+from metrics.quizzes import held_activities
+from metrics.trees import courses
 
 Parts = dict[TargetTable, DataFrame]
 _IMPOSSIBLE = "is_impossible"

@@ -15,11 +15,11 @@ from activity_aggregates.compute.reading import Placed
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
-from metrics import courses, metadata
 from metrics.activities import WAS
-from metrics.batches import batch_days
 from metrics.names import COURSE
 from metrics.predicates import is_served_activity
+from metrics.trees import courses, metadata
+from metrics.trees.batches import batch_days
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
-from metrics.held import held_quizzes
 from metrics.names import GROUP_CONTEXT
+from metrics.quizzes import held_quizzes
 
 NAME = GROUP_ATTEMPTS.name
 

@@ -17,11 +17,12 @@ from activity_aggregates.compute.reading import Placed, Refused, count_rows
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.sources.tables import PROGRESS
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
-from metrics import catalog, courses, learners, progress, quizzes, refusals
+from metrics import catalog, learners, progress, quizzes, refusals
 from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.names import COURSE, QUIZ
 from metrics.predicates import context_id, is_course
+from metrics.trees import courses
 from metrics.values import stands
 
 _ENROLMENT = ("user_id", "course_id", "batch_id")

@@ -12,10 +12,11 @@ from activity_aggregates.compute.work import Work
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
-from metrics import catalog, courses, enrolments, quizzes, refusals
-from metrics.metadata import Entries
+from metrics import catalog, enrolments, quizzes, refusals
 from metrics.predicates import context_id
 from metrics.refusals import any_blank
+from metrics.trees import courses
+from metrics.trees.metadata import Entries
 
 Refused = dict[str, DataFrame]
 _NO_COURSE = ""  # beside a context of which no enrolment is at hand

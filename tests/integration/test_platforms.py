@@ -37,7 +37,7 @@ from activity_aggregates.sources.tables import (
 from activity_aggregates.store.connection import connection, spark_options
 from activity_aggregates.store.erased import NOBODY
 from activity_aggregates.store.migrations import statements
-from metrics.hierarchy import outline
+from metrics.trees.hierarchy import outline
 from scripts.sample.schema import KEYSPACES
 from tests.harness.store import Store
 from tests.harness.waiting import wait_until

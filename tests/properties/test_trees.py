@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 
-from metrics.hierarchy import Outline, outline
+from metrics.trees.hierarchy import Outline, outline
 from tests.generators import hierarchies
 from tests.model.courses import Course, read_course
 from tests.properties.trees import UNITS, changed, course_tree

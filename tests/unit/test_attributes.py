@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from metrics.attributes import LONGEST, texts
+from metrics.trees.attributes import LONGEST, texts
 
 
 @pytest.mark.parametrize(

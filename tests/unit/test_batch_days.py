@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.sources.declarations import BATCHES
 from activity_aggregates.sources.typed import typed
-from metrics.batches import batch_days
-from metrics.metadata import course_dates
+from metrics.trees.batches import batch_days
+from metrics.trees.metadata import course_dates
 
 TIMES = "course_id string, starts_at string, ends_at string, start_date string, end_date string"
 

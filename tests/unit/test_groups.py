@@ -193,7 +193,8 @@ def test_a_course_is_served_by_its_units_rows_too_and_at_equality_by_its_own(spa
         ("Course", "n1", "as a unit", "cb:b1", {"own": 1.0}, 1.0, 100.0, None, None),
     )  # fmt: skip
     assert_rows(
-        member_rows(members, learners, ["completed"]), "activity_type string, user_id string, entries map<string,double>",
+        member_rows(members, learners, ["completed"]),
+        "activity_type string, user_id string, entries map<string,double>",
         ("TextBook", "better nested", {"nested": 1.0}), ("TextBook", "equal", {"own": 1.0}),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from metrics.held import held_activities, held_quizzes
+from metrics.quizzes import held_activities, held_quizzes
 from tests.harness.frames import assert_rows, frame
 
 BEST = "group_id string, content_id string, user_id string, score double, maxScore double, attemptsCount bigint"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from metrics.hierarchy import Collection, Outline, outline, outline_rows
+from metrics.trees.hierarchy import Collection, Outline, outline, outline_rows
 from tests.harness.hierarchy import COLLECTION, hierarchy_text
 
 QUESTION_SET = "application/vnd.sunbird.questionset"

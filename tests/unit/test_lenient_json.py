@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from metrics.lenient_json import parsed
+from metrics.trees.lenient_json import parsed
 
 
 @pytest.mark.parametrize("character", ["'", "g", "x", "(", "\n", "\t", "é", "😀", " "])

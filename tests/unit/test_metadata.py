@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from metrics.metadata import activity_metadata, course_dates, is_own_entry, with_dates
+from metrics.trees.metadata import activity_metadata, course_dates, is_own_entry, with_dates
 
 PLACED = "activity_type string, activity_id string, course_id string, is_in_scope boolean"
 NODES = "course_id string, activity_id string, metadata map<string,string>"

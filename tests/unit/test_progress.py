@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.sources.declarations import ENROLMENTS, PROGRESS
 from activity_aggregates.sources.typed import typed
-from metrics.courses import collection_masks, is_draft, numbered_leaves, outlines
 from metrics.enrolments import assess_enrolments, enrolments_by_key
 from metrics.progress import (
     assess_progress,
@@ -19,6 +18,7 @@ from metrics.progress import (
     with_progress,
 )
 from metrics.refusals import accepted
+from metrics.trees.courses import collection_masks, is_draft, numbered_leaves, outlines
 from tests.harness.hierarchy import hierarchy_text
 
 # 130 leaves, l0 to l129, of which l129 is optional: three words. The units share l60 to l69.

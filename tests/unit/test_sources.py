@@ -31,8 +31,8 @@ from activity_aggregates.sources.tables import (
 )
 from activity_aggregates.store.erased import NOBODY, Erased
 from metrics.groups import assess_group_activities
-from metrics.hierarchy import outline
 from metrics.quizzes import assess_attempts
+from metrics.trees.hierarchy import outline
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
 FILES = {

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType, _parse_datatype_string
 
-from metrics.hierarchy import WORD_BITS, outline_rows
 from metrics.refusals import INVALID_HIERARCHY
+from metrics.trees.hierarchy import WORD_BITS, outline_rows
 
 CHANGED_AT = "changed_at"
 OUTLINES = """course_id string, problem string, is_retired boolean, leaves array<string>,

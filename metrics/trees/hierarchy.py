@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metrics.attributes import LEAF_NODES_COUNT, texts
-from metrics.lenient_json import parsed
 from metrics.names import COURSE, COURSE_UNIT
 from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
+from metrics.trees.attributes import LEAF_NODES_COUNT, texts
+from metrics.trees.lenient_json import parsed
 
 COLLECTION_MIME_TYPE = "application/vnd.ekstep.content-collection"
 RETIRED = "Retired"

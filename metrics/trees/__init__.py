@@ -1,0 +1,1 @@
+"""Courses: their trees, what the trees require, and what is known of their activities."""
