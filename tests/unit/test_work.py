@@ -66,7 +66,7 @@ def test_a_row_is_of_a_whole_context_or_not(rows: DataFrame, pairs: DataFrame) -
 
 
 def test_further_contexts_become_whole_and_everything_stays_everything(pairs: DataFrame) -> None:
-    assert work({"cb:a"}, pairs).with_whole(frozenset({"cb:b"})).whole == {"cb:a", "cb:b"}
+    assert work({"cb:a"}, pairs).with_whole(frozenset({"cb:b"})).whole == frozenset({"cb:a", "cb:b"})
     assert work(None).with_whole(frozenset({"cb:b"})).is_everything
 
 
