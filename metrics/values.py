@@ -54,5 +54,5 @@ def sums(rows: DataFrame, metrics: Sequence[Metric], key: Sequence[str], over: s
     for metric in (metric for metric in metrics if metric.adds is not None and metric.over == over):
         whole = F.round(F.expr(metric.adds or "") * F.lit(metric.scale)).cast("bigint")
         by_name.setdefault(metric.name, []).append(F.when(is_of(metric), whole))
-    added = (F.sum(F.coalesce(*each) * F.col(SIGN)).alias(name) for name, each in by_name.items())
-    return rows.groupBy(*key).agg(*added)
+    added = [F.sum(F.coalesce(*each) * F.col(SIGN)).alias(name) for name, each in by_name.items()]
+    return rows.groupBy(*key).agg(*added) if added else rows.select(*key).distinct()

@@ -9,11 +9,9 @@ from pyspark.sql import functions as F
 
 from metrics.trees.metadata import activity_metadata, course_dates, is_own_entry, with_dates
 
-PLACED = "activity_type string, activity_id string, course_id string, is_in_scope boolean"
+PLACED = "activity_type string, activity_id string, course_id string"
 NODES = "course_id string, activity_id string, metadata map<string,string>"
-DESCRIBED = (
-    "activity_type string, activity_id string, course_id string, metadata map<string,string>, is_in_scope boolean"
-)
+DESCRIBED = "activity_type string, activity_id string, course_id string, metadata map<string,string>"
 ENTRIES = {"startDate": "earliest_start", "endDate": "latest_end"}
 
 
@@ -31,23 +29,13 @@ def dates(spark: SparkSession, *batches: tuple[str | None, str | None]) -> tuple
 
 
 def test_an_activity_of_several_courses_is_described_by_the_smallest_whose_tree_has_it(spark: SparkSession) -> None:
-    placed = [("Quiz", "Q", course, True) for course in ("c1", "c2", "c3")]
+    placed = [("Quiz", "Q", course) for course in ("c1", "c2", "c3")]
     found = described(spark, placed, [("c3", "Q", {"name": "three"}), ("c2", "Q", {"name": "two"})])
     assert (found["Q"].course_id, found["Q"].metadata) == ("c2", {"name": "two"})
 
 
 def test_what_no_tree_has_is_not_described(spark: SparkSession) -> None:
-    assert described(spark, [("Quiz", "Q", "c1", True)], [("c1", "A", {"name": "Aims"})]) == {}
-
-
-def test_an_activity_is_in_scope_if_it_is_in_any_context_or_course(spark: SparkSession) -> None:
-    placed = [
-        ("CourseUnit", "n1", "c1", False),
-        ("CourseUnit", "n1", "c2", True),
-        ("CourseUnit", "n2", "c1", False),
-    ]
-    found = described(spark, placed, [("c1", "n1", {}), ("c2", "n1", {}), ("c1", "n2", {})])
-    assert {name: row.is_in_scope for name, row in found.items()} == {"n1": True, "n2": False}
+    assert described(spark, [("Quiz", "Q", "c1")], [("c1", "A", {"name": "Aims"})]) == {}
 
 
 def test_batches_together_last_from_the_earliest_start_to_the_latest_end(spark: SparkSession) -> None:
@@ -64,7 +52,7 @@ def test_what_does_not_begin_with_a_day_is_no_date(spark: SparkSession) -> None:
 
 def test_dates_are_of_courses_only_and_hide_attributes_of_their_names(spark: SparkSession) -> None:
     metadata = {"name": "x", "endDate": "as the tree has it"}
-    activities = [("Course", "c1", "c1", metadata, True), ("CourseUnit", "n1", "c1", metadata, True)]
+    activities = [("Course", "c1", "c1", metadata), ("CourseUnit", "n1", "c1", metadata)]
     known = spark.createDataFrame(
         [("c1", "2026-01-01", None)], "course_id string, earliest_start string, latest_end string"
     )
@@ -77,7 +65,7 @@ def test_dates_are_of_courses_only_and_hide_attributes_of_their_names(spark: Spa
 
 def test_a_course_without_batches_has_no_dates(spark: SparkSession) -> None:
     none = spark.createDataFrame([], "course_id string, earliest_start string, latest_end string")
-    activities = spark.createDataFrame([("Course", "c1", "c1", {"name": "x"}, True)], DESCRIBED)
+    activities = spark.createDataFrame([("Course", "c1", "c1", {"name": "x"})], DESCRIBED)
     assert [row.metadata for row in with_dates(activities, none, ENTRIES).collect()] == [{"name": "x"}]
 
 

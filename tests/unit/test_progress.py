@@ -67,7 +67,7 @@ def learners(spark: SparkSession, courses: DataFrame) -> DataFrame:
 def counted(learners: DataFrame, courses: DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
     """(started, done) by learner and collection."""
     rows = progress_by_collection(learners, collection_masks(courses)).collect()
-    return {(row.user_id, row.activity_id): (row.started_count, row.completed_count) for row in rows}
+    return {(row.user_id, row.activity_id): (row.startedCount, row.completedCount) for row in rows}
 
 
 def test_every_leaf_counts_at_the_borders_of_words_and_an_optional_one_as_started_only(

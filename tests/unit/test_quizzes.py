@@ -59,11 +59,11 @@ def best(spark: SparkSession) -> dict[str, Row]:
 def test_the_best_is_of_the_greatest_score_then_the_latest_then_of_the_greatest_id(
     best: dict[str, Row], quiz: str, max_score: float
 ) -> None:
-    assert best[quiz].max_score == max_score
+    assert best[quiz].maxScore == max_score
 
 
 def test_rows_of_one_attempt_count_once(best: dict[str, Row]) -> None:
-    assert (best["repeated"].score, best["repeated"].attempts_count, best["repeated"].attempt_rows) == (2.0, 2, 3)
+    assert (best["repeated"].score, best["repeated"].attemptsCount, best["repeated"].attempt_rows) == (2.0, 2, 3)
 
 
 def test_a_score_of_minus_zero_is_zero(best: dict[str, Row]) -> None:
@@ -127,7 +127,7 @@ def test_the_scores_of_a_learner_are_those_of_every_quiz_taken_while_enrolled(sp
             (2, 1, "Q1", 1.0, 3.0, 1, False, False),
             (3, 1, "Q1", 1.0, 3.0, 1, True, True),
         ],
-        "key_high bigint, key_low bigint, activity_id string, score double, max_score double, attempts_count bigint, "
+        "key_high bigint, key_low bigint, activity_id string, score double, maxScore double, attemptsCount bigint, "
         "is_enrolled boolean, is_retired boolean",
     )
     assert {row.key_high: row.scores for row in scores_by_enrolment(scores).collect()} == {
