@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ def test_every_row_is_what_the_model_says(spark: SparkSession, ansi: str, number
     assert {name: found.counts[name] for name in wanted.counts} | refused == dict(wanted.counts)
 
 
+@cache
 def drawn(number: int) -> list[Source]:
-    """The worlds of one seed."""
+    """The worlds of one seed; drawing them takes longer than all the model does with them."""
     worlds: list[Source] = []
 
     @seed(number)
