@@ -88,7 +88,8 @@ def written(spark: SparkSession, source: Source, folder: Path) -> settings.Sourc
         if table.name in rows:
             columns = [field.name for field in fields(table)]
             schema = table.schema.replace("certificates int", "certificates array<map<string,string>>")
-            values = [tuple(held(row[name], name in table.dates) for name in columns) for row in rows[table.name]]
+            dates = table.dates
+            values = [tuple(held(row[name], name in dates) for name in columns) for row in rows[table.name]]
             names = [deployed_name(table, files[table.name], name) for name in columns]
             frame = spark.createDataFrame(values, schema).toDF(*names)
             frame.coalesce(2).write.parquet(files[table.name].path or "")
