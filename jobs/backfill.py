@@ -25,6 +25,7 @@ from activity_aggregates.protocol.execution import Execution, unit_of
 from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
+from activity_aggregates.run.applying import UNDATED
 from activity_aggregates.run.flow import (
     RunRequest,
     Surroundings,
@@ -185,7 +186,8 @@ def _do_next(around: Surroundings, progress: _Progress, asked: RunRequest, stage
         else:
             execution.work.start(execution)
             # How much is staged. What the whole was counted to do stands in the record of the first unit.
-            execution.counts.update({name: n for name, n in staged.by.counts.items() if name.startswith("changed.")})
+            shown = {name: n for name, n in staged.by.counts.items() if name.startswith("changed.") or name == UNDATED}
+            execution.counts.update(shown)
         unit, *rest = staged.units
         execution.record = _as_unit(execution, staged, unit)
         execution.counts[LEFT] = len(rest)
@@ -225,7 +227,8 @@ def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Sta
     units = execution.work.units(execution, execution.record.staging_dir)
     left = [unit for unit in units if unit.is_of_groups or not unit.contexts <= chosen.done]
     contexts = chosen.done.union(*(unit.contexts for unit in units))
-    return _Staged(execution.record, contexts, left or [Unit()])
+    by = replace(execution.record, counts=dict(execution.counts))
+    return _Staged(by, contexts, left or [Unit()])
 
 
 def _as_unit(execution: Execution, staged: _Staged, unit: Unit) -> RunRecord:

@@ -36,18 +36,21 @@ def apply_staged_rows(
     counts.setdefault("written", 0)
     for table in TARGET_TABLES:
         counts.setdefault(f"written.{table.name}", 0)
-    staged = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
-    if not staged or not paths:
+    if not paths:
         return
     rows = changed_rows(spark, paths)
-    if unit is not None:
+    if unit is None:
+        staged = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
+    else:
         rows = rows.filter(_is_of(unit))
         staged = rows.count()
+    if not staged:
+        return
     written = send_rows(execution, rows, staged, "write", plan_of(execution, Times(*_times(execution))))
     for name, number in written.items():
         counts[f"written.{name}"] += number
     counts["written"] += sum(number for name, number in written.items() if name in _OF_AGGREGATES)
-    counts["held"] = _held(execution, spark, directory)
+    counts["held"] = _held(execution, spark, directory, unit)
 
 
 _OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
@@ -116,18 +119,18 @@ def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
 
 
 def held_entries(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, only_undated: bool
+    execution: Execution, spark: SparkSession, directory: RunDirectory, only_undated: bool, unit: Unit | None = None
 ) -> DataFrame | None:
     """(table, key, metric, after, held) of staged entries that hold another value than was written, read back now.
 
     With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
-    None where nothing is staged.
+    With `unit`, of its rows alone: what is staged beside them may not be written yet. None where nothing is staged.
     """
     paths = Staging(spark, directory.path).parts(directory)
     if not paths:
         return None
     families = tuple(execution.settings.metrics.families)
-    rows = changed_rows(spark, paths)
+    rows = changed_rows(spark, paths) if unit is None else changed_rows(spark, paths).filter(_is_of(unit))
     wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, families)
     stored = stored_rows_of(execution, spark)
     tables = [table for table in TARGET_TABLES if table.holds == METRICS]
@@ -140,10 +143,10 @@ def held_entries(
     return joined.filter("NOT (after <=> held)").select("table", "key", "metric", "after", "held")
 
 
-def _held(execution: Execution, spark: SparkSession, directory: RunDirectory) -> int:
+def _held(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
     """How many entries another writer's undated one has won over."""
     if not execution.counts.get(UNDATED):
         return 0
     with execution.steps("read back"):
-        found = held_entries(execution, spark, directory, only_undated=True)
+        found = held_entries(execution, spark, directory, only_undated=True, unit=unit)
         return 0 if found is None else found.count()

@@ -125,6 +125,8 @@ def test_activities_and_a_window_find_their_contexts(world: World, capsys: pytes
 
 
 def test_groups_are_one_unit(world: World) -> None:
+    for group in ("g1", "g2"):
+        world.made.store.load("group", [{"id": group, "activities": [{"id": "c1", "type": "Course"}]}])
     assert world.backfill(world.record({"groups": ["g1", "g2"]})) == 0
     assert [run.scope for run in world.runs()] == [Scope(groups=frozenset({"g1", "g2"}))]
 
@@ -137,7 +139,7 @@ def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
     with held(world.made.session, ticket):
         assert world.backfill(file) == 0
     said = capsys.readouterr().out
-    assert "run other (full) is under way" in said
+    assert "run other (it has just begun) is under way" in said
     assert "backfill 2026-01-01-again is not finished: what is left was not looked at, start it again" in said
     assert world.backfill(file) == 0
     assert world.contexts() == ["cb:b4"]

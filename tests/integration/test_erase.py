@@ -274,10 +274,11 @@ def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_o
 
 
 def test_fault_13_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> None:
-    assert computed.erase() == 0
-    assert computed.run() == 0
     assert computed.run("--user", GONE) == 0
     assert computed.latest().scope.describe() == "1 learner"
+    assert GONE not in repr(computed.rows("aggregate_runs"))
+    assert computed.erase() == 0
+    assert computed.run("--user", GONE) == 2, "nobody of this name is there any more"
     assert GONE not in computed.all_text()
 
 

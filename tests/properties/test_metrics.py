@@ -47,7 +47,9 @@ def test_every_row_is_what_the_model_says(spark: SparkSession, ansi: str, number
     owners = {tuple(row[name] for name in CatalogKey._fields): row.texts for row in found.rows if row.table == CATALOG}
     assert owners == {key: {"course_id": course} for key, course in wanted.activity_catalog.items()}
     refused = {name: rows for name, rows in found.counts.items() if name.startswith("refused.") and rows}
-    assert {name: found.counts[name] for name in wanted.counts} | refused == dict(wanted.counts)
+    # No metric rests on the times of access yet, so that they are not read.
+    counts = {name: rows for name, rows in wanted.counts.items() if not name.startswith("refused.timespent.")}
+    assert {name: found.counts[name] for name in counts} | refused == counts
 
 
 @cache
