@@ -37,7 +37,7 @@ def test_progress_is_read_by_key_or_by_a_scan(
 
 def test_a_scope_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--incremental", "--context", "cb:b1"]) == 2
-    assert "--incremental finds what has changed by itself, everywhere: leave out the scope (cb:b1)" in said(capsys)
+    assert "the scope (cb:b1) and --incremental name different parts of everything" in said(capsys)
 
 
 def test_files_say_themselves_when_they_were_changed(
