@@ -273,7 +273,7 @@ def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_o
     assert f"run {run.run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
 
 
-def test_fault_13_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> None:
+def test_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> None:
     assert computed.run("--user", GONE) == 0
     assert computed.latest().scope.describe() == "1 learner"
     assert GONE not in repr(computed.rows("aggregate_runs"))
@@ -282,7 +282,7 @@ def test_fault_13_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: Wor
     assert GONE not in computed.all_text()
 
 
-def test_fault_12_the_first_of_a_file_that_a_spreadsheet_saved_is_erased(computed: World) -> None:
+def test_the_first_of_a_file_that_a_spreadsheet_saved_is_erased(computed: World) -> None:
     (computed.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())
     assert computed.erase() == 0
     computed.assert_erased()

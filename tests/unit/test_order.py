@@ -129,7 +129,7 @@ def test_an_incremental_run_that_left_newer_entries_spoils_it_although_it_wrote_
     assert "run r2 left 1" in no_base(run(1), left)
 
 
-def test_fault_6_a_full_run_with_an_older_as_of_than_a_dead_one_is_superseded_and_no_base() -> None:
+def test_a_full_run_with_an_older_as_of_than_a_dead_one_is_superseded_and_no_base() -> None:
     dead, older = run(3, LOST), run(4, as_of=at(2))
     assert order.superseding(older, EVERYTHING, [dead]) == dead
     assert no_base(run(1), dead, replace(older, status=SUPERSEDED, began_writing=False)).startswith("run r3, which is")
@@ -157,7 +157,7 @@ def test_an_incremental_run_does_not_put_right_what_a_dead_one_has_left() -> Non
     assert order.left_half_written([run(1), run(2, LOST), run(3, command=INCREMENTAL)]) == [run(2, LOST)]
 
 
-def test_fault_5_a_run_that_waited_is_in_the_order_by_when_it_held_the_lease() -> None:
+def test_a_run_that_waited_is_in_the_order_by_when_it_held_the_lease() -> None:
     asked_first_died_last = run(1.5, LOST, started_at=at(3), as_of=at(3), scope=EVERYTHING)
     assert order.left_half_written([run(1), run(2), asked_first_died_last]) == [asked_first_died_last]
     assert no_base(run(1), run(2), asked_first_died_last).startswith("run r1.5, which is lost")
@@ -212,7 +212,7 @@ def test_the_last_run_that_has_begun_to_write_is_completed_first() -> None:
     assert order.to_resume([run(1), dead]) == dead
 
 
-def test_fault_4_of_two_dead_runs_neither_is_completed_first_and_there_is_no_base() -> None:
+def test_of_two_dead_runs_neither_is_completed_first_and_there_is_no_base() -> None:
     runs = [run(1), run(2, LOST), run(3, LOST)]
     assert order.why_not_completed(runs[1], runs, NOW) == "run r3 has begun to write since"
     assert order.completed_first(runs, NOW) == runs[2]
@@ -235,7 +235,7 @@ def test_a_later_start_with_an_older_as_of_stands_in_the_way_too() -> None:
 
 
 @pytest.mark.parametrize("present", [Present("rules 2", "1.0"), Present("rules 1", "1.1")])
-def test_fault_8_what_was_computed_by_other_definitions_or_another_version_is_not_applied(present: Present) -> None:
+def test_what_was_computed_by_other_definitions_or_another_version_is_not_applied(present: Present) -> None:
     assert order.why_not_completed(run(2, LOST), [run(1)], present) == (
         "it computed by other definitions or another version"
     )
@@ -307,7 +307,7 @@ def test_of_runs_of_one_as_of_the_one_that_came_later_wins() -> None:
 # The sizes of tables.
 
 
-def test_fault_15_a_table_is_as_large_as_the_last_full_run_left_it_with_what_came_and_went_since() -> None:
+def test_a_table_is_as_large_as_the_last_full_run_left_it_with_what_came_and_went_since() -> None:
     full = run(1, counts={"after.activity_agg": 10, "after.activity_user_agg": 100, "retracted.activity_agg": 4})
     grown = run(2, command=INCREMENTAL, counts={"added.activity_user_agg": 60, "retracted.activity_user_agg": 5})
     failed = run(3, FAILED, counts={"added.activity_user_agg": 1000})

@@ -20,7 +20,7 @@ def file(folder: Path, content: bytes) -> Path:
     return path
 
 
-def test_fault_12_the_first_id_of_a_file_that_a_spreadsheet_saved_is_an_id(tmp_path: Path) -> None:
+def test_the_first_id_of_a_file_that_a_spreadsheet_saved_is_an_id(tmp_path: Path) -> None:
     assert users_file(file(tmp_path, b"\xef\xbb\xbfu1\r\nu2\r\n")) == ["u1", "u2"]
 
 
