@@ -16,8 +16,8 @@ from tests.harness.processes import command_line
 
 CASE = Path(__file__).parents[1] / "cases" / "group-of-three.yaml"
 MOST = {"SQLExecutionStart": 12, "JobStart": 45, "TaskEnd": 150}
-# Eleven tasks more than wanted: trees and stored rows are scanned by the ranges of the ring, few as they are.
-MOST_OF_INCREMENTAL = {**MOST, "TaskEnd": 161}
+# More tasks than wanted: trees and stored rows are scanned by the ranges of the ring, whose number varies.
+MOST_OF_INCREMENTAL = {**MOST, "TaskEnd": 180}
 
 
 @pytest.mark.parametrize(
