@@ -74,9 +74,9 @@ class Scoped:
         found = {row[0] for row in enrolled.select("user_id").distinct().collect()}
         self.inputs.counts[FOUND] = len(found | self._members(self._scope.users - found))
         if not self.inputs.counts[FOUND]:
-            raise BadRequest(
-                f"--user names {_few(self._scope.users, 'learners')} without any enrolment or membership: correct it"
-            )
+            # The sentence is kept in the ledger, which holds no learner's id.
+            learners = f"{len(self._scope.users)} learner{'s' if len(self._scope.users) > 1 else ''}"
+            raise BadRequest(f"--user names {learners}, none with an enrolment or a membership: correct it")
         pairs = enrolled.filter(~any_blank("user_id", "batch_id")).select(
             "user_id", context_id().alias("context_id"), "course_id"
         )
@@ -195,11 +195,6 @@ def happened(start: object | None, end: object | None) -> Column:
 def is_activity(kind: str, name: str) -> Column:
     """Whether a row is of this activity."""
     return (F.col("activity_type") == kind) & (F.col("activity_id") == name)
-
-
-def _few(names: Iterable[str], what: str) -> str:
-    listed = sorted(names)
-    return listed[0] if len(listed) == 1 else f"{len(listed)} {what}"
 
 
 def _nothing(value: str, what: str) -> BadRequest:
