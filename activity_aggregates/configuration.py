@@ -26,6 +26,7 @@ from activity_aggregates.layers import (
     within,
 )
 from activity_aggregates.masking import HIDDEN, is_secret, masked, without_secrets
+from activity_aggregates.selection import mistaken_choices
 from activity_aggregates.settings import OWN_LABELS, Settings, Source
 
 _SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
@@ -92,6 +93,7 @@ def _checked(leaves: Leaves) -> Settings:
         mistakes += _mistyped(error, leaves)
     else:
         mistakes += _incomplete_sources(settings, leaves)
+        mistakes += (f"{_named(('metrics', key), leaves)} {wrong}" for key, wrong in mistaken_choices(settings.metrics))
         if not mistakes:
             return settings
     raise BadRequest("\n".join(mistakes))

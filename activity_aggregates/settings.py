@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from metrics.declarations import Family
+
 _CLOSED = ConfigDict(extra="forbid")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -111,9 +113,15 @@ class Sources:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Metrics:
-    """Choices within the definitions; a family that is not listed is not computed, and its entries are others'."""
+    """Choices within the definitions; a family that is not listed is not computed, and its entries are others'.
 
-    families: Annotated[list[Literal["completion", "scores", "groups"]], Field(min_length=1)]
+    `carry` are entries of others in activity_user_agg that group_activity_user_agg takes along; days are those of
+    `time_zone`.
+    """
+
+    families: Annotated[list[Family], Field(min_length=1)]
+    carry: list[Annotated[str, Field(min_length=1)]]
+    time_zone: str
     course_types: list[str]
     completion: Literal["sticky", "current"]
     scores_in_course: bool

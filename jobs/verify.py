@@ -146,7 +146,8 @@ def _verify_published(execution: Execution, asked: Verification) -> int:
     """Compare published sums with the published rows."""
     with execution.steps("add up published rows"):
         stored = stored_rows_of(execution, active_spark(execution.work))
-        rows = differing_sums(stored, tuple(execution.settings.metrics.families)).orderBy("table", "key", "metric")
+        sums = differing_sums(stored, execution.selection, execution.settings.metrics)
+        rows = sums.orderBy("table", "key", "metric")
         listed = rows.limit(_NAMED + 1).collect()
         total = len(listed) if len(listed) <= _NAMED else rows.count()
     print_sums([row.asDict() for row in listed[:_NAMED]], total)
@@ -171,8 +172,8 @@ def _findings(execution: Execution) -> DataFrame | None:
     """What is staged, entry by entry; None where nothing is."""
     spark, directory = active_spark(execution.work), RunDirectory(execution.record.staging_dir)
     paths = Staging(spark, directory.path).parts(directory)
-    families = tuple(execution.settings.metrics.families)
-    return findings.findings(changed_rows(spark, paths), families) if paths else None
+    selection = execution.selection
+    return findings.findings(changed_rows(spark, paths, selection), selection) if paths else None
 
 
 def _print_findings(found: DataFrame | None, execution: Execution, sample: float) -> int:

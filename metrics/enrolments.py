@@ -19,6 +19,8 @@ from metrics.refusals import (
     is_invalid_status,
 )
 
+DETAILS = ("enrolledOn", "completedOn", "lastActiveOn", "certified")  # of an enrolment: epoch milliseconds, 0 or 1
+
 
 def is_active() -> Column:
     """Whether an enrolment row is active; null means that it is."""
@@ -54,18 +56,26 @@ def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
 
 
 def enrolments_by_key(accepted: DataFrame) -> DataFrame:
-    """One row per enrolment: (key_high, key_low, user_id, course_id, batch_id, is_enrolled, is_earned, is_retired).
+    """(key_high, key_low, user_id, course_id, batch_id, is_retired, is_enrolled, is_earned, `DETAILS`) per enrolment.
 
-    Of several rows for one key any active one enrols and any completed one earns.
+    Of several rows for one key any active one enrols, any completed one earns and any certificate certifies; the
+    earliest dates count, but the latest access.
     """
     return (
         accepted.select(
             *enrolment_key(), "user_id", "course_id", "batch_id", "is_retired",
             is_active().alias("is_active"), has_earned_completion().alias("has_earned"),
+            "enrolled_on", "completed_on", "accessed_on", "certificates",
         )
         .repartition(*ENROLMENT_KEY)  # once, for this aggregation and for every join on the key
         .groupBy(*ENROLMENT_KEY, "user_id", "course_id", "batch_id", "is_retired")
-        .agg(F.bool_or("is_active").alias("is_enrolled"), F.bool_or("has_earned").alias("is_earned"))
+        .agg(
+            F.bool_or("is_active").alias("is_enrolled"), F.bool_or("has_earned").alias("is_earned"),
+            F.unix_millis(F.min("enrolled_on")).alias("enrolledOn"),
+            F.unix_millis(F.min("completed_on")).alias("completedOn"),
+            F.unix_millis(F.max("accessed_on")).alias("lastActiveOn"),
+            (F.max("certificates") > 0).cast("int").alias("certified"),
+        )
     )  # fmt: skip
 
 

@@ -9,9 +9,8 @@ from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.declarations import Metric
-from metrics.learners import ENTRIES, best_context_rank
-from metrics.names import COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
-from metrics.predicates import is_served_activity
+from metrics.learners import CARRIED, ENTRIES, best_context_rank
+from metrics.names import ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.quizzes import group_context
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
 from metrics.values import SIGN, sums, with_values
@@ -20,6 +19,7 @@ ACTIVE = "active"
 GROUP_ACTIVITY_KEY = ("group_id", "activity_type", "activity_id")
 MEMBER_KEY = (*GROUP_ACTIVITY_KEY, "user_id")
 MEANT = "meant"  # the type of activity that a group means by the one that it lists
+_LISTED = "listed"  # the type as the group lists it, while a row has the one that is meant in its place
 SERVED = "served"  # the type of the learners' rows that serve it
 
 
@@ -32,14 +32,14 @@ def assess_group_activities(groups: DataFrame) -> DataFrame:
     return activities.withColumn("problem", first_problem((MISSING_KEY, any_blank(*GROUP_ACTIVITY_KEY))))
 
 
-def meant_type(course_types: Sequence[str]) -> Column:
+def meant_type(course_types: Sequence[str], column: str = "activity_type") -> Column:
     """The type of activity that is meant by the listed one, null where it is not served.
 
     `course_types` are words for a Course, besides its own, whatever the case.
     """
     words = sorted({COURSE.lower(), *(word.lower() for word in course_types)})
-    listed = F.col("activity_type")
-    return F.when(F.lower(listed).isin(words), F.lit(COURSE)).when(is_served_activity(), listed)
+    listed = F.col(column)
+    return F.when(F.lower(listed).isin(words), F.lit(COURSE)).when(listed.isin(*ACTIVITY_TYPES), listed)
 
 
 def group_activities(accepted: DataFrame, course_types: Sequence[str] = ()) -> DataFrame:
@@ -104,20 +104,22 @@ def enrolled_members(members: DataFrame, course_rows: DataFrame, learners: DataF
     )
 
 
-def member_rows(members: DataFrame, learners: DataFrame, names: Sequence[str]) -> DataFrame:
-    """(`MEMBER_KEY`, `entries`, names…): each member's row of the best context, where there is any.
+def member_rows(members: DataFrame, learners: DataFrame, names: Sequence[str], carry: Sequence[str] = ()) -> DataFrame:
+    """(`MEMBER_KEY`, meant, `entries`, names…, carry…): each member's row of the best context, where there is any.
 
     Never of a quiz that was held in another group.
 
-    `learners` has `LEARNER_KEY`, `entries` and the metrics of the learners' rows as they will stand.
+    `learners` has `LEARNER_KEY`, `entries`, the metrics of the learners' rows as they will stand and, as `CARRIED` and
+    their names, what is taken along of others' entries in them.
     """
-    values = [ENTRIES, *names]
+    values = [*map(F.col, [ENTRIES, *names]), *(F.col(CARRIED + name).alias(name) for name in carry)]
     rank = F.struct(best_context_rank(), F.col(SERVED) != F.col(MEANT))  # at equality the Course itself
     best = F.min_by(F.struct(*values), rank).alias("best")
     serving = learners.withColumnRenamed("activity_type", SERVED)
     joined = served_types(members).join(serving, [SERVED, "activity_id", "user_id"], how="inner")
     is_elsewhere = F.col("context_id").startswith(GROUP_CONTEXT) & (F.col("context_id") != group_context())
-    return joined.filter(~is_elsewhere).groupBy(*MEMBER_KEY).agg(best).select(*MEMBER_KEY, "best.*")
+    grouped = joined.filter(~is_elsewhere).groupBy(*MEMBER_KEY, MEANT)
+    return grouped.agg(best).select(*MEMBER_KEY, MEANT, "best.*")
 
 
 def group_rows(
@@ -131,10 +133,11 @@ def group_rows(
     """(`GROUP_ACTIVITY_KEY`, a double for each metric) for each activity of each active group, also with nobody in it.
 
     `enrolled` is `enrolled_members` of these `members`, `rows` are their `member_rows`: who has one of a Course is
-    enrolled in it. `held` are (group_id, activity_id) of quizzes held in the group, in which every member is.
+    enrolled in it. `held` are (group_id, activity_id) of quizzes held in the group, in which every member is. Metrics
+    stand in the rows of the types that are meant.
     """
     key = list(GROUP_ACTIVITY_KEY)
-    of_courses = rows.join(activities.filter(F.col(MEANT) == COURSE).select(*key), key, how="left_semi")
+    of_courses = rows.filter(F.col(MEANT) == COURSE)
     everyone = enrolled.select(*MEMBER_KEY).unionByName(of_courses.select(*MEMBER_KEY))
     if held is not None:
         quizzes = members.filter(F.col(MEANT) == QUIZ).join(held, ["group_id", "activity_id"], how="left_semi")
@@ -144,7 +147,15 @@ def group_rows(
         .groupBy(*key)
         .agg(F.count(F.lit(1)).alias("memberCount"), F.count_if("is_enrolled").alias("enrolledCount"))
     )
-    added = sums(rows.withColumn(SIGN, F.lit(1)), metrics, key)
+    added = sums(_as_meant(rows.withColumn(SIGN, F.lit(1))), metrics, ("group_id", _LISTED, "activity_id"))
+    added = added.withColumnRenamed(_LISTED, "activity_type")
     counts = [name for frame in (counted, added) for name in frame.columns if name not in key]
     joined = activities.join(counted, key, how="left").join(added, key, how="left")
-    return with_values(joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in counts}), metrics, *key)
+    totals = _as_meant(joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in counts}))
+    values = with_values(totals, metrics, "group_id", _LISTED, "activity_id")
+    return values.withColumnRenamed(_LISTED, "activity_type")
+
+
+def _as_meant(rows: DataFrame) -> DataFrame:
+    """The rows with the type that is meant as theirs, for metrics that stand in rows of some types only."""
+    return rows.withColumnRenamed("activity_type", _LISTED).withColumnRenamed(MEANT, "activity_type")

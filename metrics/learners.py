@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 from metrics.declarations import Metric
 from metrics.keys import ENROLMENT_KEY
 from metrics.predicates import is_course, is_quiz
+from metrics.quizzes import QUIZ_COLUMNS
 from metrics.values import with_values
 
 LEARNER_KEY = ("activity_type", "activity_id", "user_id", "context_id")
+CARRIED = "carried_"  # before the name of an entry of others that members' rows take along
 ENTRIES = "entries"  # map<string,double> of entries that have an id in their names; null without any
 
 
@@ -22,13 +24,15 @@ def learner_rows(
     course_scores: DataFrame | None,
     metrics: Sequence[Metric],
     held: DataFrame | None = None,
+    *,
+    has_entries: bool = True,
 ) -> DataFrame:
     """`LEARNER_KEY`, course_id, `entries` and a double for each metric.
 
-    `progress` is `progress_by_collection`, `scores` is `quiz_scores`, `course_scores` is `scores_by_enrolment` where
-    the Course rows carry the scores of their quizzes. `held` is `held.held_quizzes`.
+    `progress` is `progress_by_collection`, `scores` is `quiz_scores`, `course_scores` is `scores_by_enrolment`;
+    `has_entries` tells whether the Course rows carry the scores of their quizzes. `held` is `quizzes.held_quizzes`.
     """
-    rows = _with_entries(progress, course_scores)
+    rows = _with_attempts(progress, course_scores, has_entries)
     if scores is not None:
         quizzes = scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))
         rows = rows.unionByName(quizzes.select(*LEARNER_KEY, "course_id", *QUIZ_COLUMNS), allowMissingColumns=True)
@@ -41,15 +45,16 @@ def learner_rows(
     return with_values(rows, metrics, *LEARNER_KEY, "course_id", ENTRIES)
 
 
-QUIZ_COLUMNS = {"score": "double", "maxScore": "double", "attemptsCount": "bigint"}
-
-
-def _with_entries(progress: DataFrame, course_scores: DataFrame | None) -> DataFrame:
-    nothing = F.lit(None).cast("map<string,double>")
-    if course_scores is None:
-        return progress.withColumn(ENTRIES, nothing)
-    joined = progress.join(course_scores, list(ENROLMENT_KEY), how="left")
-    return joined.withColumn(ENTRIES, F.when(is_course(), F.col("scores"))).drop("scores")
+def _with_attempts(progress: DataFrame, course_scores: DataFrame | None, has_entries: bool) -> DataFrame:
+    """The learners' rows with what their attempts add to them: entries, and dates where these are wanted."""
+    latest = ["lastActiveOn"] if "lastActiveOn" in progress.columns else []
+    if course_scores is None or not (has_entries or latest):
+        entries, dates = F.lit(None).cast("map<string,double>"), ["accessedOn"]
+    else:
+        progress = progress.join(course_scores, list(ENROLMENT_KEY), how="left")
+        entries, dates = F.when(is_course() & F.lit(has_entries), F.col("scores")), ["accessedOn", "attemptedOn"]
+    last_active_on = {name: F.greatest(name, *dates) for name in latest}  # which passes over nulls
+    return progress.withColumns({ENTRIES: entries, **last_active_on}).drop("scores", *dates)
 
 
 def best_context_rank() -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -39,18 +41,19 @@ def assess_progress(progress: DataFrame) -> DataFrame:
 
 
 def progress_words(accepted: DataFrame, leaves: DataFrame) -> DataFrame:
-    """(key_high, key_low, word, started, done, progress_rows): a learner's leaves as bits, 64 to a word.
+    """(key_high, key_low, word, started, done, accessed_on, progress_rows): a learner's leaves as bits, 64 to a word.
 
     `word` is null for contents that are not in the course. A bit stays set however often it is set, so several rows
     for one content count once, with their highest status.
     """
     return (
         accepted.join(leaves, ["course_id", "content_id"], how="left")
-        .select(*enrolment_key(), "word", "mask", "status")
+        .select(*enrolment_key(), "word", "mask", "status", "accessed_on")
         .groupBy(*ENROLMENT_KEY, "word")
         .agg(
             F.bit_or(F.when(is_started(), F.col("mask"))).alias("started"),
             F.bit_or(F.when(is_done(), F.col("mask"))).alias("done"),
+            F.max("accessed_on").alias("accessed_on"),
             F.count(F.lit(1)).alias("progress_rows"),
         )
     )
@@ -78,27 +81,29 @@ def _sum_where(rows: Column, holds: Column) -> Column:
     return F.coalesce(F.sum(F.when(holds, rows)), F.lit(0))
 
 
-def progress_by_collection(learners: DataFrame, masks: DataFrame) -> DataFrame:
+def progress_by_collection(learners: DataFrame, masks: DataFrame, details: Sequence[str] = ()) -> DataFrame:
     """What each learner has started and done below each collection.
 
-    (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, startedCount, completedCount,
-    leafNodesCount). `learners` is `with_progress`. Every active enrolment has its Course row; a unit has one where a
-    content below it was started.
+    (activity_type, activity_id, user_id, context_id, course_id, key…, is_earned, details…, startedCount,
+    completedCount, leafNodesCount, accessedOn). `learners` is `with_progress`; `details` are further columns of an
+    enrolment. Every active enrolment has its Course row; a unit has one where a content below it was started. Of a
+    Course row `accessedOn` is the latest access to any content, in milliseconds.
     """
     bits = learners.filter(F.col("is_enrolled") & ~F.col("is_retired")).select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_earned",
         F.coalesce("word", F.lit(0)).alias("word"),
         F.coalesce("started", F.lit(0)).alias("started"),
-        F.coalesce("done", F.lit(0)).alias("done"),
+        F.coalesce("done", F.lit(0)).alias("done"), F.unix_millis("accessed_on").alias("accessed_on"), *details,
     )  # fmt: skip
-    learner = [*ENROLMENT_KEY, "user_id", "course_id", "context_id", "is_earned"]
+    learner = [*ENROLMENT_KEY, "user_id", "course_id", "context_id", "is_earned", *details]
     return (
         bits.join(masks, ["course_id", "word"], how="inner")
-        .select(*learner, "started", "done", F.inline("collections"))
+        .select(*learner, "started", "done", "accessed_on", F.inline("collections"))
         .groupBy(*learner, "activity_type", "activity_id", F.col("leaf_nodes_count").alias("leafNodesCount"))
         .agg(
             F.sum(_bits_of("started", "below")).alias("startedCount"),
             F.sum(_bits_of("done", "required")).alias("completedCount"),
+            F.max("accessed_on").alias("accessedOn"),
         )
         .filter(is_course() | (F.col("startedCount") > 0))
     )

@@ -19,6 +19,8 @@ from metrics.refusals import (
     is_invalid_score,
 )
 
+# Of a learner's attempts at one quiz: the best one, how many there were, and when the latest was, in milliseconds.
+QUIZ_COLUMNS = {"score": "double", "maxScore": "double", "attemptsCount": "bigint", "lastActiveOn": "bigint"}
 ATTEMPT_KEY = ("course_id", "batch_id", "user_id", "content_id", "attempt_id")
 GROUP_ATTEMPT_KEY = ("group_id", "content_id", "user_id", "attempt_id")
 
@@ -55,17 +57,17 @@ def open_attempts() -> Column:
 
 
 def best_attempts(accepted: DataFrame) -> DataFrame:
-    """(key_high, key_low, content_id, score, maxScore, attemptsCount, attempt_rows) of each learner and quiz."""
+    """(key_high, key_low, content_id, `QUIZ_COLUMNS`, attempt_rows) of each learner and quiz."""
     return _best(accepted.select("*", *enrolment_key()), *ENROLMENT_KEY, "content_id")
 
 
 def best_group_attempts(accepted: DataFrame) -> DataFrame:
-    """(group_id, content_id, user_id, score, maxScore, attemptsCount, attempt_rows): of quizzes held inside groups."""
+    """(group_id, content_id, user_id, `QUIZ_COLUMNS`, attempt_rows): of quizzes held inside groups."""
     return _best(accepted, "group_id", "content_id", "user_id")
 
 
 def _best(accepted: DataFrame, *key: str) -> DataFrame:
-    """(key…, score, maxScore, attemptsCount, attempt_rows).
+    """(key…, `QUIZ_COLUMNS`, attempt_rows).
 
     The best attempt has the greatest score, then the latest date (none before any), then the greatest attempt_id.
     """
@@ -77,21 +79,23 @@ def _best(accepted: DataFrame, *key: str) -> DataFrame:
         .agg(
             F.max(ranked).alias("best"),
             F.size(F.collect_set("attempt_id")).cast("long").alias("attemptsCount"),
+            F.unix_millis(F.max("last_attempted_on")).alias("lastActiveOn"),
             F.count(F.lit(1)).alias("attempt_rows"),
         )
         .select(
             *key,
-            "best.score", F.col("best.max_score").alias("maxScore"), "attemptsCount", "attempt_rows",
+            "best.score", F.col("best.max_score").alias("maxScore"), "attemptsCount", "lastActiveOn", "attempt_rows",
         )
     )  # fmt: skip
 
 
 def quiz_scores(enrolments: DataFrame, best: DataFrame) -> DataFrame:
     """Best attempts with the learner, activity and context they belong to, of active enrolments and others."""
-    return enrolments.join(best, list(ENROLMENT_KEY), how="inner").select(
+    taken = enrolments.drop(*QUIZ_COLUMNS).join(best, list(ENROLMENT_KEY), how="inner")
+    return taken.select(
         *ENROLMENT_KEY, "user_id", "course_id", context_id().alias("context_id"), "is_enrolled", "is_retired",
         F.lit(QUIZ).alias("activity_type"), F.col("content_id").alias("activity_id"),
-        "score", "maxScore", "attemptsCount", "attempt_rows",
+        *QUIZ_COLUMNS, "attempt_rows",
     )  # fmt: skip
 
 
@@ -107,13 +111,19 @@ def matched_attempt_counts() -> list[Column]:
 
 
 def scores_by_enrolment(scores: DataFrame) -> DataFrame:
-    """(key_high, key_low, scores map<string,double>): the three numbers of every quiz a learner took."""
+    """(key_high, key_low, scores map<string,double>, attemptedOn) of every enrolment with an attempt.
+
+    The three numbers of every quiz that the learner took, and when the latest attempt was, in milliseconds.
+    """
     values = ((SCORE, "score"), (MAX_SCORE, "maxScore"), (ATTEMPTS_COUNT, "attemptsCount"))
     entries = F.array(*(_entry(F.concat(F.lit(prefix), "activity_id"), F.col(value)) for prefix, value in values))
     return (
         scores.filter(F.col("is_enrolled") & ~F.col("is_retired"))
         .groupBy(*ENROLMENT_KEY)
-        .agg(F.map_from_entries(F.flatten(F.collect_list(entries))).alias("scores"))
+        .agg(
+            F.map_from_entries(F.flatten(F.collect_list(entries))).alias("scores"),
+            F.max("lastActiveOn").alias("attemptedOn"),
+        )
     )
 
 
@@ -127,7 +137,7 @@ def group_context() -> Column:
 
 
 def held_quizzes(best: DataFrame, groups: DataFrame, members: DataFrame) -> DataFrame:
-    """(group_id, context_id, activity_type, activity_id, user_id, is_active, members, score, maxScore, attemptsCount).
+    """(group_id, context_id, activity_type, activity_id, user_id, is_active, members, `QUIZ_COLUMNS`).
 
     The attempts of everybody with a member row in an active group. `best` is `quizzes.best_group_attempts`, `groups`
     has (group_id) of the active ones, `members` (group_id, user_id, is_active), each once. `members` of the result is
@@ -140,8 +150,7 @@ def held_quizzes(best: DataFrame, groups: DataFrame, members: DataFrame) -> Data
         .join(sizes, "group_id", how="inner")
         .select(
             "group_id", group_context().alias("context_id"), F.lit(QUIZ).alias("activity_type"),
-            F.col("content_id").alias("activity_id"), "user_id", "is_active", "members",
-            "score", "maxScore", "attemptsCount",
+            F.col("content_id").alias("activity_id"), "user_id", "is_active", "members", *QUIZ_COLUMNS,
         )
     )  # fmt: skip
 

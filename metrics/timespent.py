@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
+from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.refusals import INVALID_SECONDS, MISSING_KEY, any_blank, first_problem, is_invalid_seconds
 
 TIMESPENT_KEY = ("user_id", "course_id", "batch_id")
+_EXACT = "decimal(28,17)"  # the decimal that prints a double, of which no more than 1e9 is accepted
 
 
 def assess_timespent(timespent: DataFrame) -> DataFrame:
@@ -16,3 +19,33 @@ def assess_timespent(timespent: DataFrame) -> DataFrame:
         (INVALID_SECONDS, is_invalid_seconds()),
     )
     return timespent.select(*TIMESPENT_KEY, "seconds", problem.alias("problem"))
+
+
+def seconds_by_enrolment(accepted: DataFrame) -> DataFrame:
+    """(key_high, key_low, timespent, timespent_rows): whole seconds of each learner, course and batch.
+
+    Each row is rounded to milliseconds, their sum is rounded down.
+    """
+    milliseconds = F.round(F.col("seconds").cast(_EXACT) * 1000).cast("bigint")
+    return (
+        accepted.select(*enrolment_key(), milliseconds.alias("milliseconds"))
+        .groupBy(*ENROLMENT_KEY)
+        .agg(F.sum("milliseconds").alias("milliseconds"), F.count(F.lit(1)).alias("timespent_rows"))
+        .select(*ENROLMENT_KEY, F.expr("milliseconds div 1000").alias("timespent"), "timespent_rows")
+    )
+
+
+def with_timespent(enrolments: DataFrame, seconds: DataFrame) -> DataFrame:
+    """Each enrolment with its `timespent`, null without a row, and `timespent_rows`."""
+    return enrolments.join(seconds, list(ENROLMENT_KEY), how="left")
+
+
+def matched_timespent_counts() -> list[Column]:
+    """Aggregates over `with_timespent`, in rows of the source."""
+    rows = F.coalesce("timespent_rows", F.lit(0))
+    is_inactive = ~F.col("is_retired") & ~F.col("is_enrolled")
+    return [
+        F.coalesce(F.sum(rows), F.lit(0)).alias("matched"),
+        F.coalesce(F.sum(F.when(F.col("is_retired"), rows)), F.lit(0)).alias("retired_timespent"),
+        F.coalesce(F.sum(F.when(is_inactive, rows)), F.lit(0)).alias("inactive_timespent"),
+    ]

@@ -12,9 +12,10 @@ from metrics.declarations import ANY_TYPE, OWN_ROWS, Metric
 SIGN = "sign"  # 1 of rows that are added, -1 of rows that are taken away
 
 
-def is_of(metric: Metric) -> Column:
-    """Whether the metric stands in a row of this activity type."""
-    return F.lit(True) if metric.types == ANY_TYPE else F.col("activity_type").isin(*metric.types)
+def is_of(metric: Metric, kind: Column | None = None) -> Column:
+    """Whether the metric stands in a row of this type of activity, which is its own unless `kind` is given."""
+    kind = F.col("activity_type") if kind is None else kind
+    return F.lit(True) if metric.types == ANY_TYPE else kind.isin(*metric.types)
 
 
 def with_values(rows: DataFrame, metrics: Sequence[Metric], *further: str) -> DataFrame:

@@ -91,7 +91,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
             pages=Pages(secret),
             names=names(given, sorted(profile.names)),
         ),
-        metrics=described_metrics(given.metrics),
+        metrics=described_metrics(given),
         metadata_seconds=api.metadata_seconds,
         max_body_bytes=api.max_body_bytes,
         manners=Manners(api.request_timeout, frozenset(api.cors_origins), api.access_log),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES, TEXTS, TargetTable
+from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TEXTS, TargetTable, key_type
 from metrics.activities import WAS
-from metrics.declarations import names
 from metrics.learners import ENTRIES
 from metrics.values import stands
 
@@ -26,15 +26,10 @@ def staged_schema(metrics: Sequence[str]) -> str:
     >>> staged_schema(["completed"]).startswith("table string, activity_type string, activity_id string")
     True
     """
-    keys = [f"{column} string" for column in KEY_COLUMNS]
+    keys = [f"{column} {key_type(column)}" for column in KEY_COLUMNS]
     values = [f"{WAS if stood else ''}{name} double" for name in metrics for stood in (False, True)]
     maps = [f"{prefix}{name} {kind}" for name, kind in _MAPS.values() for prefix in ("", WAS)]
     return ", ".join(["table string", *keys, *values, *maps, _FLAGS])
-
-
-def all_names() -> tuple[str, ...]:
-    """The names of all metrics of all tables, each once."""
-    return tuple(dict.fromkeys(name for table in TARGET_TABLES for name in names(table.name)))
 
 
 def compare(
@@ -43,9 +38,9 @@ def compare(
     computed: DataFrame | None,
     stored: DataFrame | None,
     stays: Column,
-    further: Sequence[str] = (),
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> DataFrame:
-    """Every row that is computed or stored, with both states.
+    """Every row that is computed or stored, with both states; `further` columns, with their types, are taken along.
 
     `computed` has (key…, metrics…) and, where the table has them, `entries` or `texts`; `stored` the same under
     was_<name>, with `newer` and `undated`, names of entries, null where there are none (see `StoredRows`). A stored row
@@ -56,7 +51,7 @@ def compare(
     are those that will stand, `newer` is a number of entries, `is_undated` tells rows that change and have an entry
     without a date, over which only the store decides.
     """
-    joined = _joined(table, metrics, computed, stored, stays)
+    joined = _joined(table, metrics, computed, stored, stays, further)
     after = [_after(name).alias(name) for name in metrics]
     map_name, map_type = _MAPS[table.holds]
     has_map = table.holds == TEXTS or table.has_entries
@@ -81,7 +76,12 @@ def compare(
 
 
 def _joined(
-    table: TargetTable, metrics: Sequence[str], computed: DataFrame | None, stored: DataFrame | None, stays: Column
+    table: TargetTable,
+    metrics: Sequence[str],
+    computed: DataFrame | None,
+    stored: DataFrame | None,
+    stays: Column,
+    further: Mapping[str, str],
 ) -> DataFrame:
     """Both sides of a row; a side of which there is nothing at all costs no join."""
     map_name, map_type = _MAPS[table.holds]
@@ -98,7 +98,8 @@ def _joined(
         joined = computed.join(stored, list(table.key), how="full")
     else:
         joined = _only(computed, stored)
-    missing = {name: F.lit(None).cast(kind) for name, kind in (ours | theirs).items() if name not in joined.columns}
+    wanted = {**ours, **theirs, **further}
+    missing = {name: F.lit(None).cast(kind) for name, kind in wanted.items() if name not in joined.columns}
     return joined.withColumns(missing | {"is_computed": _or_false(joined, "is_computed")})
 
 

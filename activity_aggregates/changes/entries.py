@@ -8,10 +8,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable
-from metrics import declarations
+from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable, key_type
 from metrics.activities import WAS
-from metrics.declarations import names
+from metrics.declarations import Selection, all_names, names
 from metrics.learners import ENTRIES
 
 ENTRY = "struct<metric: string, before: double, after: double, text_before: string, text_after: string>"
@@ -52,20 +51,15 @@ def _of_map(name: str, kind: str) -> Column:
     return F.transform(F.array_sort(F.array_union(F.map_keys(will), F.map_keys(was))), entry)
 
 
-def all_names(families: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of all metrics that are on."""
-    return tuple(dict.fromkeys(metric.name for metric in declarations.METRICS if metric.family in families))
-
-
-def entries_that_differ(rows: DataFrame, families: tuple[str, ...]) -> DataFrame:
+def entries_that_differ(rows: DataFrame, selection: Selection) -> DataFrame:
     """(table, key columns…, metric, before, after) of staged rows of metrics."""
-    exploded = rows.select("table", *KEY_COLUMNS, F.explode(entries(all_names(families))).alias("entry"))
+    exploded = rows.select("table", *KEY_COLUMNS, F.explode(entries(all_names(selection))).alias("entry"))
     return exploded.select("table", *KEY_COLUMNS, "entry.metric", "entry.before", "entry.after")
 
 
-def stored_entries(table: TargetTable, rows: DataFrame, families: tuple[str, ...]) -> DataFrame:
+def stored_entries(table: TargetTable, rows: DataFrame, selection: Selection) -> DataFrame:
     """(table, key columns…, metric, held) of `StoredRows.rows` of a table of metrics."""
-    own = names(table.name, families)
+    own = names(table.name, selection)
     pairs = F.array(*(F.struct(F.lit(name).alias("metric"), F.col(WAS + name).alias("held")) for name in own))
     if table.has_entries:
         nothing = F.create_map().cast("map<string,double>")
@@ -74,7 +68,10 @@ def stored_entries(table: TargetTable, rows: DataFrame, families: tuple[str, ...
             lambda entry: F.struct(entry.key.alias("metric"), entry.value.alias("held")),
         )
         pairs = F.concat(pairs, further)
-    present = [column if column in table.key else F.lit(None).cast("string").alias(column) for column in KEY_COLUMNS]
+    present = [
+        F.col(column) if column in table.key else F.lit(None).cast(key_type(column)).alias(column)
+        for column in KEY_COLUMNS
+    ]
     exploded = rows.select(*present, F.explode(pairs).alias("entry"))
     return exploded.select(F.lit(table.name).alias("table"), *KEY_COLUMNS, "entry.metric", "entry.held")
 

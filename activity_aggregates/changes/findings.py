@@ -8,8 +8,9 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.entries import all_names, entries
+from activity_aggregates.changes.entries import entries
 from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
+from metrics.declarations import Selection, all_names
 
 TABLES = {table.name: table for table in TARGET_TABLES}
 _ENTRIES = "changes"
@@ -27,9 +28,9 @@ class TableFindings:
         return sum(self.rows.values())
 
 
-def findings(changed: DataFrame, families: tuple[str, ...]) -> DataFrame:
+def findings(changed: DataFrame, selection: Selection) -> DataFrame:
     """(table, key columns…, kind, changes) of staged rows; `changes` is an array of `entries.ENTRY`."""
-    return changed.select("table", *KEY_COLUMNS, "kind", entries(all_names(families)).alias(_ENTRIES))
+    return changed.select("table", *KEY_COLUMNS, "kind", entries(all_names(selection)).alias(_ENTRIES))
 
 
 def counted(found: DataFrame) -> dict[str, TableFindings]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.changes.change_set import all_names, staged_schema
+from activity_aggregates.changes.change_set import staged_schema
 from activity_aggregates.changes.parts import PARTS
+from metrics.declarations import Selection, all_names
 
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 _OWNER_ONLY = "700"
@@ -39,9 +40,9 @@ def stage_rows(rows: DataFrame, directory: RunDirectory, part: str) -> DataFrame
     return rows.sparkSession.read.schema(rows.schema).parquet(path)
 
 
-def changed_rows(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+def changed_rows(spark: SparkSession, paths: Sequence[str], selection: Selection) -> DataFrame:
     """The changed rows of staged parts, in the columns of `staged_schema`; nothing looks into files for columns."""
-    return spark.read.schema(staged_schema(all_names())).parquet(*paths).filter("is_changed")
+    return spark.read.schema(staged_schema(all_names(selection))).parquet(*paths).filter("is_changed")
 
 
 class Staging:

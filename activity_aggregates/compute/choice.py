@@ -22,6 +22,7 @@ from activity_aggregates.sources.tables import (
     GROUP_MEMBERS,
     GROUPS,
     HIERARCHIES,
+    TIMESPENT,
     SourceTable,
 )
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
@@ -33,7 +34,7 @@ from metrics.quizzes import group_context
 from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
-DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS)
+DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS, TIMESPENT)
 CHANGED_PAIRS = "looked_at.changed_pairs"  # a count
 _NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
 _COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
@@ -135,6 +136,10 @@ def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> Data
         may_have_changed = is_changed_since(since_ms) | F.col("total_score").isNull()
         attempts = inputs.sources.dated(ATTEMPTS).filter(may_have_changed)
         changed = changed.union(attempts.select("user_id", "batch_id"))
+    is_spent = inputs.sources.has(TIMESPENT) and TIMESPENT.name in inputs.names(ACTIVITY_USER_AGG)
+    if is_spent and not inputs.sources.tells_nothing_of_changes(TIMESPENT):
+        spent = inputs.sources.dated(TIMESPENT).filter(is_changed_since(since_ms))
+        changed = changed.union(spent.select("user_id", "batch_id"))
     return pairs_of(changed)
 
 

@@ -18,9 +18,16 @@ from activity_aggregates.compute.learners import Learners, with_kept
 from activity_aggregates.compute.reading import Placed, Refused
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES
-from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_CATALOG, ACTIVITY_USER_AGG, TargetTable
+from activity_aggregates.store.targets import (
+    ACTIVITY_AGG,
+    ACTIVITY_CATALOG,
+    ACTIVITY_DAY_AGG,
+    ACTIVITY_USER_AGG,
+    TargetTable,
+)
 from metrics.activities import activity_rows, signed
 from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.days import day_rows
 from metrics.names import COURSE
 from metrics.quizzes import held_activities
 from metrics.trees import courses
@@ -82,10 +89,8 @@ def compare_others(
 
 
 def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) -> Parts:
-    """The compared rows of activity_agg and of activity_catalog."""
-    stored = inputs.stored_rows(ACTIVITY_AGG)
-    if stored is not None and placed.touched is not None:
-        stored = inputs.among(stored, "context_id", placed.touched)
+    """The compared rows of activity_agg, activity_day_agg and activity_catalog."""
+    stored = _at_touched(inputs, placed, ACTIVITY_AGG)
     owners, members = _at_hand(inputs, work, placed), None
     if learners.held is not None:
         held = held_activities(learners.held)
@@ -97,16 +102,37 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     rows = signed(learners.rows, inputs.names(ACTIVITY_USER_AGG), is_whole)
     published = None
     if not work.is_everything:  # a table without rows is one whose rows are missing
-        published = stored if stored is not None else inputs.stored.rows(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG))
+        published = stored or inputs.no_rows(ACTIVITY_AGG)
     computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole(), members)
-    stays = F.col("is_kept") | ~work.is_whole()
-    kept = None if stored is None else with_kept(stored, placed)
-    if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
-        computed = computed.filter(~F.col(_IMPOSSIBLE))
-    return {
-        ACTIVITY_AGG: compare(ACTIVITY_AGG, inputs.names(ACTIVITY_AGG), computed, kept, stays, [_IMPOSSIBLE]),
+    parts = {
+        ACTIVITY_AGG: _compared(inputs, work, placed, ACTIVITY_AGG, computed, stored),
         ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),
     }
+    if days := inputs.metrics(ACTIVITY_DAY_AGG):
+        of_days = _at_touched(inputs, placed, ACTIVITY_DAY_AGG)
+        both = None if published is None else (of_days or inputs.no_rows(ACTIVITY_DAY_AGG), published)
+        counted = day_rows(owners, rows, both, days, work.is_whole(), inputs.choices.time_zone)
+        parts[ACTIVITY_DAY_AGG] = _compared(inputs, work, placed, ACTIVITY_DAY_AGG, counted, of_days)
+    return parts
+
+
+def _at_touched(inputs: Inputs, placed: Placed, table: TargetTable) -> DataFrame | None:
+    """The stored rows of the contexts at hand; None where the table is empty."""
+    stored = inputs.stored_rows(table)
+    if stored is None or placed.touched is None:
+        return stored
+    return inputs.among(stored, "context_id", placed.touched)
+
+
+def _compared(
+    inputs: Inputs, work: Work, placed: Placed, table: TargetTable, computed: DataFrame, stored: DataFrame | None
+) -> DataFrame:
+    """Rows of activities or days against the stored ones, of which those stay that nobody has looked at whole."""
+    if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
+        computed = computed.filter(~F.col(_IMPOSSIBLE))
+    kept = None if stored is None else with_kept(stored, placed)
+    stays = F.col("is_kept") | ~work.is_whole()
+    return compare(table, inputs.names(table), computed, kept, stays, {_IMPOSSIBLE: "boolean"})
 
 
 def _at_hand(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:

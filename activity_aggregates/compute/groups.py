@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, Observation
@@ -22,7 +23,7 @@ from activity_aggregates.store.targets import (
 )
 from metrics import groups, refusals
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.learners import ENTRIES, LEARNER_KEY
+from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
 from metrics.names import COURSE, GROUP_CONTEXT
 from metrics.values import stands
 
@@ -56,7 +57,8 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: 
     catalog = _catalog(inputs, placed)
     standing = _standing(inputs, work, members, listed, catalog, learners)
     names = inputs.names(GROUP_ACTIVITY_USER_AGG)
-    rows = groups.member_rows(members, standing, names)
+    carried = inputs.execution.selection.carry
+    rows = groups.member_rows(members, standing, [name for name in names if name not in carried], carried)
     course_rows = groups.course_rows(listed, catalog) if catalog is not None else None
     enrolled = groups.enrolled_members(members, course_rows, standing) if course_rows is not None else members.limit(0)
     held = _held(inputs, work, compared, touched)
@@ -158,9 +160,10 @@ def _standing(
     catalog: DataFrame | None,
     learners: DataFrame | None,
 ) -> DataFrame:
-    """(`LEARNER_KEY`, entries, metrics…) of the rows that members have or, with this run, will have."""
+    """(`LEARNER_KEY`, entries, metrics…, carried…) of the rows that members have or, with this run, will have."""
     names = inputs.names(ACTIVITY_USER_AGG)
-    columns = [*LEARNER_KEY, ENTRIES, *names]
+    carried = [CARRIED + name for name in inputs.execution.selection.carry]
+    columns = [*LEARNER_KEY, ENTRIES, *names, *carried]
     after = None if learners is None else learners.filter(stands(names)).select(columns)
     if work.is_everything and after is not None:
         return after
@@ -169,16 +172,18 @@ def _standing(
         courses = groups.course_rows(listed, catalog).select(*groups.GROUP_ACTIVITY_KEY, "course_id").distinct()
         of_courses = members.join(courses, list(groups.GROUP_ACTIVITY_KEY), how="inner")
         keys = keys.union(of_courses.select(F.lit(COURSE), "course_id", "user_id"))
-    stored = _stored_learners(inputs, keys.distinct(), names)
+    stored = _stored_learners(inputs, keys.distinct(), names, carried)
     if stored is None:
-        return after if after is not None else inputs.spark.createDataFrame([], _schema(names))
+        return after if after is not None else inputs.spark.createDataFrame([], _schema([*names, *carried]))
     if after is None:
         return stored
     assert learners is not None
     return stored.join(learners.select(*LEARNER_KEY), list(LEARNER_KEY), how="left_anti").unionByName(after)
 
 
-def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) -> DataFrame | None:
+def _stored_learners(
+    inputs: Inputs, keys: DataFrame, names: tuple[str, ...], carried: Sequence[str]
+) -> DataFrame | None:
     everything = inputs.stored_rows(ACTIVITY_USER_AGG)
     if everything is None:
         return None
@@ -192,9 +197,9 @@ def _stored_learners(inputs: Inputs, keys: DataFrame, names: tuple[str, ...]) ->
     if rows is None:
         rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="left_semi")
     values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
-    return rows.select(*LEARNER_KEY, *values).filter(stands(names))
+    return rows.select(*LEARNER_KEY, *values, *carried).filter(stands(names))
 
 
-def _schema(names: tuple[str, ...]) -> str:
+def _schema(names: Sequence[str]) -> str:
     keys = ", ".join(f"{name} string" for name in LEARNER_KEY)
     return f"{keys}, {ENTRIES} map<string,double>, " + ", ".join(f"{name} double" for name in names)

@@ -15,7 +15,7 @@ from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
-from activity_aggregates.sources.tables import Sources, SourceTable
+from activity_aggregates.sources.tables import ENROLMENTS, Sources, SourceTable
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.session import EXTENSION
 from activity_aggregates.store.records import VERIFY
@@ -66,17 +66,15 @@ class Inputs:
     def choices(self) -> settings.Metrics:
         return self.execution.settings.metrics
 
-    @property
-    def families(self) -> tuple[str, ...]:
-        return tuple(self.choices.families)
-
     def metrics(self, table: TargetTable) -> tuple[Metric, ...]:
-        """The declared metrics of a table that are on."""
-        return declared(table.name, self.families)
+        """The declared metrics of a table that are on, and rest on nothing that is not deployed."""
+        absent = self.sources.absent_columns.get(ENROLMENTS.name, ())
+        on = declared(table.name, self.execution.selection)
+        return tuple(metric for metric in on if metric.rests_on not in absent)
 
     def names(self, table: TargetTable) -> tuple[str, ...]:
-        """Their names, which are the columns of its rows."""
-        return names(table.name, self.families)
+        """The job's own names in a table, which are the columns of its rows."""
+        return names(table.name, self.execution.selection)
 
     def catalog(self, contexts: frozenset[str] | None = None) -> DataFrame | None:
         """The catalog as last written, of some contexts or of all; None where it is empty."""
@@ -96,6 +94,10 @@ class Inputs:
             return rows.filter(F.col(column).isin(listed))
         frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
         return rows.join(F.broadcast(frame), column, how="left_semi")
+
+    def no_rows(self, table: TargetTable) -> DataFrame:
+        """The columns of `stored_rows` of an empty table, for who has to join with something."""
+        return self.stored.rows(table, self.names(table))
 
     def has_rows(self, table: SourceTable) -> bool:
         """Whether a source is configured and is not known to be empty; of files nothing is known."""

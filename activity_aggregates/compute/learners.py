@@ -15,13 +15,16 @@ from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.lookups import looking_up
 from activity_aggregates.compute.reading import Placed, Refused, count_rows
 from activity_aggregates.compute.work import PAIR, Work
-from activity_aggregates.sources.tables import PROGRESS
+from activity_aggregates.sources.tables import PROGRESS, TIMESPENT, SourceTable
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
-from metrics import catalog, learners, progress, quizzes, refusals
+from metrics import catalog, learners, progress, quizzes, refusals, timespent
 from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.enrolments import DETAILS
+from metrics.learners import CARRIED
 from metrics.names import COURSE, QUIZ
 from metrics.predicates import context_id, is_course
+from metrics.timespent import TIMESPENT_KEY
 from metrics.trees import courses
 from metrics.values import stands
 
@@ -51,7 +54,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         stored = _stored(inputs, work, placed)
     with inputs.steps("read progress") as step:
         seen, matched, counted, compared = Observation(), Observation(), Observation(), Observation()
-        contents = progress.assess_progress(_contents(inputs, work, placed))
+        contents = progress.assess_progress(_of_enrolments(inputs, work, placed, PROGRESS))
         observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
         words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(placed.outlines))
         earned = (
@@ -60,24 +63,52 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
             else placed.by_key.withColumn("is_earned", F.lit(False))
         )
         by_key = earned.observe(counted, F.count(F.lit(1)).alias("enrolments"))
+        by_key, spent = _with_timespent(inputs, work, placed, by_key)
         with_words = progress.with_progress(by_key, words).observe(matched, *progress.matched_progress_counts())
-        by_collection = progress.progress_by_collection(with_words, courses.collection_masks(placed.outlines))
+        details = [name for name in (*DETAILS, TIMESPENT.name) if name in names]
+        by_collection = progress.progress_by_collection(with_words, courses.collection_masks(placed.outlines), details)
         scores = placed.scores
         computed = learners.learner_rows(
             catalog.owned(by_collection, placed.strangers),
             None if scores is None else catalog.owned(scores, placed.strangers),
-            None if scores is None or not inputs.choices.scores_in_course else quizzes.scores_by_enrolment(scores),
+            None if scores is None else quizzes.scores_by_enrolment(scores),
             inputs.metrics(ACTIVITY_USER_AGG),
             held,
+            has_entries=inputs.choices.scores_in_course,
         )
-        rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"))
+        carried = {CARRIED + name: "double" for name in inputs.execution.selection.carry}
+        rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"), carried)
         counts = change_counts(ACTIVITY_USER_AGG, names)
         rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), directory, LEARNERS)
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
+        if spent is not None:
+            count_rows(inputs, TIMESPENT.name, refusals.TIMESPENT_REASONS, *spent.seen, orphans="orphan_timespent")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
     refused = refused_held | {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    if spent is not None:
+        refused |= {TIMESPENT.name: refusals.refused(spent.assessed, *TIMESPENT_KEY)}
     return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """Rows of time spent, assessed, and what is observed of all of them and of those that belong to an enrolment."""
+
+    assessed: DataFrame
+    seen: tuple[Observation, Observation]
+
+
+def _with_timespent(inputs: Inputs, work: Work, placed: Placed, by_key: DataFrame) -> tuple[DataFrame, _Spent | None]:
+    """The enrolments with the seconds that their learners have spent, where that is computed."""
+    if TIMESPENT.name not in inputs.names(ACTIVITY_USER_AGG):
+        return by_key, None
+    seen, matched = Observation(), Observation()
+    assessed = timespent.assess_timespent(_of_enrolments(inputs, work, placed, TIMESPENT))
+    observed = assessed.observe(seen, *refusals.refusal_counts(*refusals.TIMESPENT_REASONS))
+    seconds = timespent.seconds_by_enrolment(refusals.accepted(observed))
+    joined = timespent.with_timespent(by_key, seconds).observe(matched, *timespent.matched_timespent_counts())
+    return joined, _Spent(assessed, (seen, matched))
 
 
 def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
@@ -97,11 +128,11 @@ def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> froze
     return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
-def _contents(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
-    """Progress, all of it or that of the enrolments at hand."""
+def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTable) -> DataFrame:
+    """All rows of a source of learners, or those of the enrolments at hand."""
     if work.is_everything:
-        return inputs.sources.frame(PROGRESS)
-    return inputs.matching(PROGRESS, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
+        return inputs.sources.frame(table)
+    return inputs.matching(table, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
 
 
 def _stored(inputs: Inputs, work: Work, placed: Placed) -> DataFrame | None:

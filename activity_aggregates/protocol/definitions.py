@@ -34,8 +34,8 @@ def definitions(chosen: settings.Settings, optional_columns: Mapping[str, Collec
 def rules() -> str:
     """The version of the declarations: a digest of the code of `metrics`, whatever its comments and its layout."""
     rooms = [files("metrics"), *(room for room in files("metrics").iterdir() if room.is_dir())]
-    modules = (file for room in rooms for file in room.iterdir() if file.name.endswith(".py"))
-    found = {file.name: file.read_text("utf-8") for file in modules if file.name != "__init__.py"}
+    modules = ((room, file) for room in rooms for file in room.iterdir() if file.name.endswith(".py"))
+    found = {f"{room.name}/{file.name}": file.read_text("utf-8") for room, file in modules}
     code = "\n".join(f"{name}: {ast.dump(_without_docstrings(text))}" for name, text in sorted(found.items()))
     return hashlib.sha256(code.encode()).hexdigest()
 

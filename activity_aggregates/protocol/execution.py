@@ -20,6 +20,7 @@ from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.request.scope import Scope
+from activity_aggregates.selection import selected
 from activity_aggregates.store.connection import Connection, translated
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import Lease
@@ -34,6 +35,7 @@ from activity_aggregates.store.records import (
     UNIT_OF_GROUPS,
     RunRecord,
 )
+from metrics.declarations import Selection
 
 _ONE_MS = timedelta(milliseconds=1)
 _CHANGED = "changed."
@@ -105,6 +107,11 @@ class Execution:
     work: Work
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def selection(self) -> Selection:
+        """The metrics that are on."""
+        return selected(self.settings)
 
     def save(self, **changes: Any) -> None:
         """Write the record, with `changes` to its fields, the counts and the phases so far."""

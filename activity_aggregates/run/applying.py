@@ -38,7 +38,7 @@ def apply_staged_rows(
         counts.setdefault(f"written.{table.name}", 0)
     if not paths:
         return
-    rows = changed_rows(spark, paths)
+    rows = changed_rows(spark, paths, execution.selection)
     if unit is None:
         staged = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
     else:
@@ -68,10 +68,10 @@ def plan_of(execution: Execution, times: Times, deletes: Mapping[str, tuple[str,
         batch_rows=writes.batch_rows, batch_bytes=writes.batch_bytes, in_flight=writes.in_flight,
         rows_per_second=writes.rows_per_second, retry_seconds=writes.retry_seconds,
     )  # fmt: skip
-    families = tuple(execution.settings.metrics.families)
+    selection = execution.selection
     return Plan(
         connection=execution.connection, keyspace=target.keyspace, deployed=target.tables,
-        metrics={table.name: names(table.name, families) for table in TARGET_TABLES},
+        metrics={table.name: names(table.name, selection) for table in TARGET_TABLES},
         maps=(target.columns.agg, target.columns.agg_last_updated), times=times, writes=limits,
         ticket=execution.lease.ticket, deletes=deletes,
     )  # fmt: skip
@@ -92,17 +92,19 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
     return applied.rows
 
 
-def units_of(spark: SparkSession, directory: RunDirectory) -> list[Unit]:
+def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory) -> list[Unit]:
     """The contexts that rows are staged of, one by one, and the rows that are of no context."""
-    paths = Staging(spark, directory.path).parts(directory)
-    contexts = changed_rows(spark, paths).select("context_id").distinct().na.drop().collect() if paths else []
+    paths, selection = Staging(spark, directory.path).parts(directory), execution.selection
+    if not paths:
+        return [Unit()]
+    contexts = changed_rows(spark, paths, selection).select("context_id").distinct().na.drop().collect()
     return [*(Unit(frozenset([row[0]])) for row in sorted(contexts)), Unit()]
 
 
-def rows_of(spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
+def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
     """How many rows of a unit are staged."""
-    paths = Staging(spark, directory.path).parts(directory)
-    return changed_rows(spark, paths).filter(_is_of(unit)).count() if paths else 0
+    paths, selection = Staging(spark, directory.path).parts(directory), execution.selection
+    return changed_rows(spark, paths, selection).filter(_is_of(unit)).count() if paths else 0
 
 
 def _is_of(unit: Unit) -> Column:
@@ -115,6 +117,7 @@ def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
     return StoredRows(
         spark, execution.session, execution.settings.target, spark_options(execution.connection),
         epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course,
+        carried=execution.selection.carry,
     )  # fmt: skip
 
 
@@ -129,12 +132,13 @@ def held_entries(
     paths = Staging(spark, directory.path).parts(directory)
     if not paths:
         return None
-    families = tuple(execution.settings.metrics.families)
-    rows = changed_rows(spark, paths) if unit is None else changed_rows(spark, paths).filter(_is_of(unit))
-    wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, families)
+    selection = execution.selection
+    rows = changed_rows(spark, paths, selection)
+    rows = rows if unit is None else rows.filter(_is_of(unit))
+    wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, selection)
     stored = stored_rows_of(execution, spark)
-    tables = [table for table in TARGET_TABLES if table.holds == METRICS]
-    read = (stored_entries(table, stored.rows(table, names(table.name, families)), families) for table in tables)
+    tables = [table for table in TARGET_TABLES if table.holds == METRICS and names(table.name, selection)]
+    read = (stored_entries(table, stored.rows(table, names(table.name, selection)), selection) for table in tables)
     now = reduce(DataFrame.unionByName, read)
     key = F.concat_ws(" ", *KEY_COLUMNS)
     joined = wanted.withColumn("key", key).join(

@@ -60,7 +60,7 @@ def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str
     rows = {table.name: stored.plain_keys(table) for table in _OF_AGGREGATES}
     paths = Staging(spark, directory.path).parts(directory) if directory is not None else []
     if paths:
-        emptied = changed_rows(spark, paths)
+        emptied = changed_rows(spark, paths, execution.selection)
         for table in _OF_AGGREGATES:
             of_table = emptied.filter(emptied["table"] == table.name).select(*table.key)
             rows[table.name] = rows[table.name].union(of_table)

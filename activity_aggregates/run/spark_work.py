@@ -84,17 +84,16 @@ class SparkWork:
         stage(execution, self.spark, RunDirectory(directory), asked, keeps_quarantine=keeps_quarantine, share=share)
 
     def units(self, execution: Execution, directory: str) -> list[Unit]:
-        return units_of(self.spark, RunDirectory(directory))
+        return units_of(execution, self.spark, RunDirectory(directory))
 
     def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int:
-        return rows_of(self.spark, RunDirectory(directory), unit)
+        return rows_of(execution, self.spark, RunDirectory(directory), unit)
 
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         apply_staged_rows(execution, self.spark, RunDirectory(directory), unit)
 
     def show(self, execution: Execution, directory: str) -> None:
-        families = tuple(execution.settings.metrics.families)
-        print_differences(self.spark, self.staging, RunDirectory(directory), execution.counts, families)
+        print_differences(self.spark, self.staging, RunDirectory(directory), execution.counts, execution.selection)
 
     def tidy(self, directory: str) -> None:
         self.staging.delete(RunDirectory(directory).work(""))

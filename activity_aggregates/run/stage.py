@@ -103,7 +103,7 @@ def open_inputs(
         execution.steps.say(f"{name} has no {', '.join(columns)}: what rests on them is left out")
     stored = StoredRows(
         spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, are_few,
+        chosen.metrics.scores_in_course, are_few, execution.selection.carry,
     )  # fmt: skip
     if reads_by_learner:
         sources.check_dated(DATED)

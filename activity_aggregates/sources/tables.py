@@ -28,7 +28,7 @@ from activity_aggregates.sources.declarations import (
     SourceTable,
     fields,
 )
-from activity_aggregates.sources.deployed import deployed_name
+from activity_aggregates.sources.deployed import CASSANDRA, deployed_name
 from activity_aggregates.sources.erased_rows import USER_ID, erased_rows, without_users
 from activity_aggregates.sources.opened import Access, OpenedSource, opened
 from activity_aggregates.store.connection import Connection
@@ -153,6 +153,11 @@ class Sources:
         told = [(source.table.name, cannot_tell(source.table, source.source, source.raw.columns)) for source in found]
         problems = [f"{name} ({problem})" for name, problem in told if problem]
         _refuse(problems, "what an incremental run needs to see changes in ")
+
+    def tells_nothing_of_changes(self, table: SourceTable) -> bool:
+        """Whether a source is a file without any word of when its rows were changed, which only full runs look at."""
+        source = self._opened[table.name].source
+        return table.may_be_undated and source.format != CASSANDRA and source.changed_at is None
 
     def matching(self, table: SourceTable, keys: DataFrame, key: Sequence[str], by_lookup: bool) -> DataFrame:
         """The rows whose `key` is among the distinct `keys`.

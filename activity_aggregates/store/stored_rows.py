@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.store.connector import BY_PARTITION, CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
-from activity_aggregates.store.targets import TEXTS, TargetTable
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TEXTS, TargetTable
 from metrics.activities import WAS
-from metrics.learners import ENTRIES
+from metrics.learners import CARRIED, ENTRIES
 from metrics.names import SCORE_PREFIXES
 from metrics.predicates import is_served_row
 
@@ -26,7 +26,8 @@ class StoredRows:
     """Reads target tables through the connector.
 
     `as_of_ms` tells which stored dates are newer; `has_scores` says whether the entries with ids in their names are the
-    job's own. Where the rows `are_few`, one task reads a table.
+    job's own. `carried` are entries of others that learners' rows have beside the job's, under `CARRIED` and their
+    names. Where the rows `are_few`, one task reads a table.
     """
 
     spark: SparkSession
@@ -36,6 +37,7 @@ class StoredRows:
     as_of_ms: int
     has_scores: bool
     are_few: bool = False
+    carried: Sequence[str] = ()
 
     def is_empty(self, table: TargetTable) -> bool:
         """Whether the table has no row at all; asked of the store itself, which costs no query of Spark's."""
@@ -43,7 +45,7 @@ class StoredRows:
         return self.session.execute(f"SELECT {table.key[0]} FROM {place} LIMIT 1").one() is None
 
     def rows(self, table: TargetTable, metrics: Sequence[str]) -> DataFrame:
-        """(key…, was_<metric>…, was_entries or was_texts, newer, undated), all rows of kinds that the job serves.
+        """(key…, was_<metric>…, was_entries or was_texts, newer, undated, carried…), all rows of kinds that are served.
 
         `newer` are the names of entries that a later run has written, `undated` those without a date; null for none.
         """
@@ -61,11 +63,13 @@ class StoredRows:
             raw = raw.filter(is_served_row())
         agg, dates = F.col(f"`{self.target.columns.agg}`"), F.col(f"`{self.target.columns.agg_last_updated}`")
         values = [agg[name].alias(WAS + name) for name in metrics]
+        carried = [CARRIED + name for name in self.carried] if table == ACTIVITY_USER_AGG else []
+        values += [agg[name.removeprefix(CARRIED)].alias(name) for name in carried]
         rows = raw.select(*table.key, agg.alias("agg"), dates.alias("dates"), *values)
         entries = [self._entries(metrics).alias(WAS + ENTRIES)] if table.has_entries else []
         return rows.select(
             *table.key, *(WAS + name for name in metrics), *entries, self._newer(metrics).alias("newer"),
-            self._undated(metrics).alias("undated"),
+            self._undated(metrics).alias("undated"), *carried,
         )  # fmt: skip
 
     def _entries(self, metrics: Sequence[str]) -> Column:

@@ -13,7 +13,7 @@ class TargetTable:
 
     `holds` says what its rows are: maps of METRICS (doubles, each with a date), or TEXTS. `column` is the column of a
     table of texts: a map, or, where it `is_plain`, the one text that the row is about. `has_entries` says that its maps
-    have entries with ids in their names too.
+    have entries with ids in their names too. Of rows that come and go by themselves no share `is_limited`.
     """
 
     name: str
@@ -23,10 +23,11 @@ class TargetTable:
     column: str = ""
     is_plain: bool = False
     has_entries: bool = False
+    is_limited: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
-        """All columns of the primary key, partition key first; every one is text."""
+        """All columns of the primary key, partition key first; see `key_type`."""
         return self.partition_key + self.clustering_key
 
     @property
@@ -47,7 +48,10 @@ GROUP_ACTIVITY_AGG = TargetTable("group_activity_agg", ("group_id",), ("activity
 GROUP_ACTIVITY_USER_AGG = TargetTable(
     "group_activity_user_agg", ("group_id", "activity_type", "activity_id"), ("user_id",), has_entries=True
 )
-AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
+ACTIVITY_DAY_AGG = TargetTable(
+    "activity_day_agg", ("activity_type", "activity_id", "context_id"), ("day",), is_limited=False
+)
+AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, ACTIVITY_DAY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
 
 # What an activity is called.
 ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"), holds=TEXTS, column="metadata")
@@ -59,3 +63,8 @@ ACTIVITY_CATALOG = TargetTable(
 TARGET_TABLES = (*AGGREGATE_TABLES, ACTIVITY_METADATA, ACTIVITY_CATALOG)
 # Every column of any key, in one order.
 KEY_COLUMNS = tuple(dict.fromkeys(column for table in TARGET_TABLES for column in table.key))
+
+
+def key_type(column: str) -> str:
+    """The type of a key column, in Spark as in CQL's tables: a day is a date, everything else a text."""
+    return "date" if column == "day" else "string"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+_EPOCH_DAY = 2**31  # 1970-01-01 as the protocol counts days, which are never negative there
+
 
 def bigint(value: int) -> bytes:
     return value.to_bytes(8, "big", signed=True)
@@ -38,11 +40,13 @@ def texts(column: pa.Array) -> list[Any]:
 
 
 def keys(changes: pa.RecordBatch, key: Sequence[str]) -> Iterator[tuple[bytes, ...]]:
-    """The values of the key of each row; its columns are text or int."""
+    """The values of the key of each row; its columns are texts, ints or dates."""
     return zip(*(_key_values(changes.column(column)) for column in key), strict=True)
 
 
 def _key_values(column: pa.Array) -> list[Any]:
     if pa.types.is_int32(column.type):
         return [value.to_bytes(4, "big", signed=True) for value in column.to_pylist()]
+    if pa.types.is_date32(column.type):
+        return [(days + _EPOCH_DAY).to_bytes(4, "big") for days in column.cast(pa.int32()).to_pylist()]
     return texts(column)

@@ -11,7 +11,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,8 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.run import applying
-from activity_aggregates.settings import Metrics
 from activity_aggregates.store.records import SUCCEEDED, RunRecord
 from activity_aggregates.writing.apply import Applied, apply_changes
-from metrics.declarations import FAMILIES
 from tests.harness.environment import Environment
 from tests.harness.execution import called
 from tests.model import Tables, model, published_problems
@@ -107,9 +105,8 @@ class Replay:
     def _happens(self, operation: Operation) -> None:
         store = self.made.store
         if operation.kind == "settings":
-            served = served_metrics(operation.content["metrics"])
-            self.conf = self.made.configure({"metrics": served}, self.folder)
-            self.watcher.happens(Operation("settings", {"metrics": UNSERVED | served}))
+            self.conf = self.made.configure({"metrics": operation.content["metrics"]}, self.folder)
+            self.watcher.happens(operation)
             return
         change = {"load": store.load, "delete": store.delete, "write": store.merge}[operation.kind]
         for table, rows in operation.content.items():
@@ -165,16 +162,6 @@ def told_apart(problems: Iterable[str]) -> dict[str, list[str]]:
         platform = re.search(r"\bw\d+-", problem)
         found.setdefault(platform[0] if platform else ALL_OF_THEM, []).append(problem)
     return found
-
-
-def served_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
-    """What this version has settings for, with the defaults of those that it does not have."""
-    known = {setting.name for setting in fields(Metrics)}
-    served = {name: value for name, value in metrics.items() if name in known}
-    return served | {"families": [family for family in metrics["families"] if family in FAMILIES]}
-
-
-UNSERVED = {"course_types": ["Course"], "time_zone": "UTC", "carry": []}
 
 
 def stored_tables(made: Environment) -> Tables:

@@ -10,6 +10,7 @@ from tests.model.rows import Attempt, Date, Enrolment, GroupAttempt, Place, Prog
 
 HELD = 9_200_000_000_000_000  # milliseconds to either side of 1970
 MOST_SECONDS = 1e9
+FOREIGN = "counted.foreign_content"  # of the learner's activity all the same
 
 
 class Learning(NamedTuple):
@@ -29,7 +30,7 @@ GroupAttempts = dict[str, dict[str, dict[str, list[GroupAttempt]]]]  # by group,
 
 
 class Contents(NamedTuple):
-    """The highest status of each leaf that a learner of a context has touched, and when the latest one was."""
+    """The highest status of each leaf that a learner of a context has touched, and when any content was last."""
 
     statuses: dict[Place, dict[str, int]]
     accessed_on: dict[Place, int]
@@ -102,11 +103,14 @@ def accept_progress(
     statuses: dict[Place, dict[str, int]] = defaultdict(dict)
     dates: dict[Place, int] = {}
     for row in rows:
-        if reason := progress_problem(row, enrolments, courses):
+        reason = progress_problem(row, enrolments, courses)
+        if reason:
             counts[reason] += 1
+        if reason not in (None, FOREIGN):
             continue
         place, content = Place(str(row.user_id), str(row.course_id), str(row.batch_id)), str(row.content_id)
-        statuses[place][content] = max(row.status or 0, statuses[place].get(content, 0))
+        if not reason:
+            statuses[place][content] = max(row.status or 0, statuses[place].get(content, 0))
         if row.accessed_on is not None:
             dates[place] = max(row.accessed_on, dates.get(place, row.accessed_on))
     return Contents(statuses, dates)
@@ -124,7 +128,7 @@ def progress_problem(row: Progress, enrolments: Enrolments, courses: Courses) ->
         return "counted.inactive_enrolment"
     course = courses.get(place.course_id)
     if isinstance(course, Course) and row.content_id not in course.leaves():
-        return "counted.foreign_content"
+        return FOREIGN
     return None
 
 

@@ -60,4 +60,4 @@ def computed(spark: SparkSession, sources: settings.Sources, folder: Path, choic
     directory = RunDirectory(str(folder))
     stage(execution, spark, directory, Asked(), keeps_quarantine=False)
     paths = [directory.changes(part) for part in PARTS if (folder / "changes" / part).exists()]
-    return Computed(changed_rows(spark, paths).collect(), Counter(execution.counts))
+    return Computed(changed_rows(spark, paths, execution.selection).collect(), Counter(execution.counts))

@@ -124,7 +124,7 @@ def test_an_unknown_key_is_told_the_nearest_known_one(key: str, nearest: str) ->
 
 
 def test_an_unknown_key_like_no_other_is_told_what_its_section_has() -> None:
-    has = "metrics has families, course_types, completion, scores_in_course"
+    has = "metrics has families, carry, time_zone, course_types, completion, scores_in_course"
     assert refused(flags={"metrics.zzz": 1}).endswith(f"is not a setting; {has}")
 
 

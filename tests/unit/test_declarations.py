@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from metrics.declarations import METRICS, Metric, declared, names
+from metrics.declarations import METRICS, Metric, Selection, declared, names
 from metrics.names import ACTIVITY_TYPES
 
 
@@ -40,7 +40,7 @@ def test_every_metric_says_in_a_sentence_what_it_means_and_stands_in_known_types
 
 def test_completion_alone_leaves_out_what_further_families_add() -> None:
     assert "attemptsCount" in names("activity_agg")
-    assert "attemptsCount" not in names("activity_agg", ("completion",))
+    assert "attemptsCount" not in names("activity_agg", Selection(("completion",)))
 
 
 def test_learners_are_counted_by_sums_alone() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.changes.change_set import all_names, staged_schema
+from activity_aggregates.changes.change_set import staged_schema
 from activity_aggregates.changes.entries import entries_that_differ
 from activity_aggregates.changes.findings import TableFindings, counted, examples, findings, plain
-from metrics.declarations import FAMILIES
+from metrics.declarations import EVERYTHING, all_names
 from tests.harness.frames import assert_rows, frame
 
 SCHEMA = staged_schema(all_names())
@@ -43,7 +43,7 @@ def rows(spark: SparkSession) -> DataFrame:
 
 
 def test_entries_that_differ_have_both_values_and_equal_ones_are_left_out(rows: DataFrame) -> None:
-    of_metrics = entries_that_differ(rows.filter("table LIKE '%agg'"), FAMILIES)
+    of_metrics = entries_that_differ(rows.filter("table LIKE '%agg'"), EVERYTHING)
     assert_rows(
         of_metrics, "table string, context_id string, metric string, before double, after double",
         ("activity_user_agg", "cb:b1", "completed", 0.0, 1.0), ("activity_user_agg", "cb:b1", "score:A", 1.0, None),
@@ -53,7 +53,7 @@ def test_entries_that_differ_have_both_values_and_equal_ones_are_left_out(rows: 
 
 
 def test_findings_are_counted_by_table_kind_and_metric(rows: DataFrame) -> None:
-    found = counted(findings(rows, FAMILIES))
+    found = counted(findings(rows, EVERYTHING))
     assert found["activity_agg"].rows == {"extra": 1, "different": 1}
     assert found["activity_agg"].metrics == {"completedCount": {"extra": 1, "different": 1}}
     assert found["activity_metadata"].metrics == {"name": {"different": 1}, "status": {"different": 1}}
@@ -70,12 +70,12 @@ def test_of_each_kind_the_rows_that_are_furthest_apart_are_the_examples(spark: S
             for after in (11, 30, 2)
         ),
     )  # fmt: skip
-    found = examples(findings(apart, FAMILIES), 2)
+    found = examples(findings(apart, EVERYTHING), 2)
     assert [row.context_id for row in found["activity_agg", "different"]] == ["cb:30", "cb:2"]
 
 
 def test_a_finding_in_plain_types_has_its_key_and_what_is_stored_and_computed(rows: DataFrame) -> None:
-    found = examples(findings(rows, FAMILIES), 1)
+    found = examples(findings(rows, EVERYTHING), 1)
     assert plain(found["activity_agg", "different"][0]) == {
         "table": "activity_agg", "kind": "different", "key": COURSE | {"context_id": "cb:b2"},
         "metrics": {"completedCount": {"before": 7.0, "after": 9.0}},

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
-from metrics.declarations import declared
+from metrics.declarations import Selection, declared
 from metrics.groups import (
     assess_group_activities,
     assess_members,
@@ -38,6 +38,8 @@ MEMBERS = [
     ("g1", "u8", None),
     ("inactive", "u1", "active"),
 ]
+OF_GROUPS = declared("group_activity_agg", Selection(("completion", "scores", "groups")))
+COMPLETION = declared("group_activity_agg", Selection(("completion",)))
 CATALOG = [("cb:b1", "Course", "c1", "c1"), ("cb:b2", "Course", "c1", "c1"), ("cb:b2", "Quiz", "Q", "c1")]
 NAMES = ("completed", "completionPercentage", "startedCount", "scorePercentage", "score", "attemptsCount")
 LEARNERS = (
@@ -128,7 +130,7 @@ def test_enrolled_in_a_unit_or_quiz_is_who_has_a_row_of_the_owning_course_where_
 def test_a_group_counts_its_members_also_where_nobody_is_in_it(
     activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
 ) -> None:
-    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg"))
+    found = group_rows(activities, members, enrolled, best, OF_GROUPS)
     assert_rows(
         found,
         "group_id string, activity_id string, memberCount double, enrolledCount double, completedCount double, "
@@ -142,7 +144,7 @@ def test_a_group_counts_its_members_also_where_nobody_is_in_it(
 def test_a_group_adds_up_the_attempts_and_percentages_of_a_quiz_and_of_nothing_else(
     activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
 ) -> None:
-    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg")).filter("group_id = 'g1'")
+    found = group_rows(activities, members, enrolled, best, OF_GROUPS).filter("group_id = 'g1'")
     assert_rows(
         found,
         "activity_id string, attemptsCount double, scorePercentageSum double, averageScorePercentage double",
@@ -154,7 +156,7 @@ def test_a_group_adds_up_the_attempts_and_percentages_of_a_quiz_and_of_nothing_e
 def test_of_families_that_are_off_a_group_has_no_metric(
     activities: DataFrame, members: DataFrame, enrolled: DataFrame, best: DataFrame
 ) -> None:
-    found = group_rows(activities, members, enrolled, best, declared("group_activity_agg", ("completion",)))
+    found = group_rows(activities, members, enrolled, best, COMPLETION)
     assert found.columns[3:] == ["memberCount", "enrolledCount", "completedCount", "completionPercentage"]
 
 
@@ -213,5 +215,5 @@ def test_a_quiz_held_in_a_group_counts_in_this_group_alone_and_every_member_is_i
     assert_rows(rows, "group_id string, user_id string, scorePercentage double", ("g1", "u1", 50.0))
     held = frame(spark, "group_id string, activity_id string", ("g1", "Q"))
     enrolled = frame(spark, MEMBER, ("g1", "Quiz", "Q", "u1"))
-    found = group_rows(activities, members, enrolled, rows, declared("group_activity_agg", ("completion",)), held)
+    found = group_rows(activities, members, enrolled, rows, COMPLETION, held)
     assert_rows(found, "group_id string, memberCount double, enrolledCount double", ("g1", 2.0, 2.0), ("g2", 1.0, 0.0))

@@ -72,7 +72,12 @@ def test_of_the_metrics_the_read_api_imports_what_is_declared() -> None:
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
 def test_what_is_declared_of_metrics_imports_no_spark_and_nothing_that_is_computed(name: str) -> None:
-    names = set(imported(ROOT / "metrics" / f"{name}.py"))
+    place = ROOT / "metrics" / name
+    names = {
+        each
+        for file in (modules(f"metrics.{name}") if place.is_dir() else [Path(f"{place}.py")])
+        for each in imported(file)
+    }
     assert not [each for each in names if each.startswith("pyspark")]
     assert {each.split(".")[1] for each in names if each.startswith("metrics.")} <= DECLARED
 

@@ -55,16 +55,16 @@ def attempt(user: str, score: float | None, maximum: float, **columns: Any) -> A
     return Attempt("c1", "b1", user, "Q", "t1", score, maximum)._replace(**columns)
 
 
-def test_the_last_activity_is_the_latest_of_what_counts() -> None:
+def test_the_last_activity_is_the_latest_of_what_is_accepted() -> None:
     source = one_course(
         enrolment(accessed_on=1000),
         progress=[
             Progress("u1", "c1", "b1", "A", 1, accessed_on=2000),
             Progress("u1", "c1", "b1", "foreign", 1, accessed_on=9000),
         ],
-        attempts=[attempt("u1", 1.0, 1.0, last_attempted_on=3000), attempt("u1", None, 1.0, last_attempted_on=9000)],
+        attempts=[attempt("u1", 1.0, 1.0, last_attempted_on=3000), attempt("u1", None, 1.0, last_attempted_on=9500)],
     )
-    assert model(source, with_families("dates")).activity_user_agg[COURSE]["lastActiveOn"] == 3000
+    assert model(source, with_families("dates")).activity_user_agg[COURSE]["lastActiveOn"] == 9000
 
 
 @pytest.mark.parametrize(("sticky", "expected"), [(True, 5.0), (False, None)])

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from activity_aggregates.configuration import load
 from activity_aggregates.run.published import differing_sums
-from activity_aggregates.store.targets import TARGET_TABLES, TargetTable
-from metrics.declarations import FAMILIES, declared, names
+from activity_aggregates.store.targets import TARGET_TABLES, TargetTable, key_type
+from metrics.declarations import EVERYTHING, Selection, declared, names
 from tests.harness.frames import assert_rows
 
 Entries = dict[str, float | None]
@@ -25,7 +26,7 @@ class Stored:
 
     def rows(self, table: TargetTable, metrics: Sequence[str]) -> DataFrame:
         values = [(*key, *(entries.get(name) for name in metrics)) for key, entries in self._rows.get(table.name, [])]
-        columns = [*(f"{name} string" for name in table.key), *(f"was_{name} double" for name in metrics)]
+        columns = [*(f"{name} {key_type(name)}" for name in table.key), *(f"was_{name} double" for name in metrics)]
         return self._spark.createDataFrame(values, ", ".join(columns))
 
     def plain(self, table: TargetTable) -> DataFrame:
@@ -33,6 +34,8 @@ class Stored:
         return self._spark.createDataFrame(list(self._catalog), ", ".join(f"{name} string" for name in columns))
 
 
+CHOICES = load(None, {}, {}).settings.metrics
+COMPLETION = Selection(("completion",))
 TABLES = {table.name: table for table in TARGET_TABLES}
 OF_QUIZ: Entries = {"score": 1.0, "maxScore": 3.0, "attemptsCount": 2.0, "scorePercentage": 33.33}
 
@@ -76,9 +79,9 @@ CATALOG = [("cb:b1", "Course", "c1", "c1"), ("cb:b1", "Quiz", "Q", "c1")]
 FOUND = "table string, key string, metric string, published double, summed double"
 
 
-def differing(spark: SparkSession, rows: Rows, families: tuple[str, ...] = FAMILIES) -> DataFrame:
+def differing(spark: SparkSession, rows: Rows, selection: Selection = EVERYTHING) -> DataFrame:
     stored: Any = Stored(spark, rows, CATALOG)
-    return differing_sums(stored, families)
+    return differing_sums(stored, selection, CHOICES)
 
 
 def test_right_sums_differ_in_nothing_and_what_rests_on_the_sources_alone_is_not_looked_at(spark: SparkSession) -> None:
@@ -122,5 +125,5 @@ def test_a_row_that_nothing_adds_up_to_is_found(spark: SparkSession) -> None:
 def test_of_families_that_are_off_nothing_is_looked_at(spark: SparkSession, table: str) -> None:
     rows = right()
     for _, entries in rows[table]:
-        entries.update(dict.fromkeys(set(names(table)) - set(names(table, ("completion",))), 99.0))
-    assert_rows(differing(spark, rows, ("completion",)), FOUND)
+        entries.update(dict.fromkeys(set(names(table)) - set(names(table, COMPLETION)), 99.0))
+    assert_rows(differing(spark, rows, COMPLETION), FOUND)

@@ -122,17 +122,17 @@ def test_scores_at_the_edges_are_accepted(spark: SparkSession) -> None:
 def test_the_scores_of_a_learner_are_those_of_every_quiz_taken_while_enrolled(spark: SparkSession) -> None:
     scores = spark.createDataFrame(
         [
-            (1, 1, "Q1", 2.0, 3.0, 4, True, False),
-            (1, 1, "Q2", 0.0, 5.0, 1, True, False),
-            (2, 1, "Q1", 1.0, 3.0, 1, False, False),
-            (3, 1, "Q1", 1.0, 3.0, 1, True, True),
+            (1, 1, "Q1", 2.0, 3.0, 4, True, False, 7),
+            (1, 1, "Q2", 0.0, 5.0, 1, True, False, 9),
+            (2, 1, "Q1", 1.0, 3.0, 1, False, False, 7),
+            (3, 1, "Q1", 1.0, 3.0, 1, True, True, 7),
         ],
         "key_high bigint, key_low bigint, activity_id string, score double, maxScore double, attemptsCount bigint, "
-        "is_enrolled boolean, is_retired boolean",
+        "is_enrolled boolean, is_retired boolean, lastActiveOn bigint",
     )
-    assert {row.key_high: row.scores for row in scores_by_enrolment(scores).collect()} == {
-        1: {
-            "score:Q1": 2.0, "max_score:Q1": 3.0, "attempts_count:Q1": 4.0,
-            "score:Q2": 0.0, "max_score:Q2": 5.0, "attempts_count:Q2": 1.0,
-        }
+    (found,) = scores_by_enrolment(scores).collect()
+    assert (found.key_high, found.attemptedOn) == (1, 9)
+    assert found.scores == {
+        "score:Q1": 2.0, "max_score:Q1": 3.0, "attempts_count:Q1": 4.0,
+        "score:Q2": 0.0, "max_score:Q2": 5.0, "attempts_count:Q2": 1.0,
     }  # fmt: skip

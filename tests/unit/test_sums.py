@@ -68,6 +68,8 @@ def row(chance: random.Random, kind: str) -> tuple[float | None, ...]:
             "startedCount": chance.randint(done, LEAVES), "completedCount": done,
             "completionPercentage": 10_000 * done // LEAVES / 100, "completed": done == LEAVES,
         }  # fmt: skip
+    if kind == "Course":
+        values |= {"certified": chance.randint(0, 1)} | chance.choice([{}, {"timespent": chance.randint(0, 10**9)}])
     return *(None if name not in values else float(values[name]) for name in OF_LEARNERS[:-1]), points
 
 

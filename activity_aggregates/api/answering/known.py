@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from activity_aggregates import settings
 from activity_aggregates.api.answering.fields import Names
 from activity_aggregates.api.answering.shapes import Entry
-from metrics.declarations import METRICS, Metric
+from activity_aggregates.selection import selected
+from metrics.declarations import METRICS
 
 # What a learner's row of a course has for each quiz, as metrics.names has them; this process does without Spark.
 PREFIXES = ("score:", "max_score:", "attempts_count:")
 
 
-def is_on(metric: Metric, metrics: settings.Metrics) -> bool:
-    """Whether the family of a metric is computed; without a setting for families all of them are."""
-    families = getattr(metrics, "families", None)
-    return families is None or metric.family in families
-
-
-def described_metrics(metrics: settings.Metrics) -> list[Entry]:
+def described_metrics(given: settings.Settings) -> list[Entry]:
     """Every metric that is on, as GET /data/metrics tells of it."""
     return [
         {
@@ -30,16 +25,15 @@ def described_metrics(metrics: settings.Metrics) -> list[Entry]:
             "tables": list(metric.tables),
         }
         for metric in METRICS
-        if is_on(metric, metrics)
+        if selected(given).has(metric)
     ]
 
 
 def names(given: settings.Settings, profile: Sequence[str]) -> Names:
     """All that `fields` of a request may name; metrics also while they are off, for earlier runs have left them."""
-    carried = getattr(given.metrics, "carry", ())
     metadata = {**(given.metadata.fields or {}), **(given.metadata.batches or {})}
     return Names(
-        metrics=frozenset({*(metric.name for metric in METRICS), *carried}),
+        metrics=frozenset({*(metric.name for metric in METRICS), *given.metrics.carry}),
         prefixes=PREFIXES,
         metadata=frozenset(name for name, source in metadata.items() if source is not None),
         profile=frozenset(profile),

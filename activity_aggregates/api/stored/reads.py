@@ -48,10 +48,6 @@ class Reads:
     def erased(self) -> Erased:
         return self._opened.erased
 
-    def can(self, read: Read) -> bool:
-        """Whether this deployment has what is read."""
-        return read in self._opened.prepared
-
     def start(self, read: Read, *key: object, rows: int | None = None, after: bytes | None = None) -> ResponseFuture:
         """Sends a read; `.result()` of what comes back waits for its rows, which are tuples.
 

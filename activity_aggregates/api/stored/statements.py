@@ -12,8 +12,10 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.store.targets import (
     ACTIVITY_AGG,
     ACTIVITY_CATALOG,
+    ACTIVITY_DAY_AGG,
     ACTIVITY_METADATA,
     ACTIVITY_USER_AGG,
+    AGGREGATE_TABLES,
     GROUP_ACTIVITY_AGG,
     GROUP_ACTIVITY_USER_AGG,
 )
@@ -24,7 +26,6 @@ MEMBER_COLUMNS = {"group_id": "groupid", "user_id": "userid"}
 MEMBER_CREATED_BY = "createdby"  # who has added a member: clients in the field are told where it is known
 USER_COLUMNS = {"user_id": "id"}
 
-DAYS = "activity_day_agg"  # a deployment may not have it yet: then there are no days
 MOST_DAYS = 400
 
 
@@ -93,7 +94,7 @@ def _of_aggregates(target: settings.Target) -> Statements:
     activity = "activity_type = ? AND activity_id = ?"
     learner = f"{of(ACTIVITY_USER_AGG.name)} {activity} AND user_id = ?"
     groups, in_group = of(GROUP_ACTIVITY_AGG.name), f"group_id = ? AND {activity}"
-    reads = {
+    return {
         Read.GROUP_AGGREGATES: f"SELECT activity_type, activity_id, {maps} {groups} group_id = ?",
         Read.GROUP_ACTIVITY: f"SELECT {maps} {groups} {in_group}",
         Read.MEMBER_AGGREGATES: f"SELECT user_id, {maps} {of(GROUP_ACTIVITY_USER_AGG.name)} {in_group} "
@@ -103,19 +104,14 @@ def _of_aggregates(target: settings.Target) -> Statements:
         Read.LEARNER_CONTEXT: f"SELECT context_id, {maps} {learner} AND context_id = ?",
         Read.OWNER: f"SELECT course_id {of(ACTIVITY_CATALOG.name)} context_id = ? AND {activity}",
         Read.METADATA: f"SELECT metadata {of(ACTIVITY_METADATA.name)} {activity}",
+        Read.DAYS: f"SELECT day, {maps} {of(ACTIVITY_DAY_AGG.name)} {activity} AND context_id = ? "
+        f"AND day >= ? AND day <= ? ORDER BY day DESC LIMIT {MOST_DAYS}",
     }
-    if DAYS in target.tables:
-        reads[Read.DAYS] = (
-            f"SELECT day, {maps} {of(DAYS)} {activity} AND context_id = ? AND day >= ? AND day <= ? "
-            f"ORDER BY day DESC LIMIT {MOST_DAYS}"
-        )
-    return reads
 
 
 def aggregate_tables(target: settings.Target) -> frozenset[tuple[str, str]]:
     """The tables that hold maps of metrics, by keyspace and name."""
-    tables = [table.name for table in (ACTIVITY_USER_AGG, ACTIVITY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)]
-    return frozenset((target.keyspace, target.tables[name]) for name in (*tables, DAYS) if name in target.tables)
+    return frozenset((target.keyspace, target.tables[table.name]) for table in AGGREGATE_TABLES)
 
 
 def users_table(sources: settings.Sources) -> tuple[str, str] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,12 @@ from activity_aggregates.api.bodies import ContextQuery
 from activity_aggregates.api.deployment import deployment
 from activity_aggregates.api.identity.tokens import Caller
 from activity_aggregates.api.stored.protocol import leaving_maps
-from activity_aggregates.api.stored.statements import DAYS, MOST_DAYS, aggregate_tables, statements
+from activity_aggregates.api.stored.statements import MOST_DAYS, aggregate_tables, statements
 from activity_aggregates.api.stored.store import Store
 from activity_aggregates.configuration import load
 from tests.harness.environment import Environment
 from tests.integration.api.conftest import RUN_MS
 
-TABLE = "days_of_the_test"
 MANY = 450  # days of another context
 SERVICE = Caller("", is_service=True)
 
@@ -33,9 +31,8 @@ class Days:
     def __init__(self, world: Environment, folder: Path) -> None:
         given = load(world.configure({}, folder), os.environ, {}).settings
         deployed = deployment(given, os.environ, insecure_local=True)
-        target = replace(given.target, tables={**given.target.tables, DAYS: TABLE})
-        handler = leaving_maps(aggregate_tables(target), None)
-        reads = statements(given.sources, target, [])
+        handler = leaving_maps(aggregate_tables(given.target), None)
+        reads = statements(given.sources, given.target, [])
         self.listing = deployed.listing
         self.store = Store(deployed.connection, reads, {}, 30, deployed.erased, 60, 1000, handler)
 
@@ -50,13 +47,9 @@ class Days:
 
 @pytest.fixture(scope="module")
 def days(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
-    world.session.execute(
-        f"CREATE TABLE IF NOT EXISTS {world.targets}.{TABLE} (activity_type text, activity_id text, context_id text, "
-        "day date, agg map<text, double>, agg_last_updated map<text, timestamp>, "
-        "PRIMARY KEY ((activity_type, activity_id, context_id), day))"
-    )
     insert = world.session.prepare(
-        f"UPDATE {world.targets}.{TABLE} USING TIMESTAMP 1 SET agg = agg + ?, agg_last_updated = agg_last_updated + ? "
+        f"UPDATE {world.targets}.activity_day_agg USING TIMESTAMP 1 SET agg = agg + ?, "
+        "agg_last_updated = agg_last_updated + ? "
         "WHERE activity_type = 'Course' AND activity_id = 'c1' AND context_id = ? AND day = ?"
     )
     for day, count in (("0001-01-01", 1.0), ("2026-01-01", 2.0), ("2026-01-31", 3.0)):

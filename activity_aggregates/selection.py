@@ -1,0 +1,32 @@
+"""Which metrics the settings switch on, and choices of metrics that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from zoneinfo import available_timezones
+
+from activity_aggregates import settings
+from metrics.declarations import COMPLETION, TIME, Selection, all_names
+from metrics.names import SCORE_PREFIXES
+
+_UTC = "UTC"
+
+
+def selected(chosen: settings.Settings) -> Selection:
+    """The families that are on, that of time only where its source is configured, and the entries taken along."""
+    has_time = chosen.sources.timespent is not None
+    families = (family for family in chosen.metrics.families if family != TIME or has_time)
+    return Selection(tuple(families), tuple(chosen.metrics.carry))
+
+
+def mistaken_choices(metrics: settings.Metrics) -> Iterator[tuple[str, str]]:
+    """The settings whose values contradict the definitions, each with what is wrong and the next step."""
+    if COMPLETION not in metrics.families:
+        yield "families", f"leaves out {COMPLETION}, which is always computed: add it"
+    for name in metrics.carry:
+        if name in all_names() or name.startswith(SCORE_PREFIXES):
+            yield "carry", f"names {name}, which is the job's own: leave it out, it is taken along anyway"
+    if metrics.time_zone != _UTC and (known := available_timezones()) and metrics.time_zone not in known:
+        near = get_close_matches(metrics.time_zone, sorted(known), n=1, cutoff=0) or [_UTC]
+        yield "time_zone", f"names {metrics.time_zone}, which is not a time zone; the nearest is {near[0]}"
