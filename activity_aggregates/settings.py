@@ -188,6 +188,20 @@ class Staging:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Events:
+    """Completions as records: files below `path`, or whatever a writer of Spark's with these `options` makes of them.
+
+    Nobody is told without a path for json and parquet. `initial` tells of the first full run's completions, too.
+    """
+
+    path: str | None
+    format: Annotated[str, Field(min_length=1)]
+    options: dict[str, str]
+    initial: bool
+    keep_days: Positive
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Erased:
     """The secret that ids of erased learners are hashed with: it is named, never given."""
 
@@ -281,6 +295,7 @@ class Settings:
     writes: Writes
     lease: Lease
     staging: Staging
+    events: Events
     erased: Erased
     spark: Spark
     api: Api

@@ -58,6 +58,9 @@ class Rows(Protocol):
     def delete(self, execution: Execution) -> int:
         """Delete the rows of everybody who was erased; returns how many there were in the aggregate tables."""
 
+    def clear_announced(self, execution: Execution) -> None:
+        """Take everybody who was erased out of the files of completions."""
+
     def clear_staged(self, execution: Execution) -> int:
         """Delete the staged changes of all runs, which may name learners; returns of how many."""
 
@@ -92,10 +95,12 @@ def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows
     recorded_at = now_in_ms(execution.clock)
     execution.erased = around.erased.record(execution.session, execution.erased, request.scope.users, recorded_at)
     stage(execution, asked, keeps_quarantine=True)
+    execution.work.announce(execution, execution.record.staging_dir, None)
     execution.lease.check()
     with execution.lease.written_under():
         execution.work.apply(execution, execution.record.staging_dir, None)
         erased = rows.delete(execution)
+    rows.clear_announced(execution)
     deleted = rows.clear_staged(execution)
     execution.steps.say(f"deleted the staged changes of {deleted} runs, this one's included, which may name learners")
     execution.ledger.seal_scopes()

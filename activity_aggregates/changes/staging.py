@@ -82,6 +82,21 @@ class Staging:
             self._files.delete(self._hadoop.Path(self._base, name), True)
         return old
 
+    def run_ids(self) -> list[str]:
+        """The runs that have a directory."""
+        return [name for name, _ in self._runs()]
+
+    def replace(self, path: str, replacement: str) -> None:
+        """Have a path hold what a replacement beside it holds."""
+        self.delete(path)
+        self._files.rename(self._hadoop.Path(replacement), self._hadoop.Path(path))
+
+    def names(self) -> list[str]:
+        """Of everything in the directory."""
+        if not self._files.exists(self._base):
+            return []
+        return [status.getPath().getName() for status in self._files.listStatus(self._base)]
+
     def clear(self) -> list[str]:
         """Delete the directories of all runs; returns their run ids."""
         runs = [name for name, _ in self._runs()]
@@ -91,8 +106,5 @@ class Staging:
 
     def _runs(self) -> list[tuple[str, datetime]]:
         """The run ids that have a directory, with the start of each."""
-        if not self._files.exists(self._base):
-            return []
-        names = [status.getPath().getName() for status in self._files.listStatus(self._base)]
-        found = filter(None, map(_RUN_ID.fullmatch, names))
+        found = filter(None, map(_RUN_ID.fullmatch, self.names()))
         return [(run[0], datetime.strptime(run[1] + "+0000", "%Y%m%dT%H%M%SZ%z")) for run in found]

@@ -73,6 +73,9 @@ class Work(Protocol):
 
     def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int: ...
 
+    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+        """Tell whoever wants to know what the staged rows, of one unit only where it is given, will say."""
+
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         """Write every staged row, of one unit only where it is given; raises Unreachable where not all arrived."""
 
@@ -202,10 +205,14 @@ class Execution:
     def write(self, unit: Unit | None = None) -> None:
         """Write what is staged, and end as succeeded.
 
-        The record says that the run writes before its first write. Until everything is acknowledged tasks may be
-        writing whatever becomes of this process, so then its lease is left to expire.
+        The record says that the run writes before its first write; what will be written is told of before that. Until
+        everything is acknowledged tasks may be writing whatever becomes of this process, so then its lease is left to
+        expire.
         """
         self.lease.check()
+        if not self.record.began_writing:
+            self.work.announce(self, self.record.staging_dir, unit)
+            self.lease.check()
         self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)
         with self.lease.written_under():
             self.work.apply(self, self.record.staging_dir, unit)

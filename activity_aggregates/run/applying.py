@@ -32,18 +32,14 @@ def apply_staged_rows(
 ) -> None:
     """Write every staged row, or those of one unit; raises Unreachable where some were not acknowledged."""
     counts = execution.counts
-    paths = Staging(spark, directory.path).parts(directory)
+    rows = changes_of(execution, spark, directory, unit)
     counts.setdefault("written", 0)
     for table in TARGET_TABLES:
         counts.setdefault(f"written.{table.name}", 0)
-    if not paths:
+    if rows is None:
         return
-    rows = changed_rows(spark, paths, execution.selection)
-    if unit is None:
-        staged = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
-    else:
-        rows = rows.filter(_is_of(unit))
-        staged = rows.count()
+    counted = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
+    staged = counted if unit is None else rows.count()
     if not staged:
         return
     written = send_rows(execution, rows, staged, "write", plan_of(execution, Times(*_times(execution))))
@@ -103,8 +99,19 @@ def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory)
 
 def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
     """How many rows of a unit are staged."""
-    paths, selection = Staging(spark, directory.path).parts(directory), execution.selection
-    return changed_rows(spark, paths, selection).filter(_is_of(unit)).count() if paths else 0
+    rows = changes_of(execution, spark, directory, unit)
+    return 0 if rows is None else rows.count()
+
+
+def changes_of(
+    execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None
+) -> DataFrame | None:
+    """The changed rows that are staged, or those of one unit; None where nothing is staged."""
+    paths = Staging(spark, directory.path).parts(directory)
+    if not paths:
+        return None
+    rows = changed_rows(spark, paths, execution.selection)
+    return rows if unit is None else rows.filter(_is_of(unit))
 
 
 def _is_of(unit: Unit) -> Column:
@@ -129,12 +136,9 @@ def held_entries(
     With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
     With `unit`, of its rows alone: what is staged beside them may not be written yet. None where nothing is staged.
     """
-    paths = Staging(spark, directory.path).parts(directory)
-    if not paths:
+    rows, selection = changes_of(execution, spark, directory, unit), execution.selection
+    if rows is None:
         return None
-    selection = execution.selection
-    rows = changed_rows(spark, paths, selection)
-    rows = rows if unit is None else rows.filter(_is_of(unit))
     wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, selection)
     stored = stored_rows_of(execution, spark)
     tables = [table for table in TARGET_TABLES if table.holds == METRICS and names(table.name, selection)]

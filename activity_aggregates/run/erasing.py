@@ -11,7 +11,7 @@ from activity_aggregates.changes.staging import RunDirectory, Staging, changed_r
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
 from activity_aggregates.run.applying import plan_of, send_rows
-from activity_aggregates.run.spark_work import active_spark
+from activity_aggregates.run.spark_work import SparkWork, active_spark
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import spark_options
@@ -43,6 +43,11 @@ class SparkRows:
                 plan = plan_of(execution, Times(_later_than_all(execution), 0), {name: _KEYS[name]})
                 send_rows(execution, rows, counts[f"erased.{name}"], f"erase {name}", plan)
         return sum(counts[f"erased.{table.name}"] for table in _OF_AGGREGATES)
+
+    def clear_announced(self, execution: Execution) -> None:
+        if isinstance(execution.work, SparkWork) and (told := execution.work.completion_files) is not None:
+            with execution.steps("erase completions") as step:
+                execution.counts["erased.completions"] = step.rows = told.remove(execution.erased)
 
     def clear_staged(self, execution: Execution) -> int:
         return len(Staging(active_spark(execution.work), execution.settings.staging.dir).clear())

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
+from activity_aggregates.changes.completions import FILES, CompletionFiles
 from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.definitions import definitions
 from activity_aggregates.protocol.execution import Execution, Work
+from activity_aggregates.run.announcing import announce
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.stage import stage
 from activity_aggregates.sources.tables import SOURCE_TABLES, Sources
-from activity_aggregates.spark.run_directory import check_run_directory
+from activity_aggregates.spark.run_directory import check_directory
 from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
 from activity_aggregates.store.connection import Connection, spark_options
 from activity_aggregates.store.erased import NOBODY
@@ -48,17 +50,29 @@ class SparkWork:
     def staging(self) -> Staging:
         return Staging(self.spark, self.settings.staging.dir)
 
+    @property
+    def completion_files(self) -> CompletionFiles | None:
+        """The files of completions; None where they are not told of in files."""
+        events = self.settings.events
+        return (
+            CompletionFiles(self.spark, events.path, events.format) if events.path and events.format in FILES else None
+        )
+
     def guarded(self) -> AbstractContextManager[None]:
         return translated_spark()
 
     def start(self, execution: Execution) -> None:
         chosen = execution.settings
         if self._spark is None:
-            check_run_directory(chosen.staging, chosen.spark)
+            check_directory("staging.dir", chosen.staging.dir, chosen.staging.shared, chosen.spark)
+            if chosen.events.path and chosen.events.format in FILES:
+                check_directory("events.path", chosen.events.path, chosen.staging.shared, chosen.spark)
             with execution.steps("start Spark"):
                 name = f"activity-aggregates {execution.record.run_id}"
                 self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
             self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
+            if (told := self.completion_files) is not None:
+                told.prune(execution.record.started_at, chosen.events.keep_days)
         execution.steps.spark = self._spark
 
     def stop(self) -> None:
@@ -88,6 +102,9 @@ class SparkWork:
 
     def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int:
         return rows_of(execution, self.spark, RunDirectory(directory), unit)
+
+    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+        announce(execution, self.spark, RunDirectory(directory), unit)
 
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         apply_staged_rows(execution, self.spark, RunDirectory(directory), unit)

@@ -38,49 +38,49 @@ _JARS = {
 }
 
 
-def check_run_directory(staging: settings.Staging, spark: settings.Spark) -> None:
-    """Refuse a directory that cannot be used, with what would be better.
+def check_directory(setting: str, directory: str, is_shared: bool, spark: settings.Spark) -> None:
+    """Refuse a directory, of this setting, that cannot be used, with what would be better.
 
     What only Spark knows, say whether an object store answers, shows when the directory is made.
     """
-    scheme = urlsplit(staging.dir).scheme
+    scheme = urlsplit(directory).scheme
     if scheme not in _LOCAL:
-        _check_scheme(staging.dir, scheme, spark)
+        _check_scheme(setting, directory, scheme, spark)
         return
     master = planned_master(spark)
-    if not is_one_machine(master) and not staging.shared:
+    if not is_one_machine(master) and not is_shared:
         raise BadRequest(
-            f"staging.dir is {staging.dir!r}, which the executors of {master} cannot see: "
+            f"{setting} is {directory!r}, which the executors of {master} cannot see: "
             "give a URI that they reach (hdfs:, s3a:), or set staging.shared if it is a folder that all of them mount"
         )
-    _check_writable(Path(unquote(urlsplit(staging.dir).path) if scheme else staging.dir))
+    _check_writable(setting, Path(unquote(urlsplit(directory).path) if scheme else directory))
 
 
-def _check_writable(directory: Path) -> None:
+def _check_writable(setting: str, directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
         raise BadRequest(
-            f"staging.dir {directory} cannot be written ({error.strerror}): name a folder in which this user may write"
+            f"{setting} {directory} cannot be written ({error.strerror}): name a folder in which this user may write"
         ) from error
 
 
-def _check_scheme(directory: str, scheme: str, spark: settings.Spark) -> None:
+def _check_scheme(setting: str, directory: str, scheme: str, spark: settings.Spark) -> None:
     if any(key.endswith(f"fs.{scheme}.impl") for key in spark.conf):
         return
     if scheme not in _JARS:
         near = get_close_matches(scheme, _JARS, n=1)
         hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(_JARS)}"
         raise BadRequest(
-            f"staging.dir {directory} has the scheme {scheme}, which is not known; {hint}. "
+            f"{setting} {directory} has the scheme {scheme}, which is not known; {hint}. "
             f"Where a jar of your own brings it, name its class in spark.conf: spark.hadoop.fs.{scheme}.impl"
         )
     jar = _JARS[scheme]
     if jar and _names_all_jars(spark) and not any(jar in name for name in _jars(spark)):
         raise BadRequest(
-            f"staging.dir {directory} needs {jar}, which this Spark has not: add it to spark.packages{_as(jar)}"
+            f"{setting} {directory} needs {jar}, which this Spark has not: add it to spark.packages{_as(jar)}"
         )
 
 

@@ -82,6 +82,9 @@ class TwinWork:
             each for each in changes if (each[0] == GROUP_ROWS if unit.is_of_groups else each[1][0] in unit.contexts)
         ]
 
+    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+        self._step()
+
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         """Write entry by entry, in any order; what was sent arrives, and tasks may go on when the process has died."""
         changes = list(self._of_unit(directory, unit))
@@ -192,6 +195,9 @@ class TwinRows:
             for entry in list(rows.rows[key]):
                 rows.write(key, entry, Cell(None, written))
         return len(keys)
+
+    def clear_announced(self, execution: Execution) -> None:
+        pass
 
     def clear_staged(self, execution: Execution) -> int:
         self._process.scheduler.step(self._process)

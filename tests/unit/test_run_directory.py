@@ -11,7 +11,7 @@ import pytest
 from activity_aggregates import settings
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.spark.run_directory import check_run_directory
+from activity_aggregates.spark.run_directory import check_directory
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def own_spark(monkeypatch: pytest.MonkeyPatch) -> None:
 def check(directory: str | Path, shared: bool = False, **spark: Any) -> None:
     defaults: settings.Settings = load(None, {}, {}).settings
     staging = replace(defaults.staging, dir=str(directory), shared=shared)
-    check_run_directory(staging, replace(defaults.spark, **spark))
+    check_directory("staging.dir", staging.dir, staging.shared, replace(defaults.spark, **spark))
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
