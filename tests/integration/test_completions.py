@@ -1,0 +1,122 @@
+"""Completions are told of once a run knows of them, before it writes them, and learners who are erased in none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pyarrow.json
+import pytest
+
+from activity_aggregates.run import applying
+from activity_aggregates.store.ledger import SUCCEEDED
+from activity_aggregates.store.records import RunRecord
+from jobs.__main__ import main
+from tests.harness.environment import Environment
+
+SECRET = "Staples-for-the-battery-horse"
+
+
+class World:
+    """One course with one leaf, two learners who have done nothing, and the files of completions."""
+
+    def __init__(self, made: Environment, folder: Path, format_: str) -> None:
+        self.made, self.format, self.folder = made, format_, folder / "completions"
+        events = {"path": str(self.folder), "format": format_, "keep_days": 30}
+        choices = {"families": ["completion", "dates"]}
+        more: dict[str, Any] = {"erased": {"secret_env": "ERASED_SECRET"}, "lease": {"ttl": 6}}
+        self.conf = made.configure({"events": events, "metrics": choices, **more}, folder)
+        made.empty()
+        made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["A"]}})
+        for user in ("u1", "u2"):
+            self.enrol(user)
+
+    def enrol(self, user: str, **columns: object) -> None:
+        self.made.store.load("user_enrolments", [{"userid": user, "courseid": "c1", "batchid": "b1", **columns}])
+
+    def complete(self, user: str) -> None:
+        row = {"userid": user, "courseid": "c1", "batchid": "b1", "contentid": "A", "status": 2}
+        self.made.store.load("user_content_consumption", [row])
+        self.enrol(user, status=2, completedon="2026-01-03T10:00:00Z")
+
+    def call(self, *arguments: str) -> int:
+        return main([*arguments, "--conf", str(self.conf)])
+
+    def latest(self) -> RunRecord:
+        record = self.made.ledger.latest()
+        assert record is not None
+        return record
+
+    def told(self) -> list[dict[str, Any]]:
+        """The records of all runs, in the order of learners."""
+        files = sorted(self.folder.glob(f"*/part-*.{self.format}"))
+        if self.format == "json":
+            tables = [pyarrow.json.read_json(file) for file in files if file.stat().st_size]
+        else:
+            tables = [ds.dataset(file).to_table() for file in files]
+        return sorted((row for table in tables for row in table.to_pylist()), key=lambda row: str(row["user_id"]))
+
+
+@pytest.fixture
+def world(made: Environment, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
+    """With files of JSON, unless a test says otherwise."""
+    monkeypatch.setenv("ERASED_SECRET", SECRET)
+    return World(made, tmp_path, getattr(request, "param", "json"))
+
+
+@pytest.mark.parametrize("world", ["json", "parquet"], indirect=True)
+def test_a_completion_is_told_of_once_and_gone_with_its_learner(world: World) -> None:
+    world.complete("u1")
+    assert world.call("run") == 0
+    assert world.told() == [], "before a first full run everybody's completion would be news"
+    world.complete("u2")
+    assert world.call("run", "--incremental") == 0
+    (record,) = world.told()
+    run = world.latest()
+    assert (record["user_id"], record["course_id"], record["context_id"]) == ("u2", "c1", "cb:b1")
+    assert record["run_id"] == run.run_id
+    assert run.counts["announced.completions"] == 1
+    assert str(record["completed_on"]).startswith("2026-01-03")
+    assert world.call("run") == 0
+    assert len(world.told()) == 1
+    (world.conf.parent / "users.txt").write_text("u2\n")
+    assert world.call("erase", "--users-file", str(world.conf.parent / "users.txt")) == 0
+    assert world.told() == []
+    assert world.latest().counts["erased.completions"] == 1
+
+
+def test_a_run_that_dies_while_it_writes_has_told_of_all_and_its_resume_of_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.call("run") == 0
+    world.complete("u1")
+    with monkeypatch.context() as patched:
+        patched.setattr(applying, "apply_changes", interrupted)
+        assert world.call("run") == 130
+    (record,) = world.told()
+    assert world.call("run", "--resume", "last") == 0
+    assert world.latest().status == SUCCEEDED
+    assert world.told() == [record]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_files_are_kept_for_so_many_days(world: World) -> None:
+    now = datetime.now(UTC)
+    old, new = (f"{now - timedelta(days=days):%Y%m%dT%H%M%SZ}-abcdef" for days in (31, 29))
+    for run_id in (old, new):
+        (world.folder / run_id).mkdir(parents=True)
+    assert world.call("run", "--dry-run") == 0
+    assert [path.name for path in world.folder.iterdir()] == [new]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.folder.write_text("a file")
+    assert world.call("run") == 2
+    assert f"events.path {world.folder} cannot be written" in capsys.readouterr().err

@@ -1,0 +1,47 @@
+"""Who is told of as having completed a course."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from activity_aggregates.changes.change_set import staged_schema
+from activity_aggregates.changes.completions import RECORD, completions
+from metrics.declarations import Selection, all_names
+from tests.harness.frames import assert_rows, frame
+
+AS_OF, EARLIER = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+JANUARY_1 = 1767225600000.0
+
+
+def changed(spark: SparkSession, families: tuple[str, ...], *rows: dict[str, Any]) -> DataFrame:
+    schema = staged_schema(all_names(Selection(families)))
+    columns = [column.partition(" ")[0] for column in schema.split(", ")]
+    common = {"table": "activity_user_agg", "activity_type": "Course", "activity_id": "c1", "context_id": "cb:b1"}
+    return frame(spark, schema, *(tuple((common | row).get(column) for column in columns) for row in rows))
+
+
+def test_they_are_those_whose_course_becomes_completed(spark: SparkSession) -> None:
+    rows = changed(
+        spark, ("completion", "dates"),
+        {"user_id": "new", "completed": 1.0, "completedOn": JANUARY_1},
+        {"user_id": "now", "completed": 1.0, "was_completed": 0.0},
+        {"user_id": "before", "completed": 1.0, "was_completed": 1.0, "completedOn": JANUARY_1},
+        {"user_id": "not-any-more", "completed": 0.0, "was_completed": 1.0},
+        {"user_id": "retracted", "was_completed": 1.0},
+        {"user_id": "of-a-unit", "activity_type": "CourseUnit", "completed": 1.0},
+        {"user_id": "of-a-group", "table": "group_activity_user_agg", "completed": 1.0},
+    )  # fmt: skip
+    assert_rows(
+        completions(rows, "run1", AS_OF), RECORD,
+        ("new", "c1", "cb:b1", EARLIER, AS_OF, "run1"), ("now", "c1", "cb:b1", None, AS_OF, "run1"),
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("ansi")
+def test_where_dates_are_not_computed_nobody_has_one(spark: SparkSession) -> None:
+    rows = changed(spark, ("completion",), {"user_id": "u1", "completed": 1.0})
+    assert_rows(completions(rows, "run1", AS_OF), RECORD, ("u1", "c1", "cb:b1", None, AS_OF, "run1"))
