@@ -160,7 +160,7 @@ def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
             found = found.union(ids(GROUP_ATTEMPTS, "group_id", _GROUP))
         found = found.union(differing_groups(inputs).select(F.lit(_GROUP), "group_id"))
     by_kind: dict[str, set[str]] = {_COURSE: set(), _BATCH: set(), _GROUP: set()}
-    for kind, name in found.na.drop().distinct().collect():
+    for kind, name in inputs.in_tasks(found.na.drop()).distinct().collect():
         by_kind[kind].add(name)
     by_kind[_COURSE] = {name for name in by_kind[_COURSE] if not name.endswith(".img")}
     return {kind: frozenset(names) for kind, names in by_kind.items()}

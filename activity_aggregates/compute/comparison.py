@@ -65,9 +65,8 @@ def compare_others(
     if not parts:
         return Compared(frozenset(), groups.refused)
     with inputs.steps("compare activities and groups") as step:
-        united = inputs.sampled(
-            reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts.values())
-        )
+        together = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts.values())
+        united = inputs.sampled(inputs.in_tasks(together))
         seen, counted = Observation(), Observation()
         counts = [count for table in parts for count in change_counts(table, inputs.names(table))]
         observed = united.observe(seen, *counts).observe(counted, *_totals(united))

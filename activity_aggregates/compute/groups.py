@@ -195,7 +195,8 @@ def _stored_learners(
             found = inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER)
             rows = inputs.results.keep(found, table)
     if rows is None:
-        rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="left_semi")
+        # Keys are distinct. Spark does a semi join before it brings a small table into one task: in one for each range.
+        rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="inner")
     values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
     return rows.select(*LEARNER_KEY, *values, *carried).filter(stands(names))
 

@@ -99,6 +99,10 @@ class Inputs:
         """The columns of `stored_rows` of an empty table, for who has to join with something."""
         return self.stored.rows(table, self.names(table))
 
+    def in_tasks(self, rows: DataFrame) -> DataFrame:
+        """Rows of a union, whose parts are tasks of their own; in one where they are few, as a task costs more."""
+        return rows.coalesce(1) if self.stored.are_few else rows
+
     def has_rows(self, table: SourceTable) -> bool:
         """Whether a source is configured and is not known to be empty; of files nothing is known."""
         source: settings.Source | None = getattr(self.execution.settings.sources, table.name)
