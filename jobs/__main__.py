@@ -22,6 +22,7 @@ COMMANDS = {
     "backfill": "carry out a reviewed record, unit by unit",
     "verify": "recompute and list how what is stored differs",
     "erase": "remove learners from all tables, for good",
+    "export": "a target table as Parquet or CSV, a column for each metric",
     "runs": "the ledger of runs",
     "report": "one run as a page, with plots",
     "migrate": "create or update the tables",

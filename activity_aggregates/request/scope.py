@@ -162,6 +162,20 @@ def activity(place: str, value: str) -> Activity:
     return None, named(place, value)
 
 
+def listed_activity(place: str, value: str) -> Activity:
+    """An activity with the type that a group lists, which may be any, as `place` names it: TYPE:ID or ID.
+
+    >>> listed_activity("--activity", "TextBook:do_1")
+    ('TextBook', 'do_1')
+    """
+    kind, colon, name = value.partition(":")
+    if not colon:
+        return None, named(place, value)
+    if not kind.strip():
+        raise BadRequest(f"{place} {value!r} is of no type: write TYPE:ID, or the id alone")
+    return kind, named(f"{place} {kind}:", name)
+
+
 def context(place: str, value: str) -> str:
     """A context as `place` names it; raises BadRequest for anything else."""
     prefix = next((prefix for prefix in CONTEXTS if value.startswith(prefix)), None)

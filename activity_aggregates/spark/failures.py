@@ -31,7 +31,7 @@ _FAILURES = (
     _Failure(
         re.compile(r'No FileSystem for scheme "?([\w.+-]+)"?'),
         BadRequest,
-        "Spark knows no file system of the scheme {1}: correct the path in staging.dir or sources, "
+        "Spark knows no file system of the scheme {1}: correct the path in staging.dir, sources or --out, "
         "or add the jar that brings it to spark.packages",
     ),
     _Failure(
@@ -55,12 +55,13 @@ _FAILURES = (
             r"(?:Permission denied|AccessControlException|Mkdirs failed to create|Parent path is not a directory)\b.*"
         ),
         BadRequest,
-        "a file system refused Spark ({0}): name a path in staging.dir, or in sources, that this user may use",
+        "a file system refused Spark ({0}): name a path in staging.dir, sources or --out that this user may use",
     ),
     _Failure(
         re.compile(r"Call From \S+ to \S+ failed on [^;]*|.*(?:hadoop\S*ConnectTimeoutException|SdkClientException).*"),
         Unreachable,
-        "a file system did not answer ({0}): check the paths in staging.dir and sources, and run the command again",
+        "a file system did not answer ({0}): check the paths in staging.dir, sources and --out, "
+        "and run the command again",
     ),
     _Failure(
         re.compile(
@@ -75,12 +76,13 @@ _FAILURES = (
     _Failure(
         re.compile(r"UnknownHostException: (\S+)"),
         Unreachable,
-        "no machine is called {1}: correct the paths in staging.dir and sources, or its name service",
+        "no machine is called {1}: correct the paths in staging.dir, sources and --out, or its name service",
     ),
     _Failure(
         re.compile(r"No space left on device"),
         Unreachable,
-        "a disk that Spark writes to is full: make room in staging.dir and spark.local.dir, and run the command again",
+        "a disk that Spark writes to is full: make room in staging.dir, --out and spark.local.dir, "
+        "and run the command again",
     ),
     _Failure(
         re.compile(r"OutOfMemoryError: .*"),

@@ -111,6 +111,25 @@ def stop_spark(session: SparkSession) -> None:
 
 
 @contextmanager
+def interruptible_spark(spark: settings.Spark, name: str) -> Iterator[SparkSession]:
+    """The session of `open_spark` for a command that only reads, with Spark's failures translated.
+
+    An interrupt stops its tasks and goes on as what it is, whatever the call that it cut off has raised.
+    """
+    session = None
+    try:
+        session = open_spark(spark, name)
+        with translated_spark():
+            yield session
+    except (Exception, KeyboardInterrupt) as error:
+        if not (interrupts.was_interrupted() or isinstance(error, KeyboardInterrupt)):
+            raise
+        if session is not None:
+            stop_spark(session)
+        raise KeyboardInterrupt from error
+
+
+@contextmanager
 def translated_spark() -> Iterator[None]:
     """Turns what Spark reports as lost, unreachable or misnamed into errors of the family; other errors are bugs."""
     try:

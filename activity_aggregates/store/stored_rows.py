@@ -18,7 +18,22 @@ from metrics.names import SCORE_PREFIXES
 from metrics.predicates import is_served_row
 
 _NONE = "array<string>"
-_SCORES = "^(" + "|".join(SCORE_PREFIXES) + ")"
+SCORES = "^(" + "|".join(SCORE_PREFIXES) + ")"  # a pattern of names with an id in them
+
+
+def as_stored(
+    spark: SparkSession, target: settings.Target, options: Mapping[str, str], table: TargetTable
+) -> DataFrame:
+    """(key…, agg, dates) of a table of metrics, or (key…, its column) of one of texts: all rows, by a scan.
+
+    Only the columns that are asked of them are read.
+    """
+    place = {"keyspace": target.keyspace, "table": target.tables[table.name]}
+    rows = spark.read.format(CASSANDRA_FORMAT).options(**{**options, **SCANNED, **place}).load()
+    if table.holds == TEXTS:
+        return rows.select(*table.key, table.column)
+    agg, dates = F.col(f"`{target.columns.agg}`"), F.col(f"`{target.columns.agg_last_updated}`")
+    return rows.select(*table.key, agg.alias("agg"), dates.alias("dates"))
 
 
 @dataclass(frozen=True)
@@ -77,13 +92,13 @@ class StoredRows:
         if not self.has_scores:
             return F.lit(None).cast("map<string,double>")
         known = sum((F.col(WAS + name).isNotNull().cast("int") for name in metrics), F.lit(0))
-        scores = F.map_filter("agg", lambda name, _: name.rlike(_SCORES))
+        scores = F.map_filter("agg", lambda name, _: name.rlike(SCORES))
         is_more = F.size("agg") > known
         return F.when(is_more, F.when(F.size(scores) > 0, scores))
 
     def _is_own(self, metrics: Sequence[str], name: Column) -> Column:
         is_named = name.isin(*metrics)
-        return is_named | name.rlike(_SCORES) if self.has_scores else is_named
+        return is_named | name.rlike(SCORES) if self.has_scores else is_named
 
     def _newer(self, metrics: Sequence[str]) -> Column:
         """Own entries with a later date; a row without any later date is not looked through."""

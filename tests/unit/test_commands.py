@@ -92,6 +92,22 @@ def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
         ("run --incremental --context cb:b1", "the scope (cb:b1) and --incremental name different parts"),
         ("run --incremental --changed pairs.csv", "--changed pairs.csv and --incremental name different parts"),
         ("verify --published --repair", "--published only compares what is stored"),
+        ("export activity_usr_agg --out x", "activity_usr_agg is not a table; the nearest is activity_user_agg"),
+        ("export learners --out x", "learners is not a table; there are activity_user_agg, activity_agg,"),
+        ("export activity_agg", "the following arguments are required: --out"),
+        ("export activity_agg --out x --format xml", "invalid choice: 'xml' (choose from 'parquet', 'csv')"),
+        ("export activity_agg --out x --context b1", "--context 'b1' is not a context: write cb:<batch id>"),
+        ("export activity_agg --out x --activity TextBook:c1", "'TextBook:c1' is of no known type"),
+        ("export group_activity_agg --out x --activity :c1", "':c1' is of no type: write TYPE:ID"),
+        (
+            "export group_activity_agg --out x --context cb:b1",
+            "--context restricts rows of contexts, and group_activity",
+        ),
+        ("export activity_catalog --out x --dates", "--dates are those of metrics, and activity_catalog has none"),
+        (
+            "export activity_day_agg --out x --set metrics.families=[completion]",
+            "activity_day_agg has no metric that is on: switch on its family in metrics.families",
+        ),
     ],
 )
 def test_a_command_line_that_cannot_be_meant_is_refused(
