@@ -70,6 +70,6 @@ def plain(row: Row) -> dict[str, Any]:
         names = ("text_before", "text_after") if is_text else ("before", "after")
         return dict(zip(("before", "after"), (entry[name] for name in names), strict=True))
 
-    key = {column: row[column] for column in TABLES[row["table"]].key}
+    key = {column: str(row[column]) for column in TABLES[row["table"]].key}
     metrics = {entry["metric"]: both(entry) for entry in sorted(row[_ENTRIES], key=lambda entry: str(entry["metric"]))}
     return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}

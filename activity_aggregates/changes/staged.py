@@ -103,7 +103,7 @@ def _changed(row: dict[str, Any], key: Sequence[str], metrics: Sequence[str]) ->
     names = [name for name in {*was, *will} if was.get(name) != will.get(name)]
     entries = [Entry(name, was.get(name), will.get(name)) for name in names]
     entries.sort(key=lambda entry: (-entry.difference, entry.metric))
-    return ChangedRow(tuple(row[column] for column in key), tuple(entries))
+    return ChangedRow(tuple(str(row[column]) for column in key), tuple(entries))
 
 
 def _entries(row: dict[str, Any], columns: Sequence[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.work import Work
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.sources.changed_at import CHANGED_AT
-from activity_aggregates.sources.tables import ATTEMPTS, HIERARCHIES
+from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from metrics import catalog, enrolments, quizzes, refusals
 from metrics.predicates import context_id
 from metrics.refusals import any_blank
@@ -146,15 +146,22 @@ class _Placing:
         """The courses that are unsettled, and those whose trees may have changed since the base."""
         known, is_changed = courses.known(outlines), self._is_changed(outlines)
         is_unsettled = F.col("problem").isNotNull() | F.coalesce("is_retired", F.lit(True))
-        named = raw.filter(~any_blank("course_id", "batch_id")).select("course_id").distinct()
+        named = _named_courses(raw).withColumn("is_named", F.lit(True))
         facts = named.join(known, "course_id", how="full").select(
-            "course_id", is_unsettled.alias("is_unsettled"), is_changed.alias("is_changed")
+            "course_id", "is_named", is_unsettled.alias("is_unsettled"), is_changed.alias("is_changed")
         )
         found = facts.filter("is_unsettled OR is_changed").collect()
-        return (
-            frozenset(row.course_id for row in found if row.is_unsettled),
-            frozenset(row.course_id for row in found if row.is_changed),
-        )
+        unsettled = frozenset(row.course_id for row in found if row.is_unsettled)
+        of_catalog = frozenset(row.course_id for row in found if row.is_unsettled and not row.is_named)
+        changed = frozenset(row.course_id for row in found if row.is_changed)
+        return unsettled - self._without_enrolments(of_catalog), changed
+
+    def _without_enrolments(self, course_ids: frozenset[str]) -> frozenset[str]:
+        """The courses that nobody is enrolled in any more, wherever: whatever their trees are, their rows have ended."""
+        if not course_ids:
+            return frozenset()
+        rows = self.inputs.among(self.inputs.sources.frame(ENROLMENTS), "course_id", course_ids)
+        return course_ids - {row[0] for row in _named_courses(rows).collect()}
 
     def _contexts_with_refused(self, assessed: DataFrame, unsettled: frozenset[str]) -> frozenset[str]:
         """The contexts, not whole yet, in which an enrolment at hand is not accepted, though its course is settled.
@@ -221,6 +228,11 @@ class _Placing:
     def _unsettled(self, course_ids: frozenset[str]) -> DataFrame | None:
         rows = [(course_id,) for course_id in sorted(course_ids)]
         return self.inputs.spark.createDataFrame(rows, "course_id string") if rows else None
+
+
+def _named_courses(rows: DataFrame) -> DataFrame:
+    """(course_id) of the courses of enrolments, each once."""
+    return rows.filter(~any_blank("course_id", "batch_id")).select("course_id").distinct()
 
 
 def count_rows(

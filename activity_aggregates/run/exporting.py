@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -38,11 +38,6 @@ _CSV_OPTIONS = {
     "ignoreLeadingWhiteSpace": "false",
     "ignoreTrailingWhiteSpace": "false",
     "timestampFormat": INSTANT,
-}
-# Points in time that readers see as such, in UTC, and days before the Gregorian calendar as they are.
-_PARQUET_SETTINGS = {
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
 }
 
 
@@ -121,22 +116,8 @@ def _write(rows: DataFrame, asked: Export) -> int:
     """How many rows there were; into the directory that is empty, which only this mode lets be there."""
     seen = Observation()
     counted = rows.observe(seen, F.count(F.lit(1)).alias("rows"))
-    with _set(rows.sparkSession, _PARQUET_SETTINGS):
-        if asked.format == CSV:
-            with_maps_as_json(counted).write.mode("append").options(**_CSV_OPTIONS).csv(asked.out)
-        else:
-            counted.write.mode("append").parquet(asked.out)
+    if asked.format == CSV:
+        with_maps_as_json(counted).write.mode("append").options(**_CSV_OPTIONS).csv(asked.out)
+    else:
+        counted.write.mode("append").parquet(asked.out)
     return int(seen.get["rows"])
-
-
-@contextmanager
-def _set(spark: SparkSession, values: Mapping[str, str]) -> Iterator[None]:
-    """With settings that a writer has no options for."""
-    before = {key: str(spark.conf.get(key)) for key in values}
-    for key, value in values.items():
-        spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            spark.conf.set(key, value)

@@ -1,4 +1,4 @@
-"""Dates that Spark cannot hold: how they show, and how the tables that have them are read all the same."""
+"""Dates that Spark cannot read as they are: how they show, and how the tables that have them are read all the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import ArrayType, DataType, LongType, StructField, StructType
@@ -20,23 +20,33 @@ from activity_aggregates.store.connection import Connection, open_session
 
 _RANGES_PER_CORE = 4
 _DATES = ("timestamp", "date")
+# Before it Spark's connector changes points in time: it takes them for days and hours of another calendar and clock.
+_EARLIEST = "timestamp'1900-01-02 00:00:00'"
+_TOO_EARLY = "a date is earlier than the connector reads as it is"
 
 
 def is_date_beyond(error: BaseException) -> bool:
     """Whether a query failed because a date is beyond what Spark can hold.
 
-    Spark's connector, and its reader of Parquet's milliseconds, throw for the whole scan where one row has such a date.
+    Spark's connector, and its reader of Parquet's milliseconds, throw for the whole scan where one row has such a date;
+    and so does `as_it_is`.
     """
     if not isinstance(error, (PySparkException, Py4JError)):
         return False
     said = str(error)
-    return "ArithmeticException: long overflow" in said and "DateTimeUtils" in said
+    return _TOO_EARLY in said or ("ArithmeticException: long overflow" in said and "DateTimeUtils" in said)
 
 
-def can_be_read(rows: DataFrame, dates: Sequence[str]) -> bool:
+def as_it_is(date: Column) -> Column:
+    """A date of the connector's; reading one that it has changed fails as one does that is beyond."""
+    return F.when(date < F.expr(_EARLIEST), F.raise_error(F.lit(_TOO_EARLY))).otherwise(date)
+
+
+def can_be_read(rows: DataFrame, dates: Sequence[str], *, by_connector: bool) -> bool:
     """Whether Spark can hold all dates in these columns; reads them to find out."""
+    columns = [F.col(f"`{name}`") for name in dates]
     try:
-        rows.agg(*(F.max(F.col(f"`{name}`")) for name in dates)).collect()
+        rows.agg(*(F.max(as_it_is(column) if by_connector else column) for column in columns)).collect()
     except (PySparkException, Py4JError) as error:
         if not is_date_beyond(error):
             raise

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.sources.beyond import DatesAsNumbers, can_be_read
+from activity_aggregates.sources.beyond import DatesAsNumbers, as_it_is, can_be_read
 from activity_aggregates.sources.changed_at import CHANGED_AT, CHANGED_BY, changed_at, tells_write_time, write_times
 from activity_aggregates.sources.declarations import SourceTable
 from activity_aggregates.sources.deployed import (
@@ -76,7 +77,7 @@ class OpenedSource:
         if as_numbers and self.table.dates and self.access.connection:
             return typed(self._by_driver(self.access.connection, self.columns).of(keys, key), self.table)
         raw = raw_rows(self.access.spark, self.source, {**self.access.options, **LOOKED_UP})
-        return lookup(keys, typed(raw.select(*renamed(self.columns)), self.table), key)
+        return lookup(keys, typed(self._as_they_are(raw.select(*renamed(self.columns))), self.table), key)
 
     def _scan(self, as_numbers: bool, columns: Mapping[str, str], written: Sequence[str] = ()) -> DataFrame:
         """All rows with these columns, each by our name with the deployed one, and the write times of some."""
@@ -84,7 +85,13 @@ class OpenedSource:
             return self._with_longs(self._beyond).select(*renamed(columns))
         if as_numbers and self._beyond and self.access.connection:
             return self._by_driver(self.access.connection, columns, written).scanned()
-        return self.raw.select(*renamed(columns), *write_times(self.columns, written))
+        return self._as_they_are(self.raw.select(*renamed(columns), *write_times(self.columns, written)))
+
+    def _as_they_are(self, rows: DataFrame) -> DataFrame:
+        """Rows under our names, none of whose dates the connector has changed."""
+        kinds = dict(rows.dtypes)
+        dates = [name for name in self.table.dates if kinds.get(name) == "timestamp"]
+        return rows.withColumns({name: as_it_is(F.col(name)) for name in dates}) if self.is_cassandra else rows
 
     @cached_property
     def _beyond(self) -> list[str]:
@@ -92,9 +99,11 @@ class OpenedSource:
         kinds = dict(self.raw.dtypes)
         dates = [self.columns[name] for name in self.table.dates if name in self.columns]
         dates = [name for name in dates if kinds[name] in ("timestamp", "timestamp_ntz")]
-        if not dates or can_be_read(self.raw, dates):
+        if not dates or can_be_read(self.raw, dates, by_connector=self.is_cassandra):
             return []
-        return dates if self.is_cassandra else [name for name in dates if not can_be_read(self.raw, [name])]
+        if self.is_cassandra:
+            return dates
+        return [name for name in dates if not can_be_read(self.raw, [name], by_connector=False)]
 
     @cached_property
     def _written(self) -> list[str]:

@@ -34,8 +34,16 @@ _STOP_SECONDS = 15
 _CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
 _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
 
-# What the metrics rely on, whoever starts Spark.
-_REQUIRED = {"spark.sql.session.timeZone": "UTC"}
+# What the metrics rely on, whoever starts Spark: points in time as they are, also in files and of any century. Without
+# this one date before 1900 in one row ends a run.
+_REQUIRED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+}
 # Rules that cut off a branch of a plan as soon as they see that nothing comes out of it: what was to be counted on the
 # way through that branch would never be counted.
 _UNWANTED_RULES = {
