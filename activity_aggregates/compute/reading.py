@@ -157,7 +157,7 @@ class _Placing:
         return unsettled - self._without_enrolments(of_catalog), changed
 
     def _without_enrolments(self, course_ids: frozenset[str]) -> frozenset[str]:
-        """The courses that nobody is enrolled in any more, wherever: whatever their trees are, their rows have ended."""
+        """The courses that nobody at all is enrolled in any more: whatever their trees are, their rows have ended."""
         if not course_ids:
             return frozenset()
         rows = self.inputs.among(self.inputs.sources.frame(ENROLMENTS), "course_id", course_ids)
