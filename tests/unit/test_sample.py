@@ -11,6 +11,8 @@ import pytest
 from scripts.sample.courses import QUESTION, QUIZ, leaves_of, quiz, unit
 from scripts.sample.data import Row, tables
 from scripts.sample.ids import do_id
+from scripts.sample.show import share, wrapped
+from scripts.sample.stored import Activity
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +60,18 @@ def test_most_who_completed_have_a_certificate_and_nobody_else(sample: Any) -> N
     certified = [row for row in enrolments if row["issued_certificates"]]
     assert all(row["completedon"] for row in certified)
     assert len(completed) * 0.8 < len(certified) < len(completed)
+
+
+def test_what_is_shown_breaks_between_metrics_only() -> None:
+    texts = ["startedCount 3", "completionPercentage 62.5 %"] * 3
+    assert wrapped(texts) == [
+        "startedCount 3, completionPercentage 62.5 %, startedCount 3, completionPercentage 62.5 %,",
+        "startedCount 3, completionPercentage 62.5 %",
+    ]
+
+
+def test_a_member_without_a_row_is_told_from_one_who_is_at_nothing() -> None:
+    course, taken = Activity("Course", "c1", "Chemistry"), Activity("Quiz", "q1", "Acids")
+    assert share((course, {"u1": {"completionPercentage": 0.0}}), "u1") == "0 %"
+    assert share((course, {"u1": {"completionPercentage": 0.0}}), "u2") == "-"
+    assert share((taken, {"u1": {"scorePercentage": 62.5}}), "u1") == "62.5 %"
