@@ -22,7 +22,7 @@ from activity_aggregates.report.days import Day
 from activity_aggregates.report.names import Activity, quiz_of
 from activity_aggregates.report.outcome import details, has_compared, outcome
 from activity_aggregates.report.standing import BANDS, STEPS
-from activity_aggregates.store.ledger import SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import FAILED, INTERRUPTED, LOST, STOPPED, RunRecord
 from metrics.declarations import METRICS
 
 REASONS = {
@@ -39,6 +39,7 @@ _MISSING = "-"
 MOST_METRICS = 5  # that are shown of a changed row
 _MOST_COMMANDS, _MOST_BARS = 4, 40  # of runs over time
 _LISTED = 30  # runs in the table
+_BAD = (STOPPED, FAILED, INTERRUPTED, LOST)
 _DATES = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
 _END_OF_CALENDAR = 253_402_300_800_000  # epoch milliseconds: the year 10,000
 
@@ -83,6 +84,7 @@ def render(report: Report) -> str:
         commands={
             command: _runs(runs) for command, runs in by_command(report.history, _MOST_COMMANDS, _MOST_BARS).items()
         },
+        is_any_bad=any(run.status in _BAD for run in report.history),
         listed=report.history[:_LISTED],
         most_metrics=MOST_METRICS,
         duration=duration,
@@ -105,9 +107,7 @@ def _runs(runs: Sequence[RunRecord]) -> dict[str, Chart]:
 
     def values(amounts: Sequence[float | None]) -> list[Value]:
         of_runs = zip(runs, amounts, strict=True)
-        return [
-            Value(f"{run.started_at:%Y-%m-%d %H:%M}", amount or 0, run.status != SUCCEEDED) for run, amount in of_runs
-        ]
+        return [Value(f"{run.started_at:%Y-%m-%d %H:%M}", amount or 0, run.status in _BAD) for run, amount in of_runs]
 
     return {
         "Took": chart(values([duration(run) for run in runs])),

@@ -255,13 +255,14 @@ def test_a_page_says_that_the_staged_changes_are_gone(conf: Path, ledger: Ledger
 def test_runs_are_drawn_by_command_a_backfill_without_its_record(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
     hourly = replace(RUN, run_id="20260131T070000Z-bbbbbb", command="run --incremental", status="failed")
     unit = replace(RUN, run_id="20260131T080000Z-cccccc", command="backfill 2026-01-31-again@1a2b")
-    for hours, run in enumerate([RUN, hourly, unit]):
+    only_compared = replace(RUN, run_id="20260131T090000Z-dddddd", status="dry_run")
+    for hours, run in enumerate([RUN, hourly, unit, only_compared]):
         ledger.save(
             replace(run, started_at=START + timedelta(hours=hours), finished_at=START + timedelta(hours=hours + 1))
         )
     text = page(conf, tmp_path)
     headings = re.findall(r"<h3>(backfill.*|run.*)</h3>", text)
-    assert headings == ["backfill", "run --incremental", "run"]
+    assert headings == ["run", "backfill", "run --incremental"]
     assert re.findall(r'<rect class="bad" [^>]*><title>(.*?)</title>', text) == [
         "2026-01-31 07:00: 1 h 0 min",
         "2026-01-31 07:00: 2",
