@@ -14,11 +14,9 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 import json
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from cassandra.cluster import Session
 
@@ -26,23 +24,28 @@ from activity_aggregates import settings
 from activity_aggregates.changes.staged import largest_changes, local_changes
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.report.completion import completion_by_course
-from activity_aggregates.report.contents import Report, TableChanges, refusals, rows_by_table
-from activity_aggregates.report.outcome import outcome
-from activity_aggregates.report.page import render
-from activity_aggregates.report.runs import as_plain
+from activity_aggregates.protocol.order import last_full, table_sizes
+from activity_aggregates.report.as_json import plain
+from activity_aggregates.report.contents import Limit, Report, TableChanges, limits_beside
+from activity_aggregates.report.days import read_days
+from activity_aggregates.report.names import Activity, names_of, quiz_of
+from activity_aggregates.report.page import MOST_METRICS, render
+from activity_aggregates.report.standing import read_standing
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
 from activity_aggregates.store.targets import AGGREGATE_TABLES
+from metrics.declarations import DATES
 
 EXAMPLES = {
     "report last --conf settings.yaml": "the newest run, as report-<run id>.html",
     "report 20260131T060000Z-3f9a2c --conf settings.yaml --out run.html": "this one, to a file",
     "report last --conf settings.yaml --json": "the same as JSON",
 }
-_COURSES = 20
-_RUNS = 30
+_ACTIVITIES = 20  # courses, and quizzes
+_CONTEXTS = 200  # whose days are added up
+_RUNS = 200
+_DAY = timedelta(days=1)  # the days of activity_day_agg are those of a time zone
 _ROWS_PER_TABLE = 10
 _TABLES = sorted(AGGREGATE_TABLES, key=lambda table: "user_id" in table.key)  # first those of more than one learner
 
@@ -68,7 +71,7 @@ def report(
     """Write the page and print its path; JSON is printed unless a file is named."""
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
         contents = _read(session, configuration.settings, run_id, now)
-    text = json.dumps(_plain(contents), indent=2) if as_json else render(contents)
+    text = json.dumps(plain(contents), indent=2) if as_json else render(contents)
     if as_json and out is None:
         print(text)
         return 0
@@ -84,15 +87,37 @@ def report(
 
 
 def _read(session: Session, chosen: settings.Settings, run_id: str, now: datetime) -> Report:
-    ledger = open_ledger(session, chosen)
+    ledger, target = open_ledger(session, chosen), chosen.target
     run = named_run(ledger, run_id)
+    history = ledger.until(run, _RUNS)
+    changes = _changes(run)
+    standing = read_standing(session, target, _ACTIVITIES, _CONTEXTS)
+    has_days = DATES in chosen.metrics.families
     return Report(
         run=run,
         written_at=now,
-        changes=_changes(run),
-        completion=completion_by_course(session, chosen.target, _COURSES),
-        history=tuple(ledger.until(run, _RUNS)),
+        changes=changes,
+        names=names_of(session, target, _shown(changes or ())),
+        limits=_limits(run, chosen.limits, [each for each in history if each.run_id != run.run_id]),
+        standing=standing,
+        days=read_days(session, target, standing.largest_contexts, (now + _DAY).date()) if has_days else None,
+        history=tuple(history),
     )
+
+
+def _shown(changes: Sequence[TableChanges]) -> Iterator[Activity]:
+    """The activities that changed rows are about, and the quizzes of their entries."""
+    for each in changes:
+        for row in each.rows:
+            yield each.activity(row)
+            yield from filter(None, (quiz_of(entry.metric) for entry in row.entries[:MOST_METRICS]))
+
+
+def _limits(run: RunRecord, limits: settings.Limits, earlier: list[RunRecord]) -> tuple[Limit, ...]:
+    """Beside the same numbers that the run was held to."""
+    full = last_full(earlier)
+    counted_before = full.counts.get("read.enrolments", 0) if full else 0
+    return limits_beside(run.counts, limits, counted_before, table_sizes(earlier))
 
 
 def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
@@ -106,23 +131,3 @@ def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
             return None
         found.append(TableChanges(table, tuple(largest_changes(folder, table, _ROWS_PER_TABLE))))
     return tuple(found)
-
-
-def _plain(contents: Report) -> dict[str, Any]:
-    """The report in the types of JSON."""
-    counts = contents.run.counts
-    completion = asdict(contents.completion)
-    for course, values in zip(contents.completion.largest, completion["largest"], strict=True):
-        values["percentage"] = round(course.percentage, 2)
-    return {
-        "run": as_plain(contents.run),
-        "outcome": outcome(contents.run),
-        "written_at": contents.written_at.isoformat(),
-        "rows_by_table": [asdict(row) for row in rows_by_table(counts)],
-        "refusals": [asdict(refusal) for refusal in refusals(counts)],
-        "largest_changes": None
-        if contents.changes is None
-        else {each.table.name: [asdict(row) for row in each.rows] for each in contents.changes},
-        "completion": completion,
-        "history": [as_plain(run) for run in contents.history],
-    }

@@ -17,8 +17,12 @@ import pyarrow.dataset as ds
 
 from activity_aggregates.changes.parts import part_of
 from activity_aggregates.store.targets import TEXTS, TargetTable
+from metrics.declarations import METRICS
 
 WAS = "was_"
+# What moves as far as one learner or one content: a day, an hour. A date that comes or goes moves as far as one.
+_DATES = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
+_ONE = dict.fromkeys(_DATES, 86_400_000) | {metric.name: 3600 for metric in METRICS if metric.unit == "seconds"}
 _BATCH_ROWS = 20_000  # held at once, whatever the size of the change set
 
 
@@ -32,8 +36,16 @@ class Entry:
 
     @property
     def difference(self) -> float:
-        """How far the value moved, an entry that is not there counting as 0."""
-        return abs((self.after or 0.0) - (self.before or 0.0))
+        """How far the value moved, an entry that is not there counting as 0; dates in days, lengths of time in hours.
+
+        >>> Entry("completedCount", 2.0, 9.0).difference, Entry("timespent", None, 1800.0).difference
+        (7.0, 0.5)
+        >>> Entry("completedOn", 0.0, 172800000.0).difference, Entry("completedOn", None, 172800000.0).difference
+        (2.0, 1.0)
+        """
+        if self.metric in _DATES and None in (self.before, self.after):
+            return float(self.before != self.after)
+        return abs((self.after or 0.0) - (self.before or 0.0)) / _ONE.get(self.metric, 1)
 
 
 @dataclass(frozen=True)
@@ -77,9 +89,18 @@ def _furthest_moves(batch: pa.RecordBatch, metrics: Sequence[str]) -> np.ndarray
     furthest = np.zeros(batch.num_rows)
     for name in metrics:
         after, before = batch.column(name), batch.column(WAS + name)
-        moved = _map_moves(after, before) if pa.types.is_map(after.type) else np.abs(_values(after) - _values(before))
+        moved = _map_moves(after, before) if pa.types.is_map(after.type) else _moves(name, after, before)
         furthest = np.maximum(furthest, moved)
     return furthest
+
+
+def _moves(name: str, after: pa.Array, before: pa.Array) -> np.ndarray[Any, Any]:
+    """The `difference` of a metric by position."""
+    moves: np.ndarray[Any, Any] = np.abs(_values(after) - _values(before)) / _ONE.get(name, 1)
+    if name in _DATES:
+        is_here, was_here = (column.is_valid().to_numpy(zero_copy_only=False) for column in (after, before))
+        moves = np.where(is_here & was_here, moves, (is_here != was_here).astype(float))
+    return moves
 
 
 def _values(column: pa.Array) -> np.ndarray[Any, Any]:

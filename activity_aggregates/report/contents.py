@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from activity_aggregates import settings
 from activity_aggregates.changes.staged import ChangedRow
-from activity_aggregates.report.completion import Completion
+from activity_aggregates.report.days import Day
+from activity_aggregates.report.names import Activity
+from activity_aggregates.report.standing import Standing
 from activity_aggregates.store.ledger import RunRecord
-from activity_aggregates.store.targets import TargetTable
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG, AGGREGATE_TABLES, TargetTable
 
 ENROLLED, COMPLETED = "enrolled.activity_agg", "completed.activity_agg"
 _ENROLMENTS = "enrolments"  # the source whose refusals are counted without its name
@@ -43,15 +46,44 @@ class TableChanges:
     table: TargetTable
     rows: tuple[ChangedRow, ...]
 
+    def activity(self, row: ChangedRow) -> Activity:
+        """Type and id of the activity that a row is about."""
+        key = dict(zip(self.table.key, row.key, strict=True))
+        return key["activity_type"], key["activity_id"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit beside the share that the run came to: `rows` of `of`. One below `floor` rows never stops a run."""
+
+    name: str
+    table: str
+    rows: int
+    of: int
+    allowed: float
+    floor: int = 0
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        return min(1.0, self.rows / self.of) if self.of else 0.0
+
 
 @dataclass(frozen=True)
 class Report:
-    """One run in full. `history` is it and the runs before it, newest first; `changes` is None where they are gone."""
+    """One run in full. `history` is it and the runs before it, newest first; `changes` is None where they are gone.
+
+    `days` is None where the family `dates` is off. `names` are those of the activities in `changes`. What it says of
+    courses, quizzes and days is what is stored when it is `written_at`.
+    """
 
     run: RunRecord
     written_at: datetime
     changes: tuple[TableChanges, ...] | None
-    completion: Completion
+    names: Mapping[Activity, str]
+    limits: tuple[Limit, ...]
+    standing: Standing
+    days: tuple[Day, ...] | None
     history: tuple[RunRecord, ...]
 
 
@@ -94,3 +126,40 @@ def _refusals(counts: Mapping[str, int]) -> Iterator[Refusal]:
 def duration(run: RunRecord) -> float | None:
     """Seconds from start to end; None while the run has no end."""
     return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+
+
+def limits_beside(
+    counts: Mapping[str, int], limits: settings.Limits, counted_before: int, sizes: Mapping[str, int]
+) -> tuple[Limit, ...]:
+    """The limits that a run came to, each with its share, as they are set now.
+
+    `counted_before` are the enrolments of the last full run, `sizes` the rows of the tables before the run.
+    """
+    found = []
+    if "read.enrolments" in counts:
+        refused = sum(refusal.rows for refusal in _refusals(counts) if refusal.source == _ENROLMENTS)
+        enrolments = max(counts["read.enrolments"], counted_before)
+        found.append(Limit("refused_share", _ENROLMENTS, refused, enrolments, limits.refused_share))
+    for table in (table for table in AGGREGATE_TABLES if table.is_limited and f"stored.{table.name}" in counts):
+        size = max(counts[f"stored.{table.name}"], sizes.get(table.name, 0))
+        retracted, lowered = counts.get(f"retracted.{table.name}", 0), counts.get(f"lowered.{table.name}", 0)
+        floor = limits.retracted_floor
+        found.append(Limit("retracted_share", table.name, retracted, size, limits.retracted_share, floor))
+        if table == ACTIVITY_USER_AGG:
+            found.append(Limit("lowered_share", table.name, lowered, size, limits.lowered_share, floor))
+    return tuple(found)
+
+
+def by_command(history: Sequence[RunRecord], most_commands: int, most_runs: int) -> dict[str, list[RunRecord]]:
+    """The newest runs of each command, oldest first, those of most runs first; a backfill without its record.
+
+    >>> from types import SimpleNamespace as Run
+    >>> history = [Run(command="verify", at=3), Run(command="run", at=2), Run(command="run", at=1)]
+    >>> {command: [run.at for run in runs] for command, runs in by_command(history, 2, 2).items()}
+    {'run': [1, 2], 'verify': [3]}
+    """
+    found: dict[str, list[RunRecord]] = {}
+    for run in history:
+        found.setdefault(run.command.partition(" ")[0] if "@" in run.command else run.command, []).append(run)
+    largest = sorted(found, key=lambda command: -len(found[command]))[:most_commands]
+    return {command: found[command][:most_runs][::-1] for command in largest}

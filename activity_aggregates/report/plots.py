@@ -79,8 +79,8 @@ def totals_over_time(history: Sequence[RunRecord]) -> Lines | None:
         return None
     runs.sort(key=lambda run: run.as_of)
     greatest = max(run.counts[name] for run in runs for name in (ENROLLED, COMPLETED))
-    step = _step(greatest)
-    top = max(1, -(-greatest // step)) * step
+    between = step(greatest)
+    top = max(1, -(-greatest // between)) * between
     first, seconds = runs[0].as_of, (runs[-1].as_of - runs[0].as_of).total_seconds()
 
     def y(value: int) -> float:
@@ -93,17 +93,17 @@ def totals_over_time(history: Sequence[RunRecord]) -> Lines | None:
     def points(name: str) -> tuple[Point, ...]:
         return tuple(Point(x(run.as_of), y(run.counts[name]), run.as_of, run.counts[name]) for run in runs)
 
-    ticks = tuple(Tick(y(value), value) for value in range(0, top + 1, step))
+    ticks = tuple(Tick(y(value), value) for value in range(0, top + 1, between))
     return Lines(points(ENROLLED), points(COMPLETED), ticks)
 
 
-def _step(greatest: int) -> int:
+def step(greatest: float, ticks: int = _TICKS) -> int:
     """The distance of ticks, 1, 2, 2.5 or 5 times a power of ten, so that a few of them reach the greatest value.
 
-    >>> _step(5150), _step(0), _step(7)
+    >>> step(5150), step(0), step(7)
     (2000, 1, 2)
     """
-    least = max(1.0, greatest / _TICKS)
+    least = max(1.0, greatest / ticks)
     power = 10 ** floor(log10(least))
     steps = (factor * power for factor in (1, 2, 2.5, 5, 10))
     return next(int(step) for step in steps if step >= least and step == int(step))

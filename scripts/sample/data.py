@@ -15,6 +15,7 @@ from scripts.sample.ids import attempt_id, batch_id, certificate_id, user_id
 from scripts.sample.times import START, days, minutes
 
 LEARNERS = 3000
+ENROLMENT_DAYS = 42  # from the beginning of a batch
 OF_OLD, OPEN_ENDED = "First aid", "Digital citizenship"  # courses
 FIRST_NAMES = ["Asha", "Bilal", "Chitra", "Dev", "Esther", "Farid", "Gita", "Hana", "Imran", "Jaya", "Kiran", "Leela"]
 LAST_NAMES = ["Bose", "Das", "Fernandes", "Iyer", "Khan", "Mehta", "Nair", "Patel", "Rao", "Singh"]
@@ -27,6 +28,7 @@ class Enrolment:
     learner: int
     course: Course
     batch: str
+    opened: datetime  # when the batch began
     active: bool
     done: int  # how many of the course's leaves, in their order
     started: bool  # the next one
@@ -42,7 +44,13 @@ class Enrolment:
 
     @property
     def begun(self) -> datetime:
-        return START + minutes(self.learner)
+        """Within six weeks, and more of them early; at some time between eight in the morning and eight at night."""
+        day = min(self.learner % ENROLMENT_DAYS, self.learner // ENROLMENT_DAYS % ENROLMENT_DAYS)
+        return self.opened + days(day) + minutes(8 * 60 + self.learner * 7 % (12 * 60))
+
+    def met(self, position: int) -> datetime:
+        """When the learner was at this leaf: one after the other, some learners three a day, some one in two days."""
+        return self.begun + minutes(position * 60 * (8 + self.learner % 40))
 
     @property
     def is_finished(self) -> bool:
@@ -71,13 +79,13 @@ def enrolled(courses: list[Course], random: Random) -> Iterator[Enrolment]:
     """Of each batch a fifth have not begun, a quarter have finished, and one in twenty has left."""
     for course in courses:
         for number in range(course.batches):
-            batch = batch_id(course.name, number)
+            batch, opened = batch_id(course.name, number), begins(number)
             for learner in sorted(random.sample(range(LEARNERS), course.learners)):
                 mood = random.random()
                 total = len(course.leaves)
                 done = 0 if mood < 0.2 else total if mood > 0.75 else random.randrange(total + 1)
                 is_active, is_curious = random.random() >= 0.05, mood >= 0.2 and done < total
-                yield Enrolment(learner, course, batch, is_active, done, is_curious)
+                yield Enrolment(learner, course, batch, opened, is_active, done, is_curious)
 
 
 def hierarchies(courses: list[Course]) -> Iterator[Row]:
@@ -86,20 +94,25 @@ def hierarchies(courses: list[Course]) -> Iterator[Row]:
             yield {"identifier": course.course_id, "hierarchy": json.dumps(course.tree)}
 
 
+def begins(number: int) -> datetime:
+    """When a course's batch of this number begins: one quarter after the other."""
+    return START + days(91 * number)
+
+
 def batches(courses: list[Course]) -> Iterator[Row]:
-    """Batches of half a year, one quarter after the other; one has its dates as texts, as they were, one has no end."""
+    """Batches of half a year; those of one course have their dates as texts, as they were, one batch has no end."""
     for course in courses:
         for number in range(course.batches):
-            begins = START.replace(hour=0) + days(91 * number)
-            ends = None if course.name == OPEN_ENDED else begins + days(182)
+            opened = begins(number)
+            ends = None if course.name == OPEN_ENDED else opened + days(182)
             is_old = course.name == OF_OLD
             yield {
                 "courseid": course.course_id,
                 "batchid": batch_id(course.name, number),
                 "name": f"{course.name}, batch {number + 1}",
-                "start_date": None if is_old else begins,
+                "start_date": None if is_old else opened,
                 "end_date": None if is_old else ends,
-                "startdate": begins.date().isoformat() if is_old else None,
+                "startdate": opened.date().isoformat() if is_old else None,
                 "enddate": ends.date().isoformat() if is_old and ends else None,
                 "status": 1,
             }
@@ -112,14 +125,14 @@ def user(number: int) -> Row:
 
 
 def enrolment_row(enrolment: Enrolment) -> Row:
-    completed_on = enrolment.begun + days(30) if enrolment.is_finished else None
+    completed_on = enrolment.met(enrolment.done - 1) + minutes(60) if enrolment.is_finished else None
     return {
         **enrolment.key,
         "active": enrolment.active,
         "status": 2 if enrolment.is_finished else 1 if enrolment.reached else 0,
         "enrolled_date": enrolment.begun,
         "completedon": completed_on,
-        "lastcontentaccesstime": enrolment.begun + days(enrolment.reached - 1) if enrolment.reached else None,
+        "lastcontentaccesstime": enrolment.met(enrolment.reached - 1) if enrolment.reached else None,
         "issued_certificates": [certificate(enrolment, completed_on)]
         if completed_on and enrolment.learner % 8
         else None,
@@ -151,7 +164,9 @@ def progress_rows(enrolment: Enrolment) -> Iterator[Row]:
             "status": 2 if is_done else 1,
             "progress": 100 if is_done else 40,
             "viewcount": 1 + enrolment.learner % 3,
-            "last_access_time": enrolment.begun + days(position),
+            "last_access_time": enrolment.met(position),
+            "last_completed_time": enrolment.met(position) if is_done else None,
+            "last_updated_time": enrolment.met(position),
         }
 
 
@@ -159,8 +174,8 @@ def attempts(enrolments: list[Enrolment], random: Random) -> Iterator[Row]:
     """One to three attempts at every quiz that a learner has done; some were opened and not submitted."""
     number = 0
     for enrolment in enrolments:
-        for content in enrolment.course.leaves[: enrolment.done]:
-            for _ in range(random.randint(1, 3) if content in enrolment.course.quizzes else 0):
+        for position, content in enumerate(enrolment.course.leaves[: enrolment.done]):
+            for again in range(random.randint(1, 3) if content in enrolment.course.quizzes else 0):
                 number += 1
                 yield {
                     "course_id": enrolment.course.course_id,
@@ -170,5 +185,5 @@ def attempts(enrolments: list[Enrolment], random: Random) -> Iterator[Row]:
                     "attempt_id": attempt_id(number),
                     "total_score": None if number % 50 == 0 else random.randrange(0, 21) / 2,
                     "total_max_score": 10.0,
-                    "last_attempted_on": START + minutes(number),
+                    "last_attempted_on": enrolment.met(position) + minutes(20 * again),
                 }

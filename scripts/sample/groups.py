@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from scripts.sample.ids import attempt_id, do_id, group_id, user_id
-from scripts.sample.times import START, minutes
+from scripts.sample.times import START, days, minutes
 
 Row = dict[str, Any]
 
@@ -51,7 +51,7 @@ def members() -> Iterator[Row]:
 
 
 def group_attempts(random: Random) -> Iterator[Row]:
-    """One or two attempts of two thirds of the members."""
+    """One or two attempts of two thirds of the members, in the evenings of a week."""
     number = 0
     for name, quiz in HELD_INSIDE:
         first, last = next((first, last) for group, _, _, first, last in GROUPS if group == name)
@@ -65,5 +65,5 @@ def group_attempts(random: Random) -> Iterator[Row]:
                     "attempt_id": attempt_id(-number),
                     "total_score": float(random.randrange(0, 6)),
                     "total_max_score": 5.0,
-                    "last_attempted_on": START + minutes(number),
+                    "last_attempted_on": START + days(learner % 5) + minutes(18 * 60 + number),
                 }

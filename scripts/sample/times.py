@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+START = datetime(2025, 9, 1, tzinfo=UTC)  # a Monday, when the first batches begin
 
 
 def minutes(number: int) -> timedelta:

@@ -53,17 +53,37 @@ def conf(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def ledger(conf: Path, cassandra: Session) -> Ledger:
     cassandra.execute(f"DELETE FROM {KEYSPACE}.aggregate_runs WHERE year = {START.year}")
-    for row in cassandra.execute(f"SELECT activity_type, activity_id, context_id FROM {KEYSPACE}.activity_agg"):
+    for table in ("activity_agg", "activity_day_agg"):
         where = "activity_type = %s AND activity_id = %s AND context_id = %s"
-        cassandra.execute(f"DELETE FROM {KEYSPACE}.activity_agg WHERE {where}", row)
+        for row in cassandra.execute(f"SELECT activity_type, activity_id, context_id FROM {KEYSPACE}.{table}"):
+            cassandra.execute(f"DELETE FROM {KEYSPACE}.{table} WHERE {where}", row)
     return Ledger(cassandra, KEYSPACE, "aggregate_runs")
 
 
 def course(cassandra: Session, course_id: str, context: str, enrolled: float, completed: float) -> None:
+    activity(cassandra, "Course", course_id, context, {"enrolledCount": enrolled, "completedCount": completed})
+
+
+def activity(cassandra: Session, kind: str, activity_id: str, context: str, agg: dict[str, float]) -> None:
     cassandra.execute(
         f"UPDATE {KEYSPACE}.activity_agg SET agg = agg + %s "
-        "WHERE activity_type = 'Course' AND activity_id = %s AND context_id = %s",
-        [{"enrolledCount": enrolled, "completedCount": completed}, course_id, context],
+        "WHERE activity_type = %s AND activity_id = %s AND context_id = %s",
+        [agg, kind, activity_id, context],
+    )
+
+
+def day(cassandra: Session, context: str, day: str, agg: dict[str, float]) -> None:
+    cassandra.execute(
+        f"UPDATE {KEYSPACE}.activity_day_agg SET agg = agg + %s "
+        "WHERE activity_type = 'Course' AND activity_id = 'c1' AND context_id = %s AND day = %s",
+        [agg, context, day],
+    )
+
+
+def named(cassandra: Session, kind: str, activity_id: str, name: str) -> None:
+    cassandra.execute(
+        f"INSERT INTO {KEYSPACE}.activity_metadata (activity_type, activity_id, metadata) VALUES (%s, %s, %s)",
+        [kind, activity_id, {"name": name}],
     )
 
 
@@ -119,22 +139,100 @@ def test_refusals_and_rows_are_told_by_reason_and_by_table(
     ]
 
 
-def test_the_batches_of_a_course_are_added_up(
+def test_the_batches_of_a_course_are_added_up_by_the_steps_that_learners_have_come_to(
     conf: Path, ledger: Ledger, cassandra: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger.save(RUN)
-    course(cassandra, "c1", "cb:b1", 3, 1)
+    reached = {"startedCount": 3.0, "reached25Count": 2.0, "reached50Count": 2.0, "reached75Count": 1.0}
+    activity(cassandra, "Course", "c1", "cb:b1", {"enrolledCount": 3.0, "completedCount": 1.0} | reached)
     course(cassandra, "c1", "cb:b2", 5, 3)
-    cassandra.execute(
-        f"INSERT INTO {KEYSPACE}.activity_metadata (activity_type, activity_id, metadata) "
-        "VALUES ('Course', 'c1', {'name': 'Chemistry'})"
-    )
-    assert as_json(conf, capsys)["completion"]["largest"] == [
-        {"course_id": "c1", "name": "Chemistry", "enrolled": 8, "completed": 4, "percentage": 50.0}
+    course(cassandra, "c2", "cb:b3", 2, 0)
+    named(cassandra, "Course", "c1", "Chemistry")
+    found = as_json(conf, capsys)["completion"]
+    assert found["all"]["enrolled"] == 10
+    assert found["largest"] == [
+        {
+            "course_id": "c1", "name": "Chemistry", "enrolled": 8, "started": 3, "reached25": 2, "reached50": 2,
+            "reached75": 1, "completed": 4, "percentage": 50.0,
+        },
+        {
+            "course_id": "c2", "name": "c2", "enrolled": 2, "started": 0, "reached25": 0, "reached50": 0,
+            "reached75": 0, "completed": 0, "percentage": 0.0,
+        },
+    ]  # fmt: skip
+
+
+def test_learners_of_a_quiz_are_told_by_what_they_reached(
+    conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    taken = {"startedCount": 10.0, "reached25Count": 9.0, "reached50Count": 5.0, "reached75Count": 2.0}
+    activity(cassandra, "Quiz", "q1", "cb:b1", taken)
+    activity(cassandra, "Quiz", "q1", "g:g1", {"startedCount": 1.0, "reached25Count": 0.0})
+    named(cassandra, "Quiz", "q1", "Acids")
+    assert as_json(conf, capsys)["scores"] == {
+        "all": {"below25": 2, "from25": 4, "from50": 3, "from75": 2},
+        "most_taken": [{"quiz_id": "q1", "name": "Acids", "below25": 2, "from25": 4, "from50": 3, "from75": 2}],
+        "quizzes": 1,
+    }
+    assert "Acids" in page(conf, tmp_path)
+
+
+def test_no_scores_are_shown_where_the_family_is_off(
+    conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path
+) -> None:
+    ledger.save(RUN)
+    activity(cassandra, "Quiz", "q1", "cb:b1", {"enrolledCount": 2.0, "startedCount": 1.0})
+    assert "No scores of quizzes are stored" in page(conf, tmp_path)
+
+
+def test_days_are_those_of_all_batches_and_none_of_the_future(
+    conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.save(RUN)
+    course(cassandra, "c1", "cb:b1", 3, 1)
+    course(cassandra, "c1", "cb:b2", 1, 0)
+    day(cassandra, "cb:b1", "2026-01-05", {"enrolledCount": 2.0})
+    day(cassandra, "cb:b2", "2026-01-05", {"enrolledCount": 1.0})
+    day(cassandra, "cb:b1", "2026-01-07", {"completedCount": 1.0, "lastActiveCount": 3.0})
+    day(cassandra, "cb:b1", "2999-01-01", {"enrolledCount": 1.0})
+    assert as_json(conf, capsys)["days"] == [
+        {"day": "2026-01-05", "enrolled": 3, "completed": 0, "last_active": 0},
+        {"day": "2026-01-06", "enrolled": 0, "completed": 0, "last_active": 0},
+        {"day": "2026-01-07", "enrolled": 0, "completed": 1, "last_active": 3},
     ]
+    assert "<title>2026-01-05: 3</title>" in page(conf, tmp_path)
 
 
-def test_the_staged_changes_are_shown_while_they_are_there(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+def test_no_days_are_shown_where_the_family_is_off(
+    conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path
+) -> None:
+    ledger.save(RUN)
+    course(cassandra, "c1", "cb:b1", 3, 1)
+    day(cassandra, "cb:b1", "2026-01-05", {"enrolledCount": 2.0})
+    out = tmp_path / "page.html"
+    off = ["--set", "metrics.families=[completion]"]
+    assert main(["report", "last", "--out", str(out), "--conf", str(conf), *off]) == 0
+    assert "Day by day" not in out.read_text("utf-8")
+
+
+def test_limits_stand_beside_what_a_run_came_to(conf: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger.save(replace(RUN, counts=COUNTS | {"read.enrolments": 50, "refused.missing_hierarchy": 5}))
+    assert as_json(conf, capsys)["limits"] == [
+        {
+            "name": "refused_share", "table": "enrolments", "rows": 5, "of": 50, "share": 0.1, "allowed": 0.2,
+            "floor": 0,
+        },
+        {
+            "name": "retracted_share", "table": "activity_agg", "rows": 1, "of": 9, "share": 0.111111, "allowed": 0.1,
+            "floor": 1000,
+        },
+    ]  # fmt: skip
+
+
+def test_the_staged_changes_are_shown_with_names_while_they_are_there(
+    conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path
+) -> None:
     folder = tmp_path / "run" / "changes" / "others"
     folder.mkdir(parents=True)
     key = {"activity_type": ["Course"], "activity_id": ["c1"], "context_id": ["cb:b1"]}
@@ -143,12 +241,32 @@ def test_the_staged_changes_are_shown_while_they_are_there(conf: Path, ledger: L
         pa.table({"table": ["activity_agg"], **key, **metrics, "is_changed": [True]}), folder / "part.parquet"
     )
     ledger.save(replace(RUN, staging_dir=f"file:{tmp_path}/run"))
-    assert "<strong>31</strong>" in page(conf, tmp_path)
+    named(cassandra, "Course", "c1", "Chemistry")
+    text = page(conf, tmp_path)
+    assert "<strong>31</strong>" in text
+    assert "<strong>Chemistry</strong><br><span>Course</span> <span>c1</span> <span>cb:b1</span>" in text
 
 
 def test_a_page_says_that_the_staged_changes_are_gone(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
     ledger.save(replace(RUN, staging_dir=f"file:{tmp_path}/pruned"))
     assert "The staged changes of this run are gone" in page(conf, tmp_path)
+
+
+def test_runs_are_drawn_by_command_a_backfill_without_its_record(conf: Path, ledger: Ledger, tmp_path: Path) -> None:
+    hourly = replace(RUN, run_id="20260131T070000Z-bbbbbb", command="run --incremental", status="failed")
+    unit = replace(RUN, run_id="20260131T080000Z-cccccc", command="backfill 2026-01-31-again@1a2b")
+    only_compared = replace(RUN, run_id="20260131T090000Z-dddddd", status="dry_run")
+    for hours, run in enumerate([RUN, hourly, unit, only_compared]):
+        ledger.save(
+            replace(run, started_at=START + timedelta(hours=hours), finished_at=START + timedelta(hours=hours + 1))
+        )
+    text = page(conf, tmp_path)
+    headings = re.findall(r"<h3>(backfill.*|run.*)</h3>", text)
+    assert headings == ["run", "backfill", "run --incremental"]
+    assert re.findall(r'<rect class="bad" [^>]*><title>(.*?)</title>', text) == [
+        "2026-01-31 07:00: 1 h 0 min",
+        "2026-01-31 07:00: 2",
+    ]
 
 
 def test_a_run_that_ended_at_its_start_has_a_page(conf: Path, ledger: Ledger, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ _MAPS = {f"{prefix}entries": pa.map_(pa.string(), pa.float64()) for prefix in ("
 _TEXTS = {f"{prefix}texts": pa.map_(pa.string(), pa.string()) for prefix in ("", "was_")}
 SCHEMA = pa.schema(
     dict.fromkeys(("table", "activity_type", "activity_id", "context_id", "user_id"), pa.string())
-    | dict.fromkeys(("m", "was_m", "n", "was_n"), pa.float64())
+    | dict.fromkeys(("m", "was_m", "n", "was_n", "completedOn", "was_completedOn"), pa.float64())
     | _MAPS | _TEXTS | {"is_changed": pa.bool_(), "newer": pa.int32()}
 )  # fmt: skip
 DEFAULTS: dict[str, Any] = {"table": "activity_agg", "activity_type": "Course", "context_id": "b", "is_changed": True}
@@ -38,6 +38,17 @@ def largest(folder: Path, most: int) -> list[str]:
 def test_the_row_whose_metric_moved_furthest_comes_first(tmp_path: Path) -> None:
     folder = staged(tmp_path, row("few", 10, 12), row("fell", 90, 5, m=1.0, was_m=1.5), row("new", None, 40))
     assert largest(folder, 2) == ["fell", "new"]
+
+
+def test_a_date_that_moved_counts_by_days_and_one_that_came_as_one(tmp_path: Path) -> None:
+    later = {"completedOn": 1_767_312_000_000.0, "was_completedOn": 1_767_139_200_000.0}
+    folder = staged(
+        tmp_path,
+        row("came", 7, 7, completedOn=1_767_139_200_000.0),
+        row("two days", 7, 7, **later),
+        row("five", 7, 12),
+    )
+    assert largest(folder, 3) == ["five", "two days", "came"]
 
 
 def test_of_a_row_the_metrics_that_changed_are_shown_the_furthest_moved_first(tmp_path: Path) -> None:
