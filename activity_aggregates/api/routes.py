@@ -68,10 +68,13 @@ class Asked(Generic[Body]):
     caller: Caller
     body: Body
 
-    def answered(self, result: Callable[[Reads], Entry]) -> Response:
+    def answered(self, result: Callable[[Reads, Metadata, Listing, Caller, Any], Entry]) -> Response:
+        """By a function of what is read with, how it is shown, who asks and what is asked for."""
+        serving = self.serving
         with translated():
-            reads = self.serving.store.reads(exchange_of(self.request.scope).deadline)
-            return success(self.request.scope, result(reads))
+            reads = serving.store.reads(exchange_of(self.request.scope).deadline)
+            found = result(reads, serving.metadata, serving.listing, self.caller, self.body.request)
+            return success(self.request.scope, found)
 
 
 def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[Body]]]:
@@ -114,19 +117,13 @@ async def received(request: Request, exchange: Exchange, limit: int) -> bytes:
 @router.post("/data/group/agg", **openapi.operation("groupAggregates", GroupBody, answers.GroupAnswer))
 def group_agg(asked: Annotated[Asked[GroupBody], Depends(checked(GroupBody))]) -> Response:
     """The activities of a group with the numbers of all its members together."""
-    serving = asked.serving
-    return asked.answered(
-        lambda reads: group_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
-    )
+    return asked.answered(group_aggregates)
 
 
 @router.post("/data/group/activity/agg", **openapi.operation("groupActivity", ActivityBody, answers.ActivityAnswer))
 def activity_agg(asked: Annotated[Asked[ActivityBody], Depends(checked(ActivityBody))]) -> Response:
     """One activity of a group, with every active member."""
-    serving = asked.serving
-    return asked.answered(
-        lambda reads: activity_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
-    )
+    return asked.answered(activity_aggregates)
 
 
 @router.post(
@@ -137,27 +134,19 @@ def earlier_activity_agg(
     asked: Annotated[Asked[EarlierActivityBody], Depends(checked(EarlierActivityBody))],
 ) -> Response:
     """One activity of a group in the shape of the earlier service."""
-    return asked.answered(
-        lambda reads: earlier_activity_aggregates(reads, asked.serving.listing, asked.caller, asked.body.request)
-    )
+    return asked.answered(lambda reads, _, *others: earlier_activity_aggregates(reads, *others))
 
 
 @router.post("/data/activity/agg", **openapi.operation("activityAggregates", ContextBody, answers.ContextAnswer))
 def context_agg(asked: Annotated[Asked[ContextBody], Depends(checked(ContextBody))]) -> Response:
     """One activity in one context, with its days; for services."""
-    serving = asked.serving
-    return asked.answered(
-        lambda reads: context_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
-    )
+    return asked.answered(context_aggregates)
 
 
 @router.post("/data/activity/user/agg", **openapi.operation("learnerAggregates", LearnerBody, answers.LearnerAnswer))
 def learner_agg(asked: Annotated[Asked[LearnerBody], Depends(checked(LearnerBody))]) -> Response:
     """One learner's rows of one activity; for services and for the learner."""
-    serving = asked.serving
-    return asked.answered(
-        lambda reads: learner_aggregates(reads, serving.metadata, serving.listing, asked.caller, asked.body.request)
-    )
+    return asked.answered(learner_aggregates)
 
 
 @router.get("/data/metrics", **openapi.open_operation("metrics", answers.MetricsAnswer))

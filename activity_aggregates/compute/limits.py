@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from activity_aggregates import settings
 from activity_aggregates.errors import CheckFailed
@@ -42,23 +43,34 @@ def check_changes(
 
     `sizes` are the rows of each table as the ledger has them, where not all of them were compared.
     """
-    for table in (table for table in tables if table.is_limited):
-        retracted, size = counts.get(f"retracted.{table.name}", 0), _size(counts, table, sizes)
-        if retracted >= limits.retracted_floor and size and retracted / size > limits.retracted_share:
-            raise CheckFailed(
-                f"the run would retract {retracted} of {size} rows of {table.name}, more than "
-                f"limits.retracted_share {limits.retracted_share:g} allows, so nothing was written: "
-                "check that the sources are complete, "
-                f"or allow it with --set limits.retracted_share={_enough(retracted / size)}"
-            )
-    lowered, size = counts.get(f"lowered.{ACTIVITY_USER_AGG.name}", 0), _size(counts, ACTIVITY_USER_AGG, sizes)
-    if lowered >= limits.retracted_floor and size and lowered / size > limits.lowered_share:
-        raise CheckFailed(
-            f"the run would lower completedCount in {lowered} of {size} rows of {ACTIVITY_USER_AGG.name}, more than "
-            f"limits.lowered_share {limits.lowered_share:g} allows, so nothing was written: "
-            "check that the progress source is complete, "
-            f"or allow it with --set limits.lowered_share={_enough(lowered / size)}"
-        )
+    checks = [_Check("retracted_share", limits.retracted_share, table, "retract", "") for table in tables]
+    lowered = _Check("lowered_share", limits.lowered_share, ACTIVITY_USER_AGG, "lower completedCount in", "progress ")
+    for check in (*(check for check in checks if check.table.is_limited), lowered):
+        _check(check, counts, limits.retracted_floor, sizes)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A limit by its setting and value, and what it says of which rows of a table."""
+
+    setting: str
+    share: float
+    table: TargetTable
+    does: str
+    source: str
+
+
+def _check(check: _Check, counts: Mapping[str, int], floor: int, sizes: Mapping[str, int]) -> None:
+    changed = counts.get(f"{check.setting.removesuffix('_share')}.{check.table.name}", 0)
+    size = _size(counts, check.table, sizes)
+    if changed < floor or not size or changed / size <= check.share:
+        return
+    sources = f"the {check.source}source is" if check.source else "the sources are"
+    raise CheckFailed(
+        f"the run would {check.does} {changed} of {size} rows of {check.table.name}, more than "
+        f"limits.{check.setting} {check.share:g} allows, so nothing was written: check that {sources} complete, "
+        f"or allow it with --set limits.{check.setting}={_enough(changed / size)}"
+    )
 
 
 def _size(counts: Mapping[str, int], table: TargetTable, sizes: Mapping[str, int]) -> int:

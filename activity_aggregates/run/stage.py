@@ -50,10 +50,10 @@ def stage(
     """
     inputs = open_inputs(execution, spark, directory, asked, share)
     inputs = replace(inputs, may_write=keeps_quarantine)
-    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory, keeps_quarantine))
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory))
 
 
-def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> None:
+def _stage(inputs: Inputs, directory: RunDirectory) -> None:
     """With sources of which every date can be read."""
     execution = inputs.execution
     described = description(inputs.sources, execution.settings.metadata)
@@ -61,16 +61,14 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     work = choice.work
     for _ in range(_ATTEMPTS):
         execution.lease.check()
-        work, placed, learners = _learners(inputs, work, described, directory, keeps_quarantine)
+        work, placed, learners = _learners(inputs, work, described, directory)
         if learners is not None and learners.ended:
             inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
             work = work.with_whole(learners.ended)
             continue
         execution.lease.check()
         others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
-        if not others.impossible:
-            break
-        if inputs.only_compares:
+        if not others.impossible or inputs.only_compares:
             break
         inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
         inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
@@ -81,7 +79,7 @@ def _stage(inputs: Inputs, directory: RunDirectory, keeps_quarantine: bool) -> N
     if placed is not None and placed.touched is not None:
         inputs.counts["concerned.contexts"] = len(placed.touched)
         inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
-    keep_refused(execution, others.refused | (learners.refused if learners else {}), keeps_quarantine)
+    keep_refused(execution, others.refused | (learners.refused if learners else {}), inputs.may_write)
     check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
 
 
@@ -118,7 +116,7 @@ def open_inputs(
 
 
 def _learners(
-    inputs: Inputs, work: Work, described: Description, directory: RunDirectory, keeps_quarantine: bool
+    inputs: Inputs, work: Work, described: Description, directory: RunDirectory
 ) -> tuple[Work, Placed | None, Learners | None]:
     """The learners' rows, compared; none where only groups are looked at.
 
@@ -127,7 +125,7 @@ def _learners(
     if work.is_nothing:
         return work, None, None
     work, placed = place(inputs, work, described.fields)
-    keep_refused(inputs.execution, placed.refused, keeps_quarantine)
+    keep_refused(inputs.execution, placed.refused, inputs.may_write)
     last_full = inputs.asked.last_full
     counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
     check_refused_share(inputs.counts, inputs.limits.refused_share, counted_before, inputs.steps)
