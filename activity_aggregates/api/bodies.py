@@ -40,6 +40,7 @@ class _Body(BaseModel):
         Any,
         Field(description="Only `msgid` is looked at, text of at most 64 characters, and answered as `params.msgid`."),
     ] = None
+    request: Any  # what each of them asks for
 
 
 class _Part(BaseModel):
