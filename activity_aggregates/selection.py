@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from zoneinfo import available_timezones
@@ -10,7 +11,12 @@ from activity_aggregates import settings
 from metrics.declarations import COMPLETION, TIME, Selection, all_names
 from metrics.names import SCORE_PREFIXES
 
+_COLUMN = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what is taken along is a column of Spark's, in any case of letters
 _UTC = "UTC"
+_NO_ZONES = {
+    "localtime",
+    "Factory",
+}  # files among those of the zones: whatever a machine has, and none; Spark knows neither
 
 
 def selected(chosen: settings.Settings) -> Selection:
@@ -24,9 +30,12 @@ def mistaken_choices(metrics: settings.Metrics) -> Iterator[tuple[str, str]]:
     """The settings whose values contradict the definitions, each with what is wrong and the next step."""
     if COMPLETION not in metrics.families:
         yield "families", f"leaves out {COMPLETION}, which is always computed: add it"
+    own = {name.lower() for name in all_names()}
     for name in metrics.carry:
-        if name in all_names() or name.startswith(SCORE_PREFIXES):
+        if name.lower() in own or name.startswith(SCORE_PREFIXES):
             yield "carry", f"names {name}, which is the job's own: leave it out, it is taken along anyway"
-    if metrics.time_zone != _UTC and (known := available_timezones()) and metrics.time_zone not in known:
+        elif not _COLUMN.fullmatch(name):
+            yield "carry", f"names {name}, which cannot be taken along: write letters, digits and _, a letter first"
+    if metrics.time_zone != _UTC and (known := available_timezones() - _NO_ZONES) and metrics.time_zone not in known:
         near = get_close_matches(metrics.time_zone, sorted(known), n=1, cutoff=0) or [_UTC]
         yield "time_zone", f"names {metrics.time_zone}, which is not a time zone; the nearest is {near[0]}"
