@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from zoneinfo import available_timezones
@@ -10,7 +11,16 @@ from activity_aggregates import settings
 from metrics.declarations import COMPLETION, TIME, Selection, all_names
 from metrics.names import SCORE_PREFIXES
 
+_COLUMN = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what is taken along is a column of Spark's, in any case of letters
+# Columns that rows have on their way; whatever is taken along is one beside them.
+_COLUMNS_OF_ROWS = (
+    "table", "kind", "newer", "undated", "stays", "entries", "texts", "agg", "dates", "sign", "meant", "served", "listed",
+    "activity_type", "activity_id", "user_id", "context_id", "course_id", "group_id", "day", "status", "members",
+)  # fmt: skip
+_PREFIXES_OF_COLUMNS = ("was_", "carried_", "is_")
 _UTC = "UTC"
+# Files among those of the zones: whatever a machine has, and none. Spark knows neither.
+_NO_ZONES = {"localtime", "Factory"}
 
 
 def selected(chosen: settings.Settings) -> Selection:
@@ -24,9 +34,14 @@ def mistaken_choices(metrics: settings.Metrics) -> Iterator[tuple[str, str]]:
     """The settings whose values contradict the definitions, each with what is wrong and the next step."""
     if COMPLETION not in metrics.families:
         yield "families", f"leaves out {COMPLETION}, which is always computed: add it"
+    own = {name.lower() for name in all_names()}
     for name in metrics.carry:
-        if name in all_names() or name.startswith(SCORE_PREFIXES):
-            yield "carry", f"names {name}, which is the job's own: leave it out, it is taken along anyway"
-    if metrics.time_zone != _UTC and (known := available_timezones()) and metrics.time_zone not in known:
+        if name.lower() in own or name.startswith(SCORE_PREFIXES):
+            yield "carry", f"names {name}, which is a metric of the job's own: leave it out"
+        elif not _COLUMN.fullmatch(name):
+            yield "carry", f"names {name}, which cannot be taken along: write letters, digits and _, a letter first"
+        elif name.lower() in _COLUMNS_OF_ROWS or name.lower().startswith(_PREFIXES_OF_COLUMNS):
+            yield "carry", f"names {name}, which is a column of the job's: have its writer name it otherwise"
+    if metrics.time_zone != _UTC and (known := available_timezones() - _NO_ZONES) and metrics.time_zone not in known:
         near = get_close_matches(metrics.time_zone, sorted(known), n=1, cutoff=0) or [_UTC]
         yield "time_zone", f"names {metrics.time_zone}, which is not a time zone; the nearest is {near[0]}"

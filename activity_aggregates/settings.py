@@ -115,8 +115,8 @@ class Sources:
 class Metrics:
     """Choices within the definitions; a family that is not listed is not computed, and its entries are others'.
 
-    `carry` are entries of others in activity_user_agg that group_activity_user_agg takes along; days are those of
-    `time_zone`.
+    `carry` are entries of others in activity_user_agg that group_activity_user_agg takes along; days, those of batches
+    too, are those of `time_zone`.
     """
 
     families: Annotated[list[Family], Field(min_length=1)]

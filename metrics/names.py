@@ -1,4 +1,4 @@
-"""The words that identify activities and contexts in every table; no Spark is needed to know them."""
+"""The words that identify activities, contexts and entries in every table; no Spark is needed to know them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,7 @@ SCORE = "score:"
 MAX_SCORE = "max_score:"
 ATTEMPTS_COUNT = "attempts_count:"
 SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
+
+# Attributes of a node that the job counts itself, whatever the node says under that name: so they are numbers.
+LEAF_NODES_COUNT = "leafNodesCount"
+COUNTED_ATTRIBUTES = (LEAF_NODES_COUNT,)

@@ -44,8 +44,12 @@ class Metric(BaseModel):
     lastUpdatedOn: Annotated[int | None, Field(description="Epoch milliseconds of its last change.")]  # noqa: N815
 
 
+# Texts, and numbers where an entry is known to be one: leafNodesCount.
+Metadata = dict[str, str | int]
+
+
 class GroupActivity(BaseModel):
-    """An activity with its metadata (name, status, endDate …) beside id, type and agg."""
+    """An activity with its metadata (name, status, leafNodesCount …) beside id, type and agg."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -76,7 +80,7 @@ class ActivityAggregates(BaseModel):
 
     id: str
     type: str
-    metadata: dict[str, str] = {}
+    metadata: Metadata = {}
     agg: list[Metric] = []
     members: list[MemberAggregates] = []
     next: str | None = None
@@ -131,7 +135,7 @@ class ContextActivity(BaseModel):
     id: str
     type: str
     contextId: str  # noqa: N815
-    metadata: dict[str, str] = {}
+    metadata: Metadata = {}
     agg: list[Metric] = []
     days: list[Day] = []
 
@@ -154,7 +158,7 @@ class LearnerActivity(BaseModel):
 
     id: str
     type: str
-    metadata: dict[str, str] = {}
+    metadata: Metadata = {}
     contexts: list[LearnerContext] = []
 
 

@@ -80,7 +80,7 @@ def serving_of(deployment: Deployment) -> Serving:
         store=store,
         readiness=Readiness(store),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
-        metadata=Metadata(deployment.metadata_seconds),
+        metadata=Metadata(deployment.metadata_seconds, deployment.metadata_numbers),
         listing=deployment.listing,
         metrics=deployment.metrics,
         max_body_bytes=deployment.max_body_bytes,

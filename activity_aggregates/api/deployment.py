@@ -10,7 +10,7 @@ from pathlib import Path
 
 from activity_aggregates import settings
 from activity_aggregates.api.answering.admission import MemberScores
-from activity_aggregates.api.answering.known import described_metrics, names
+from activity_aggregates.api.answering.known import described_metrics, names, numbers_of_metadata
 from activity_aggregates.api.answering.members import Listing, Profile
 from activity_aggregates.api.answering.paging import Pages
 from activity_aggregates.api.answering.shapes import Entry
@@ -56,6 +56,7 @@ class Deployment:
     listing: Listing
     metrics: list[Entry]
     metadata_seconds: float
+    metadata_numbers: frozenset[str]
     max_body_bytes: int
     manners: Manners
     bounds: Bounds
@@ -93,6 +94,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         ),
         metrics=described_metrics(given),
         metadata_seconds=api.metadata_seconds,
+        metadata_numbers=numbers_of_metadata(given),
         max_body_bytes=api.max_body_bytes,
         manners=Manners(api.request_timeout, frozenset(api.cors_origins), api.access_log),
         bounds=Bounds(api.max_connections, api.idle_timeout),

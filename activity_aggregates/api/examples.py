@@ -19,6 +19,7 @@ def _metric(name: str, value: float) -> Example:
     return {"metric": name, "value": value, "lastUpdatedOn": CHANGED}
 
 
+METADATA = {"name": "Algebra", "leafNodesCount": 3}
 AGG = [_metric("completedCount", 2), _metric("completionPercentage", 66.66)]
 
 REQUESTS: dict[type[BaseModel], dict[str, Example]] = {
@@ -45,13 +46,13 @@ REQUESTS: dict[type[BaseModel], dict[str, Example]] = {
     },
 }
 RESULTS: dict[type[BaseModel], Example] = {
-    GroupBody: {"groupId": GROUP, "activity": [{"id": COURSE, "type": "Course", "name": "Algebra", "agg": AGG}]},
+    GroupBody: {"groupId": GROUP, "activity": [{"id": COURSE, "type": "Course", **METADATA, "agg": AGG}]},
     ActivityBody: {
         "groupId": GROUP,
         "activity": {
             "id": COURSE,
             "type": "Course",
-            "metadata": {"name": "Algebra"},
+            "metadata": METADATA,
             "agg": AGG,
             "members": [{"id": LEARNER, "name": "Asha Bose", "role": "member", "agg": AGG}],
         },
@@ -75,7 +76,7 @@ RESULTS: dict[type[BaseModel], Example] = {
             "id": COURSE,
             "type": "Course",
             "contextId": BATCH,
-            "metadata": {"name": "Algebra"},
+            "metadata": METADATA,
             "agg": AGG,
             "days": [{"day": "2026-01-31", "agg": [_metric("enrolledCount", 12)]}],
         }
@@ -85,7 +86,7 @@ RESULTS: dict[type[BaseModel], Example] = {
         "activity": {
             "id": COURSE,
             "type": "Course",
-            "metadata": {"name": "Algebra"},
+            "metadata": METADATA,
             "contexts": [{"contextId": BATCH, "agg": AGG}],
         },
     },

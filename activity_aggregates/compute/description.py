@@ -24,10 +24,14 @@ from metrics.trees.batches import batch_days
 
 @dataclass(frozen=True)
 class Description:
-    """Entries by name: `fields` are attributes of nodes, `dates` those of the batches of a course."""
+    """Entries by name: `fields` are attributes of nodes, `dates` those of the batches of a course.
+
+    A batch begins and ends on days of `time_zone`.
+    """
 
     fields: Mapping[str, str]
     dates: Mapping[str, str]
+    time_zone: str
 
     def __bool__(self) -> bool:
         """Whether anything is to be described."""
@@ -37,11 +41,11 @@ class Description:
         return metadata.is_own_entry(self.fields, self.dates)
 
 
-def description(sources: Sources, choices: settings.Metadata) -> Description:
+def description(sources: Sources, choices: settings.Metadata, time_zone: str) -> Description:
     """The entries that are not left to others; dates only where the batches are configured."""
     fields = {entry: attribute for entry, attribute in (choices.fields or {}).items() if attribute}
     dates = {entry: date for entry, date in (choices.batches or {}).items() if date and sources.has(BATCHES)}
-    return Description(fields, dates)
+    return Description(fields, dates, time_zone)
 
 
 def compare_metadata(
@@ -68,7 +72,8 @@ def compare_metadata(
     rows = metadata.activity_metadata(places, nodes)
     if seen is not None:
         batches = inputs.sources.frame(BATCHES).observe(seen, F.count(F.lit(1)).alias("read"))
-        rows = metadata.with_dates(rows, metadata.course_dates(batch_days(batches)), described.dates)
+        dates = metadata.course_dates(batch_days(batches, described.time_zone))
+        rows = metadata.with_dates(rows, dates, described.dates)
     computed = rows.select(*metadata.ACTIVITY, F.when(F.size("metadata") > 0, F.col("metadata")).alias(TEXTS))
     stored = inputs.stored_rows(ACTIVITY_METADATA)
     if stored is not None:

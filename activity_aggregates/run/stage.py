@@ -56,7 +56,7 @@ def stage(
 def _stage(inputs: Inputs, directory: RunDirectory) -> None:
     """With sources of which every date can be read."""
     execution = inputs.execution
-    described = description(inputs.sources, execution.settings.metadata)
+    described = description(inputs.sources, execution.settings.metadata, execution.settings.metrics.time_zone)
     choice = choose(inputs)
     work = choice.work
     for _ in range(_ATTEMPTS):

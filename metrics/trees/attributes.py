@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-LEAF_NODES_COUNT = "leafNodesCount"  # counted in the tree; what the node says under this name is not looked at
+from metrics.names import COUNTED_ATTRIBUTES
+
 LONGEST = 1000  # characters of one text
 
 
@@ -16,7 +17,7 @@ def texts(node: Mapping[str, Any], entries: Mapping[str, str]) -> dict[str, str]
     >>> texts({"name": "Algebra", "depth": 2, "tags": ["x"]}, {"title": "name", "depth": "depth", "tags": "tags"})
     {'title': 'Algebra', 'depth': '2'}
     """
-    found = {entry: _text(node.get(name)) for entry, name in entries.items() if name != LEAF_NODES_COUNT}
+    found = {entry: _text(node.get(name)) for entry, name in entries.items() if name not in COUNTED_ATTRIBUTES}
     return {entry: text for entry, text in found.items() if text.strip()}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from metrics.days import day_of
 
-def batch_days(batches: DataFrame, time_zone: str = "UTC") -> DataFrame:
+
+def batch_days(batches: DataFrame, time_zone: str) -> DataFrame:
     """(course_id, start_date, end_date) of (course_id, two points in time, two texts); a day is a text.
 
-    A point in time falls on a day of `time_zone`: the platform means midnight there. Where a batch has none, its text
-    counts as it is. Times that cannot be held are none.
+    A point in time falls on a day of `time_zone`: the platform means midnight there. Where a batch has none, or one
+    outside of the years 1 to 9999, its text counts as it is.
     """
     return batches.select(
         "course_id",
@@ -20,4 +22,4 @@ def batch_days(batches: DataFrame, time_zone: str = "UTC") -> DataFrame:
 
 
 def _day(column: str, time_zone: str) -> Column:
-    return F.date_format(F.from_utc_timestamp(column, time_zone), "yyyy-MM-dd")
+    return day_of(F.unix_millis(column), time_zone).cast("string")

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metrics.names import COURSE, COURSE_UNIT
+from metrics.names import COURSE, COURSE_UNIT, LEAF_NODES_COUNT
 from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
-from metrics.trees.attributes import LEAF_NODES_COUNT, texts
+from metrics.trees.attributes import texts
 from metrics.trees.lenient_json import parsed
 
 COLLECTION_MIME_TYPE = "application/vnd.ekstep.content-collection"

@@ -155,16 +155,16 @@ def target(migrated: Target) -> Target:
 
 
 def test_entries_that_are_set_join_those_of_other_writers(target: Target) -> None:
-    target.foreign("c1", {"timespent": 7.0})
+    target.foreign("c1", {"pageViews": 7.0})
     target.apply(("c1", {"completed": 2.0}, {}))
-    assert target.stored() == {"c1": {"timespent": 7.0, "completed": 2.0}}
+    assert target.stored() == {"c1": {"pageViews": 7.0, "completed": 2.0}}
 
 
 def test_entries_that_are_removed_leave_those_of_other_writers(target: Target) -> None:
     target.apply(("c1", {"completed": 2.0}, {}))
-    target.foreign("c1", {"timespent": 7.0})
+    target.foreign("c1", {"pageViews": 7.0})
     target.apply(("c1", {}, {"completed": 2.0}), runs_later=LATER)
-    assert target.stored() == {"c1": {"timespent": 7.0}}
+    assert target.stored() == {"c1": {"pageViews": 7.0}}
 
 
 def test_every_entry_has_the_date_of_the_run_that_wrote_it(target: Target) -> None:
@@ -217,13 +217,13 @@ def test_rows_of_all_tables_are_written_in_one_go_and_counted_by_table(target: T
 
 
 def test_rows_that_are_deleted_go_whole_with_the_entries_of_others(target: Target) -> None:
-    target.foreign("c1", {"timespent": 7.0})
-    target.foreign("c2", {"timespent": 7.0})
+    target.foreign("c1", {"pageViews": 7.0})
+    target.foreign("c2", {"pageViews": 7.0})
     rows = target.changes(("c1", {}, {}))
     deletes = {"activity_agg": ("activity_type", "activity_id", "context_id")}
     unordered = Times(None, round(AS_OF.timestamp() * 1000))  # the foreign entries have the time of the store
     assert apply_changes(rows, target.plan(deletes=deletes, times=unordered)).rows == {"activity_agg": 1}
-    assert target.stored() == {"c2": {"timespent": 7.0}}
+    assert target.stored() == {"c2": {"pageViews": 7.0}}
 
 
 def test_rows_larger_than_any_batch_go_alone(target: Target) -> None:

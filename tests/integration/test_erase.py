@@ -25,7 +25,7 @@ GONE, STAYS = "learner-who-goes", "learner-who-stays"
 SECRET, OTHER_SECRET = "Staples-for-the-battery-horse", "Another-horse-and-battery"
 LEARNER_TABLES = ("activity_user_agg", "group_activity_user_agg")
 COURSE = {"activity_type": "Course", "activity_id": "c1"}
-FOREIGN = {"agg": {"timespent": 7}}
+FOREIGN = {"agg": {"pageViews": 7}}
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ class World:
         assert GONE not in self.all_text()
         assert [self.users(table) for table in LEARNER_TABLES] == [{STAYS}, {STAYS}]
         learners = {(row["activity_type"], row["activity_id"]): row["agg"] for row in self.rows("activity_user_agg")}
-        assert learners["Course", "c1"]["timespent"] == 7
+        assert learners["Course", "c1"]["pageViews"] == 7
         assert {activity: agg["enrolledCount"] for activity, agg in self.counts("activity_agg").items()} == {
             "c1": 1,
             "unit1": 1,

@@ -169,7 +169,7 @@ def erased(guarded: Guarded) -> Ran:
     migrated = ran(guarded.conf, "migrate", **SECRETS)
     assert migrated.exit_code == 0, migrated.output
     guarded.admin.execute(
-        "UPDATE target.activity_user_agg SET agg = agg + {'timespent': 7} WHERE activity_type = 'Course' "
+        "UPDATE target.activity_user_agg SET agg = agg + {'pageViews': 7} WHERE activity_type = 'Course' "
         "AND activity_id = 'c1' AND user_id = %s AND context_id = 'cb:b1'",
         [GONE],
     )

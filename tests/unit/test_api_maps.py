@@ -28,9 +28,9 @@ def dated(values: dict[str, datetime | None]) -> bytes:
 
 
 def test_a_metric_has_its_value_and_the_time_of_its_change() -> None:
-    maps = stored({"timespent": 7.0, "undated": 66.66}), dated({"timespent": datetime(2026, 1, 1, tzinfo=UTC)})
+    maps = stored({"pageViews": 7.0, "undated": 66.66}), dated({"pageViews": datetime(2026, 1, 1, tzinfo=UTC)})
     assert entries(maps, EVERYTHING) == [
-        {"metric": "timespent", "value": 7, "lastUpdatedOn": 1767225600000},
+        {"metric": "pageViews", "value": 7, "lastUpdatedOn": 1767225600000},
         {"metric": "undated", "value": 66.66, "lastUpdatedOn": None},
     ]
 

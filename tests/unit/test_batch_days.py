@@ -43,12 +43,24 @@ def test_the_day_is_that_of_the_time_zone(spark: SparkSession) -> None:
     assert days(spark, midnight) == [("2026-01-04", "2026-06-29")]
 
 
+def test_an_evening_in_utc_is_the_next_day_further_east(spark: SparkSession) -> None:
+    evening = ("2026-01-31T20:00:00Z", "2026-12-31T20:00:00Z", "2020-01-01", "2020-12-31")
+    assert days(spark, evening, time_zone="Asia/Kolkata") == [("2026-02-01", "2027-01-01")]
+    assert days(spark, evening, time_zone="America/New_York") == [("2026-01-31", "2026-12-31")]
+
+
+def test_a_text_is_a_day_of_no_time_zone(spark: SparkSession) -> None:
+    text = (None, None, "2026-01-31", "2026-12-31T20:00:00Z")
+    assert days(spark, text, time_zone="Asia/Kolkata") == [("2026-01-31", "2026-12-31T20:00:00Z")]
+
+
 def test_a_batch_that_has_only_points_in_time_gives_its_course_an_end(spark: SparkSession) -> None:
     rows = [("c1", "2026-01-05", "2026-06-30", None, None), ("c1", None, None, "2025-09-01", "2026-12-31")]
     frame = typed(spark.createDataFrame(rows, TIMES), BATCHES)
-    assert [tuple(row) for row in course_dates(batch_days(frame)).collect()] == [("c1", "2025-09-01", "2026-12-31")]
+    dates = course_dates(batch_days(frame, "UTC"))
+    assert [tuple(row) for row in dates.collect()] == [("c1", "2025-09-01", "2026-12-31")]
 
 
 def test_years_of_more_than_four_digits_are_no_day(spark: SparkSession) -> None:
     frame = typed(spark.createDataFrame([("c1", "9000000000000000", "9000000000000000", None, None)], TIMES), BATCHES)
-    assert [tuple(row) for row in course_dates(batch_days(frame)).collect()] == [("c1", None, None)]
+    assert [tuple(row) for row in course_dates(batch_days(frame, "UTC")).collect()] == [("c1", None, None)]

@@ -35,7 +35,7 @@ class Fields:
     def has_metric(self, name: str) -> bool:
         return not self.picks_metrics or name in self.metrics or name.startswith(self.prefixes)
 
-    def described(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
+    def described(self, metadata: Mapping[str, str | int]) -> Mapping[str, str | int]:
         """The entries of metadata that were asked for."""
         return {key: metadata[key] for key in metadata if key in self.metadata} if self.metadata else metadata
 

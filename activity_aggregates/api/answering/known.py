@@ -9,6 +9,7 @@ from activity_aggregates.api.answering.fields import Names
 from activity_aggregates.api.answering.shapes import Entry
 from activity_aggregates.selection import selected
 from metrics.declarations import METRICS
+from metrics.names import COUNTED_ATTRIBUTES
 
 # What a learner's row of a course has for each quiz, as metrics.names has them; this process does without Spark.
 PREFIXES = ("score:", "max_score:", "attempts_count:")
@@ -27,6 +28,12 @@ def described_metrics(given: settings.Settings) -> list[Entry]:
         for metric in METRICS
         if selected(given).has(metric)
     ]
+
+
+def numbers_of_metadata(given: settings.Settings) -> frozenset[str]:
+    """The entries of metadata that are numbers, by the attributes that the settings give them."""
+    fields = given.metadata.fields or {}
+    return frozenset(entry for entry, attribute in fields.items() if attribute in COUNTED_ATTRIBUTES)
 
 
 def names(given: settings.Settings, profile: Sequence[str]) -> Names:

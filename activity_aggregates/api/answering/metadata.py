@@ -11,15 +11,20 @@ from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
 
 MOST_KEPT = 10_000  # activities
+MOST_DIGITS = 15  # of a number that every client holds exactly
 
-Description = Mapping[str, str]
+Description = Mapping[str, str | int]
 
 
 class Metadata:
-    """The metadata of activities by (type, id), read again after some seconds; with 0 it is read every time."""
+    """The metadata of activities by (type, id), read again after some seconds; with 0 it is read every time.
 
-    def __init__(self, seconds: float) -> None:
+    All of it is stored as text; the entries that are named in `numbers` are answered as numbers.
+    """
+
+    def __init__(self, seconds: float, numbers: frozenset[str] = frozenset()) -> None:
         self._seconds = seconds
+        self._numbers = numbers
         self._kept: dict[tuple[str, str], tuple[float, Description]] = {}
 
     def start(self, reads: Reads, key: tuple[str, str]) -> ResponseFuture | Description:
@@ -32,8 +37,28 @@ class Metadata:
         if not isinstance(started, ResponseFuture):
             return started
         row = Reads.row(started)
-        description = dict(row[0].items()) if row and row[0] else {}
+        description = described(row[0], self._numbers) if row and row[0] else {}
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[key] = (time.monotonic(), description)
         return description
+
+
+def described(stored: Mapping[str, str], numbers: frozenset[str]) -> Description:
+    """Entries as they are answered: a name of digits is a text, and a number that another writer spoilt is one too.
+
+    >>> described({"name": "42", "leafNodesCount": "12"}, frozenset({"leafNodesCount"}))
+    {'name': '42', 'leafNodesCount': 12}
+    >>> described({"leafNodesCount": "twelve"}, frozenset({"leafNodesCount"}))
+    {'leafNodesCount': 'twelve'}
+    """
+    return {entry: int(text) if entry in numbers and is_count(text) else text for entry, text in stored.items()}
+
+
+def is_count(text: str) -> bool:
+    """Whether a text is a whole number as a run writes it.
+
+    >>> [is_count(text) for text in ("0", "12", "", "-1", "1.5", "1e3", "٣", "9" * 16)]
+    [True, True, False, False, False, False, False, False]
+    """
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS

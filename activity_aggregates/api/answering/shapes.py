@@ -46,7 +46,7 @@ def named(key: ActivityKey) -> Entry:
     return {"id": identifier, "type": kind}
 
 
-def flattened(metadata: Mapping[str, str], activity: Entry) -> Entry:
+def flattened(metadata: Mapping[str, str | int], activity: Entry) -> Entry:
     """An activity with its metadata beside its own keys, which win.
 
     >>> flattened({"name": "Algebra", "id": "other", "agg": ""}, {"id": "c1", "type": "Course"})

@@ -16,19 +16,23 @@ LEFT_OUT = object()
 
 
 def as_json(value: Any) -> Any:
-    r"""A value that JSON has; LEFT_OUT for bytes and for numbers that are none. Whole numbers beyond 2⁵³ are text.
+    r"""A value that JSON has; LEFT_OUT for bytes and for numbers that are none.
+
+    Whole numbers have no decimal point, and beyond 2⁵³ they are text.
 
     >>> as_json({"b", "a"}), as_json(2**53), as_json(datetime(2026, 1, 5))
     (['a', 'b'], '9007199254740992', '2026-01-05T00:00:00Z')
-    >>> as_json([b"\x00", float("nan"), None])
-    [None]
+    >>> as_json([b"\x00", float("nan"), None, 3.0, 1.5])
+    [None, 3, 1.5]
     """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
         return value if abs(value) < MOST_EXACT else str(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else LEFT_OUT
+        if not math.isfinite(value):
+            return LEFT_OUT
+        return int(value) if value.is_integer() and abs(value) < MOST_EXACT else value
     if isinstance(value, bytes | bytearray | memoryview):
         return LEFT_OUT
     if isinstance(value, datetime):

@@ -17,6 +17,7 @@ EARLIER_RUN_MS, RUN_MS = 1767225600000, 1767312000000
 
 COURSE = {"activity_type": "Course", "activity_id": "c1"}
 COURSES = [{"type": "Course", "id": "c1"}, {"type": "Course", "id": "c2"}]
+NUMBERS = {"completedCount": 3.0, "completionPercentage": 66.66, "enrolledOn": 1767261600000.0}
 OTHER_PORT = 1  # where no Cassandra answers
 BIG_GROUP = [f"m{number:03d}" for number in range(150)]
 
@@ -80,6 +81,7 @@ def fill(world: Environment) -> None:
     )
     fill_nested(world, row)
     fill_contexts(world)
+    fill_numbers(world)
     shown = {"name": "Algebra", "endDate": "2026-12-31", "id": "another", "type": "Another", "agg": "another"}
     merge("activity_metadata", [{**COURSE, "metadata": shown}])
 
@@ -134,6 +136,20 @@ def fill_contexts(world: Environment) -> None:
         "activity_user_agg",
         [{**COURSE, "user_id": "u1", "context_id": context, **one} for context in ("cb:b1", "cb:b2")],
     )
+
+
+def fill_numbers(world: Environment) -> None:
+    """The course 42 in the batch n, for u1 of the group `numbers`: its name is a text of digits."""
+    load, merge = world.store.load, world.store.merge
+    course, row = {"activity_type": "Course", "activity_id": "42"}, {"agg": NUMBERS}
+    load("group", [{"id": "numbers", "status": "active", "activities": [{"type": "Course", "id": "42"}]}])
+    load("group_member", [member("numbers", "u1")])
+    merge("activity_metadata", [{**course, "metadata": {"name": "42", "status": "1.0", "leafNodesCount": "12"}}])
+    merge("activity_user_agg", [{**course, "user_id": "u1", "context_id": "cb:n", **row}])
+    merge("activity_agg", [{**course, "context_id": "cb:n", **row}])
+    merge("activity_day_agg", [{**course, "context_id": "cb:n", "day": "2026-01-31", **row}])
+    merge("group_activity_agg", [{"group_id": "numbers", **course, **row}])
+    merge("group_activity_user_agg", [{"group_id": "numbers", **course, "user_id": "u1", **row}])
 
 
 def members(group: str) -> list[dict[str, str]]:

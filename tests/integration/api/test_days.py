@@ -1,4 +1,4 @@
-"""The days of an activity, from a table of days as the contract has it."""
+"""The days of an activity: which are told, in what order, and how many."""
 
 from __future__ import annotations
 
