@@ -107,7 +107,8 @@ def _rows(spark: SparkSession, chosen: settings.Settings, link: Connection, aske
         own = names(table.name, selected(chosen))
         rows = metric_rows(rows, table, own, chosen.metrics.scores_in_course, asked.has_dates)
     else:
-        described = description(Sources(spark, chosen.sources, options, NOBODY), chosen.metadata)
+        sources = Sources(spark, chosen.sources, options, NOBODY)
+        described = description(sources, chosen.metadata, chosen.metrics.time_zone)
         rows = text_rows(rows, table, described.owns())
     return without_erased(rows, erased) if table.is_of_learners else rows
 

@@ -74,15 +74,19 @@ def test_no_family_at_all_and_one_that_there_is_not_are_refused() -> None:
 )
 def test_what_the_job_computes_is_not_to_be_taken_along(name: str) -> None:
     assert refused("metrics.carry", ["pageViews", name]) == (
-        f"metrics.carry (--set metrics.carry) names {name}, which is the job's own: "
-        "leave it out, it is taken along anyway"
+        f"metrics.carry (--set metrics.carry) names {name}, which is a metric of the job's own: leave it out"
     )
 
 
 @pytest.mark.parametrize("name", ["Completed", "MEMBERCOUNT"])
 def test_a_name_of_the_jobs_own_in_other_letters_is_refused_too(name: str) -> None:
     """Columns of Spark's have their names in any case of letters."""
-    assert "which is the job's own" in refused("metrics.carry", [name])
+    assert "which is a metric of the job's own" in refused("metrics.carry", [name])
+
+
+@pytest.mark.parametrize("name", ["kind", "user_id", "Entries", "was_completed", "carried_x"])
+def test_a_column_that_rows_have_on_their_way_cannot_be_taken_along(name: str) -> None:
+    assert f"names {name}, which is a column of the job's" in refused("metrics.carry", [name])
 
 
 @pytest.mark.parametrize("name", ["page-views", "page.views", "views:do_1", "2nd", "page views"])
