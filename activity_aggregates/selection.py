@@ -15,7 +15,8 @@ _COLUMN = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what is taken along is a column
 # Columns that rows have on their way; whatever is taken along is one beside them.
 _COLUMNS_OF_ROWS = (
     "table", "kind", "newer", "undated", "stays", "entries", "texts", "agg", "dates", "sign", "meant", "served",
-    "listed", "activity_type", "activity_id", "user_id", "context_id", "course_id", "group_id", "day", "status", "members",
+    "listed", "activity_type", "activity_id", "user_id", "context_id", "course_id", "group_id", "day", "status",
+    "members",
 )  # fmt: skip
 _PREFIXES_OF_COLUMNS = ("was_", "carried_", "is_")
 _UTC = "UTC"
