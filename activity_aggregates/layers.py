@@ -22,7 +22,7 @@ PORT_VARIABLE = "CASSANDRA_PORT"
 DEFAULT = "default"
 
 # The mappings whose keys are Spark's and contain dots.
-_SPARK_KEYS = re.compile(r"(spark\.conf|sources\.\w+\.options)\.(.+)")
+_SPARK_KEYS = re.compile(r"(spark\.conf|events\.options|sources\.\w+\.options)\.(.+)")
 
 Keys = tuple[str, ...]
 Leaves = dict[Keys, tuple[Any, str]]
@@ -132,7 +132,7 @@ def _flag_layer(flags: Mapping[str, Any]) -> Leaves:
 
 
 def _keys(key: str) -> Keys:
-    """The path of a dotted key; what follows `spark.conf` and a source's `options` is one key of Spark's.
+    """The path of a dotted key; what follows `spark.conf` and any `options` is one key of Spark's.
 
     >>> _keys("limits.clock_skew"), _keys("spark.conf.spark.ui.enabled")
     (('limits', 'clock_skew'), ('spark', 'conf', 'spark.ui.enabled'))

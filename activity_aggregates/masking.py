@@ -28,6 +28,7 @@ _SECRET_WORDS = (
     "account key",
     "api key",
     "private key",
+    "keystore key",
     "shared key",
     "encryption key",
     "connection string",

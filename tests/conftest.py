@@ -21,6 +21,9 @@ OF_HUNDREDS_OF_RUNS = (
     "-XX:Tier4MinInvocationThreshold=3000 -XX:Tier4CompileThreshold=40000 -XX:Tier4BackEdgeThreshold=120000"
 )
 
+# Files with a part of their own in scripts/test, and the variable by which it asks for them.
+OF_THEIR_OWN = {"test_airflow.py": "AIRFLOW_PYTHON", "test_kafka.py": "WITH_KAFKA"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
@@ -32,8 +35,9 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --cases everything but the cases is left out; the tests that need Airflow have a part of their own."""
-    if collection_path.name == "test_airflow.py" and not os.environ.get("AIRFLOW_PYTHON"):
+    """With --cases everything but the cases is left out; tests that need Airflow or Kafka are asked for alone."""
+    needed = OF_THEIR_OWN.get(collection_path.name)
+    if needed is not None and not os.environ.get(needed):
         return True
     is_other = collection_path.is_file() and collection_path.name != "test_cases.py"
     return True if config.getoption("--cases") and is_other else None

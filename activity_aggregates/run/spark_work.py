@@ -13,7 +13,7 @@ from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.definitions import definitions
 from activity_aggregates.protocol.execution import Execution, Work
-from activity_aggregates.run.announcing import announce
+from activity_aggregates.run.announcing import announce, check_writer
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.dry_run import print_differences
 from activity_aggregates.run.stage import stage
@@ -22,7 +22,7 @@ from activity_aggregates.spark.run_directory import check_directory
 from activity_aggregates.spark.session import open_spark, stop_spark, translated_spark
 from activity_aggregates.store.connection import Connection, spark_options
 from activity_aggregates.store.erased import NOBODY
-from activity_aggregates.store.records import INCREMENTAL
+from activity_aggregates.store.records import ERASE, INCREMENTAL
 
 
 def active_spark(work: Work) -> SparkSession:
@@ -70,6 +70,8 @@ class SparkWork:
             with execution.steps("start Spark"):
                 name = f"activity-aggregates {execution.record.run_id}"
                 self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
+            if execution.record.command != ERASE:  # which seldom has anybody to tell of, and is not to wait for that
+                check_writer(self._spark, chosen.events)
             self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
             if (told := self.completion_files) is not None:
                 told.prune(execution.record.started_at, chosen.events.keep_days)

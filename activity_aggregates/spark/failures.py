@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from py4j.protocol import Py4JNetworkError
+from pyspark.errors import AnalysisException, IllegalArgumentException
 
 from activity_aggregates.errors import BadRequest, JobError, Unreachable
+from activity_aggregates.masking import without_secrets
 
 _LONGEST = 300  # characters that are quoted
 
@@ -22,7 +25,7 @@ class _Failure:
 
 
 # The first that is found says what it was: a failure of a file system names connections, too.
-_FAILURES = (
+_OF_PLACES = (
     _Failure(
         re.compile(r"Could not parse Master URL: '(.*)'"),
         BadRequest,
@@ -78,10 +81,12 @@ _FAILURES = (
         Unreachable,
         "no machine is called {1}: correct the paths in staging.dir, sources and --out, or its name service",
     ),
+)
+_OF_SPARK = (
     _Failure(
         re.compile(r"No space left on device"),
         Unreachable,
-        "a disk that Spark writes to is full: make room in staging.dir, --out and spark.local.dir, "
+        "a disk that Spark writes to is full: make room in staging.dir, events.path, --out and spark.local.dir, "
         "and run the command again",
     ),
     _Failure(
@@ -99,16 +104,63 @@ _FAILURES = (
 )
 
 
+# Where Java's text says what was the matter, from the innermost outwards.
+_REASONS = (
+    re.compile(r"^Caused by: (?:[\w$]+\.)*(\w.*)", re.MULTILINE),
+    re.compile(r"Lost task .*?\): (?:[\w$]+\.)*(\w.*)"),
+    re.compile(r"^: (?:[\w$]+\.)*(\w.*)", re.MULTILINE),
+    re.compile(r"(\S.*)"),
+)
+# What another attempt meets again.
+_OF_SETTINGS = re.compile(
+    r"ConfigException|IllegalArgument|NoSuchElement|ClassNotFound|Authenticat|Authoriz|No suitable driver",
+    re.IGNORECASE,
+)
+
+
 def job_error(error: BaseException) -> JobError | None:
     """What is to be told in place of an error that Spark reports; None for a bug."""
-    if isinstance(error, Py4JNetworkError | ConnectionError):
-        return Unreachable(
-            "Spark's JVM has ended while it was at work, perhaps killed for its memory: "
-            "look at the machine, and run the command again"
-        )
+    return _of_the_jvm(error) or _first_of(_OF_PLACES + _OF_SPARK, str(error))
+
+
+def writer_error(error: BaseException, what: str, then: str) -> JobError:
+    """The same of a writer that others have brought, and its options: `what` failed, and what to do `then`.
+
+    Whatever it fails with is about these, also where it is like the failure of a place of ours; but not what befell
+    Spark itself.
+    """
     text = str(error)
-    for failure in _FAILURES:
+    if (of_spark := _of_the_jvm(error) or _first_of(_OF_SPARK, text)) is not None:
+        return of_spark
+    reason = _reason(text)
+    like = _first_of(_OF_PLACES, text)
+    is_of_settings = isinstance(error, AnalysisException | IllegalArgumentException) or _OF_SETTINGS.search(reason)
+    kind = BadRequest if is_of_settings or isinstance(like, BadRequest) else Unreachable
+    return kind(f"{what} ({reason}): {then}")
+
+
+def _of_the_jvm(error: BaseException) -> JobError | None:
+    if not isinstance(error, Py4JNetworkError | ConnectionError):
+        return None
+    return Unreachable(
+        "Spark's JVM has ended while it was at work, perhaps killed for its memory: "
+        "look at the machine, and run the command again"
+    )
+
+
+def _first_of(failures: Sequence[_Failure], text: str) -> JobError | None:
+    for failure in failures:
         if found := failure.pattern.search(text):
             quoted = [found[0], *found.groups()]
             return failure.kind(failure.sentence.format(*(part.strip(": ")[:_LONGEST] for part in quoted)))
     return None
+
+
+def _reason(text: str) -> str:
+    r"""The innermost reason in Java's text, its package left out, without a secret of the options in it.
+
+    >>> _reason(": a.SparkException: Job aborted\n\tat a.b\nCaused by: b.TimeoutException: Topic x not present.")
+    'TimeoutException: Topic x not present'
+    """
+    found = next(found for pattern in _REASONS if (found := pattern.findall(text or "no reason")))
+    return str(without_secrets(found[-1].strip(" .:")))[:_LONGEST]

@@ -42,6 +42,9 @@ class Closure:
 _HERE = Path(__file__).parent
 CASSANDRA = Closure("org.apache.cassandra", "cassandra-all", "5.0.8", _HERE / "cassandra.sha256")
 CONNECTOR = Closure("com.datastax.spark", "spark-cassandra-connector_2.12", "3.5.1", _HERE / "connector.sha256")
+# For the tests with a broker alone.
+KAFKA = Closure("org.apache.kafka", "kafka_2.13", "4.1.2", _HERE / "kafka.sha256")
+SPARK_KAFKA = Closure("org.apache.spark", "spark-sql-kafka-0-10_2.12", "3.5.7", _HERE / "spark-kafka.sha256")
 
 
 def jars(closure: Closure) -> list[Path]:
@@ -96,9 +99,17 @@ def _differing(closure: Closure, folder: Path) -> Iterator[str]:
             yield name
 
 
+def for_spark(*, with_kafka: bool) -> list[Path]:
+    """What a session of Spark's is given; what the servers need is fetched with it."""
+    jars(CASSANDRA)
+    if not with_kafka:
+        return jars(CONNECTOR)
+    jars(KAFKA)
+    return jars(CONNECTOR) + jars(SPARK_KAFKA)
+
+
 if __name__ == "__main__":
     try:
-        jars(CASSANDRA)
-        print("[" + ", ".join(str(jar) for jar in jars(CONNECTOR)) + "]")
+        print("[" + ", ".join(str(jar) for jar in for_spark(with_kafka=sys.argv[1:] == ["kafka"])) + "]")
     except SetupError as error:
         sys.exit(str(error))

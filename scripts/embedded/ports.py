@@ -30,7 +30,7 @@ def choose(addresses: Sequence[str], wanted: int | None, *, usual: bool) -> Port
         )
     cql = wanted or (USUAL_CQL if usual and _is_free(addresses, USUAL_CQL) else None)
     storage = USUAL_STORAGE if usual and _is_free(addresses, USUAL_STORAGE) else None
-    free = _free(2 + len(addresses), addresses)
+    free = free_ports(2 + len(addresses), addresses)
     return Ports(cql=cql or free[0], storage=storage or free[1], jmx=tuple(free[2:]))
 
 
@@ -44,7 +44,7 @@ def _is_free(addresses: Sequence[str], port: int) -> bool:
     return True
 
 
-def _free(count: int, addresses: Sequence[str]) -> list[int]:
+def free_ports(count: int, addresses: Sequence[str]) -> list[int]:
     """Distinct ports, free on every address; all are held until the last is found."""
     found: list[int] = []
     with ExitStack() as bound:

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.json
 import pytest
 
-from activity_aggregates.run import applying
+from activity_aggregates.run import announcing, applying
 from activity_aggregates.store.ledger import SUCCEEDED
 from activity_aggregates.store.records import RunRecord
 from jobs.__main__ import main
@@ -120,3 +120,43 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
     world.folder.write_text("a file")
     assert world.call("run") == 2
     assert f"events.path {world.folder} cannot be written" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_lost_on_the_way_is_named_with_its_setting(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.call("run") == 0
+    world.complete("u1")
+
+    def lost(*arguments: Any) -> Any:
+        world.folder.rmdir()
+        world.folder.write_text("a file")
+        return applying.changes_of(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(announcing, "changes_of", lost)
+        assert world.call("run") == 2
+    said = capsys.readouterr().err
+    assert f"events: completions could not be written to {world.folder} (ParentNotDirectoryException: " in said
+    assert "nothing that they tell of was written; check events.path and run the command again" in said
+    assert world.latest().counts.get("announced.completions") is None
+    world.folder.unlink()
+    assert world.call("run") == 0
+    assert [record["user_id"] for record in world.told()] == ["u1"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "next_step"),
+    [
+        ("kafkaa", "spark.packages\n"),
+        ("kafka", "spark.packages, org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7\n"),
+    ],
+)
+def test_a_writer_that_this_spark_has_not_is_refused_before_anything_is_read(
+    world: World, capsys: pytest.CaptureFixture[str], format_: str, next_step: str
+) -> None:
+    assert world.call("run", "--set", f"events.format={format_}") == 2
+    said = capsys.readouterr().err
+    assert f"events.format is {format_}, a writer that this Spark has not: correct it, or add the package" in said
+    assert said.endswith(next_step)
+    assert "open sources" not in world.latest().phases

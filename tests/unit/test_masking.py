@@ -31,6 +31,10 @@ SECRETS = [
     "spark.authenticate.secret",
     "kafka.sasl.jaas.config",
     "kafka.ssl.key.password",
+    "kafka.ssl.keystore.password",
+    "kafka.ssl.keystore.key",
+    "kafka.ssl.truststore.password",
+    "kafka.sasl.oauthbearer.client.credentials.client.secret",
     "spark.eventhubs.connectionString",
     "jwt",
     "password",
@@ -56,6 +60,12 @@ NO_SECRETS = [
     "fs.azure.account.oauth2.client.endpoint",
     "spark.kubernetes.authenticate.oauthTokenFile",
     "spark.ssl.trustStore",
+    "kafka.bootstrap.servers",
+    "kafka.security.protocol",
+    "kafka.ssl.keystore.location",
+    "kafka.ssl.keystore.type",
+    "kafka.ssl.keystore.certificate.chain",
+    "kafka.sasl.mechanism",
     "spark.sql.shuffle.partitions",
     "fs.s3a.endpoint",
     "partition_key",
@@ -119,7 +129,7 @@ def test_none_of_the_defaults_is_hidden() -> None:
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_no_command_shows_it(key: str) -> None:
-    flags = {f"spark.conf.{key}": HUSH, f"sources.attempts.options.{key}": HUSH}
+    flags = {f"{options}.{key}": HUSH for options in ("spark.conf", "sources.attempts.options", "events.options")}
     assert HUSH not in shown(load(None, {}, flags), {})
 
 

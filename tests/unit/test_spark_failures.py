@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from activity_aggregates.errors import BadRequest, JobError, Unreachable
-from activity_aggregates.spark.failures import job_error
+from activity_aggregates.spark.failures import job_error, writer_error
 from activity_aggregates.spark.session import translated_spark
 
 
@@ -73,6 +73,40 @@ def test_a_jvm_that_has_gone_is_worth_another_attempt() -> None:
 )
 def test_losing_executors_for_good_is_worth_another_attempt(said: str) -> None:
     assert isinstance(job_error(Py4JError(said)), Unreachable)
+
+
+def test_what_a_writer_of_others_fails_with_is_about_it(spark: SparkSession) -> None:
+    with pytest.raises(Py4JError) as caught:
+        spark.range(1).write.format("jdbc").options(url="jdbc:nowhere://x", dbtable="t").mode("append").save()
+    told = writer_error(caught.value, "events: nobody was told", "look at the options")
+    assert isinstance(told, BadRequest)
+    assert str(told) == "events: nobody was told (SQLException: No suitable driver): look at the options"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "sentence"),
+    [
+        (
+            ": org.a.SparkException: Job aborted\n\tat a.b(C)\nCaused by: com.x.AllNodesFailedException: No node",
+            Unreachable,
+            r"it failed \(AllNodesFailedException: No node\): look",
+        ),
+        (
+            "Job aborted, most recent failure: Lost task 0.0 (TID 0) (executor 1): org.a.TimeoutException: No topic.\n",
+            Unreachable,
+            r"it failed \(TimeoutException: No topic\): look",
+        ),
+        (
+            "x\nCaused by: org.apache.kafka.common.errors.SaslAuthenticationException: Login password=hush was refused",
+            BadRequest,
+            r"SaslAuthenticationException: Login password=\*\*\* was refused",
+        ),
+        ("ExecutorLostFailure (executor 1 exited) Reason: worker lost", Unreachable, "^executors were lost too often"),
+    ],
+)
+def test_of_a_writer_of_others_the_innermost_reason_is_told(said: str, kind: type[JobError], sentence: str) -> None:
+    with pytest.raises(kind, match=sentence):
+        raise writer_error(Py4JError(said), "it failed", "look")
 
 
 def test_a_bug_stays_one(spark: SparkSession) -> None:
