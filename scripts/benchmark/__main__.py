@@ -12,6 +12,7 @@ from activity_aggregates import configuration
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from scripts.benchmark.api import measure as measure_api
+from scripts.benchmark.bare_scan import scan
 from scripts.benchmark.duckdb_ratio import aggregate
 from scripts.benchmark.load import change, to_cassandra, to_parquet
 from scripts.benchmark.measure import measure
@@ -35,7 +36,12 @@ def main(argv: Sequence[str]) -> int:
             return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
         if arguments.command == "duckdb":
             return aggregate(arguments.parquet)
-        return measure(settings, flags, arguments.again or arguments.incremental, arguments.incremental)
+        if arguments.command == "scan":
+            return scan(settings, arguments.keyspace, f"{arguments.keyspace}_aggregates")
+        if arguments.families:
+            flags["metrics.families"] = arguments.families.split(",")
+        asked = [*(["--incremental"] if arguments.incremental else []), *arguments.scope]
+        return measure(settings, flags, arguments.again or bool(asked), asked)
     except JobError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -81,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[common], help="time `activity-aggregates run` and print its phases")
     run.add_argument("--again", action="store_true", help="keep what earlier runs wrote, instead of starting empty")
     run.add_argument("--incremental", action="store_true", help="an incremental run after earlier runs")
+    run.add_argument("--families", metavar="LIST", help="metrics.families, with commas between them (all)")
+    run.add_argument("scope", nargs="*", metavar="-- FLAG", help="flags of `run` that name a part, after earlier runs")
+    scan_ = commands.add_parser("scan", parents=[common], help="time scans of the same columns by the connector alone")
+    scan_.set_defaults(parquet=None)
     change = commands.add_parser("change", parents=[common], help="let some enrolments of the data set go on")
     change.add_argument("--enrolments", type=int, required=True, metavar="N", help="the size of the data set")
     change.add_argument("--one-in", type=int, default=100, metavar="N", help="how many go on (one in %(default)s)")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.settings import Target
@@ -18,7 +18,8 @@ from activity_aggregates.store.ledger import Ledger, RunRecord
 COUNTED_AS = {"read": "read", "compare": "changed", "write": "written"}
 
 
-def measure(configuration: Configuration, flags: Mapping[str, object], again: bool, incremental: bool) -> int:
+def measure(configuration: Configuration, flags: Mapping[str, object], again: bool, asked: Sequence[str]) -> int:
+    """A run with these flags of its own, on empty tables unless `again`."""
     target = configuration.settings.target
     reached = connection(configuration.settings.cassandra, os.environ)
     if not again:
@@ -26,7 +27,7 @@ def measure(configuration: Configuration, flags: Mapping[str, object], again: bo
             session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}")
     command("migrate", flags)
     started = time.monotonic()
-    code = command("run", flags, *(["--incremental"] if incremental else []))
+    code = command("run", flags, *asked)
     seconds = time.monotonic() - started
     if code == 0 and (run := latest(reached, target)):
         show(run, seconds)
