@@ -39,7 +39,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {**COURSE, "user_id": " u2 ", "context_id": "cb:b1", "agg": {"completed": 0}},
         {**COURSE, "user_id": "goes", "context_id": "cb:b1", "agg": {"completed": 0}},
     ],
-    "group_activity_user_agg": [{**LISTED, "user_id": "u1", "agg": {"completed": 1, "min. of use": 5, "theirs": 9}}],
+    "group_activity_user_agg": [{**LISTED, "user_id": "u1", "agg": {"completed": 1, "minutes_of_use": 5, "theirs": 9}}],
     "group_activity_agg": [
         {**LISTED, "agg": {"memberCount": 4}},
         {**LISTED, "activity_type": "Course", "agg": {"memberCount": 5}},
@@ -57,7 +57,7 @@ def conf(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for table, rows in ROWS.items():
         made.store.merge(table, rows)
     made.store.load("activity_catalog", [{**COURSE, "context_id": "cb:b1", "course_id": "c1"}])
-    metrics = {"families": ["completion", "dates"], "carry": ["min. of use"]}
+    metrics = {"families": ["completion", "dates"], "carry": ["minutes_of_use"]}
     return made.configure({"metrics": metrics}, tmp_path_factory.mktemp("export"))
 
 
@@ -150,7 +150,7 @@ def test_without_the_secret_of_the_erased_only_tables_without_learners_are_expor
 
 def test_tables_of_groups_have_types_as_listed_and_entries_that_are_taken_along(exports: Exports) -> None:
     _, members = exports.csv("group_activity_user_agg")
-    assert [(row["min. of use"], row["entries"], "theirs" in row) for row in members] == [("5.0", "", False)]
+    assert [(row["minutes_of_use"], row["entries"], "theirs" in row) for row in members] == [("5.0", "", False)]
     code, said = exports.call("group_activity_agg", "--activity", "TextBook:c1", out="groups")
     assert (code, said) == (0, f"1 rows of group_activity_agg written to {exports.folder / 'groups'}")
     assert pq.read_table(exports.folder / "groups")["memberCount"].to_pylist() == [4.0]
