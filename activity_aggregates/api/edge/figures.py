@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from activity_aggregates.api.edge.envelope import API_IDS
@@ -29,6 +30,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # sec
 ROUTES = frozenset({*API_IDS, "/openapi.json"})
 
 _log = logging.getLogger(__name__)
+_making = Lock()
 
 
 class Figures:
@@ -54,9 +56,14 @@ class Figures:
         self.refused_tokens = Counter(name("refused_tokens"), "Tokens that were not accepted, by reason.", ["reason"])
 
 
-@cache
 def figures() -> Figures:
-    """The metrics of this process."""
+    """The metrics of this process, whichever of its threads asks first: names can be registered once."""
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> Figures:
     return Figures()
 
 
