@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.json
 import pytest
 
+from activity_aggregates.errors import Unreachable
 from activity_aggregates.run import announcing, applying
 from activity_aggregates.store.ledger import SUCCEEDED
 from activity_aggregates.store.records import RunRecord
