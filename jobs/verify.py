@@ -36,7 +36,8 @@ from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, s
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.store.records import DRY_RUN, VERIFY
-from activity_aggregates.store.targets import TARGET_TABLES
+from activity_aggregates.store.targets import TARGET_TABLES, TEXTS
+from metrics.declarations import names
 
 _EXAMPLES = 5  # of each kind and table
 _NAMED = 20  # entries
@@ -185,7 +186,7 @@ def _print_findings(found: DataFrame | None, execution: Execution, sample: float
     by_table = findings.counted(found) if differs and found is not None else {}
     examples = findings.examples(found, _EXAMPLES) if differs and found is not None else {}
     total = 0
-    for name in (table.name for table in TARGET_TABLES):
+    for name in _compared_tables(execution):
         of_table = by_table.get(name, findings.TableFindings())
         counts.update({f"{kind}.{name}": of_table.rows.get(kind, 0) for kind in KINDS})
         total += of_table.total
@@ -194,6 +195,11 @@ def _print_findings(found: DataFrame | None, execution: Execution, sample: float
         if newer := counts.get(f"newer.{name}"):
             print(f"  {newer} stored entries are newer than this snapshot: they are no differences and stay")
     return total
+
+
+def _compared_tables(execution: Execution) -> list[str]:
+    """The tables that hold texts, or metrics that are on."""
+    return [table.name for table in TARGET_TABLES if table.holds == TEXTS or names(table.name, execution.selection)]
 
 
 def _write(path: Path, found: DataFrame | None) -> None:
