@@ -30,9 +30,11 @@ PUBLISHED = ["verify", "--published"]
 
 
 def cases_of_whole_runs() -> Iterator[Any]:
-    """Those in which every run ends as a full run would: no scope, no older as_of, nothing refused."""
+    """Those in which every run ends as a full run would, with the same settings: no scope, no older as_of."""
     for path in sorted(CASES.glob("*.yaml")):
         case = yaml.safe_load(path.read_text("utf-8"))
+        if any("settings" in step for step in case["steps"]):
+            continue
         if are_whole_runs([step["run"] or {} for step in case["steps"] if "run" in step]) and all(
             step.get("command", {"args": PUBLISHED})["args"] == PUBLISHED for step in case["steps"]
         ):
@@ -66,12 +68,15 @@ def test_the_model_meets_the_cases(settings: Settings, steps: list[dict[str, Any
         for table, given in step.get("load", {}).items():
             platform.load(table, rows_of(given))
         for table, rows in step.get("delete", {}).items():
-            platform.delete(table, rows)
+            tables = without(tables, table, rows) if table in KEYS else tables
+            if table not in KEYS:
+                platform.delete(table, rows)
         for table, rows in step.get("write", {}).items():
             tables = written(tables, table, rows)
         if "run" in step:
             tables = model(platform.source(), settings, tables)
-        assert not published_problems(tables, settings)
+        if not set(step.get("delete", {})) & {*KEYS}:  # until the next run rows that are gone are missing in the counts
+            assert not published_problems(tables, settings)
         meets(tables, step)
 
 
@@ -93,6 +98,12 @@ def written(tables: Tables, table: str, rows: list[dict[str, Any]]) -> Tables:
     return replace(tables, **changed)
 
 
+def without(tables: Tables, table: str, rows: list[dict[str, Any]]) -> Tables:
+    gone = {key_of(table, row) for row in rows}
+    changed: dict[str, Any] = {table: {key: row for key, row in getattr(tables, table).items() if key not in gone}}
+    return replace(tables, **changed)
+
+
 def meets(tables: Tables, step: dict[str, Any]) -> None:
     for table, rows in step.get("expect", {}).items():
         if table == CATALOG:
@@ -104,7 +115,10 @@ def meets(tables: Tables, step: dict[str, Any]) -> None:
         for row in rows if table in KEYS else ():
             assert getattr(tables, table)[key_of(table, row)].items() >= row["agg"].items()
     for reason, count in step.get("expect_run", {}).get("refused", {}).items():
-        assert tables.counts[f"refused.{reason}"] == count
+        by_reason = (
+            {f"{reason}.{name}": rows for name, rows in count.items()} if isinstance(count, dict) else {reason: count}
+        )
+        assert {name: tables.counts[f"refused.{name}"] for name in by_reason} == by_reason
 
 
 def key_of(table: str, row: dict[str, Any]) -> tuple[str, ...]:
