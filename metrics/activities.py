@@ -56,7 +56,9 @@ def activity_rows(
     joined = joined.join(stored, list(ACTIVITY_KEY), how="left").join(
         _of_courses(published, metrics), ["course_id", "context_id"], how="left"
     )
-    moved = {name: F.coalesce(name, F.lit(0)) + F.when(is_whole, 0).otherwise(_base(names[name])) for name in names}
+    moved = {
+        name: F.coalesce(name, F.lit(0)) + F.when(is_whole, 0).otherwise(published_sum(names[name])) for name in names
+    }
     totals = joined.withColumns({**moved, "leafNodesCount": F.coalesce("leafNodesCount", _whole("leafNodesCount", 1))})
     checked = totals.withColumn("is_impossible", ~is_whole & _is_impossible(metrics))
     return with_values(checked, metrics, *ACTIVITY_KEY, "is_impossible")
@@ -72,7 +74,8 @@ def _of_courses(published: DataFrame, metrics: Sequence[Metric]) -> DataFrame:
     )
 
 
-def _base(metric: Metric) -> Column:
+def published_sum(metric: Metric) -> Column:
+    """The stored sum from which differences start, in whole numbers of 1/scale; 0 where none is stored."""
     value = F.col(f"of_{metric.name}") if metric.over == COURSE_ROWS else F.col(WAS + metric.name)
     return F.coalesce(F.round(value * metric.scale).cast("bigint"), F.lit(0))
 

@@ -13,7 +13,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.activities import ACTIVITY_KEY, WAS
+from metrics.activities import ACTIVITY_KEY, WAS, published_sum
 from metrics.declarations import Metric
 from metrics.names import COURSE
 from metrics.predicates import is_course
@@ -68,9 +68,7 @@ def day_rows(
     days, activities = published
     stored = days.select(*DAY_KEY, *(WAS + metric.name for metric in metrics))
     moved = {
-        metric.name: F.col(metric.name)
-        + F.when(is_whole, 0).otherwise(F.coalesce(F.round(WAS + metric.name).cast("bigint"), F.lit(0)))
-        for metric in metrics
+        metric.name: F.col(metric.name) + F.when(is_whole, 0).otherwise(published_sum(metric)) for metric in metrics
     }
     totals = counts.join(stored, list(DAY_KEY), how="left").withColumns(moved)
     bounded = totals.join(_enrolled(activities, learners), list(ACTIVITY_KEY), how="left")

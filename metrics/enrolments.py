@@ -79,6 +79,23 @@ def enrolments_by_key(accepted: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+def matched_counts(rows: Column, source: str) -> list[Column]:
+    """Aggregates over what was joined to enrolments: how many `rows` of a source belong to one, and count all the same.
+
+    matched, retired_<source> and inactive_<source>.
+    """
+    is_retired, is_inactive = F.col("is_retired"), ~F.col("is_retired") & ~F.col("is_enrolled")
+    return [
+        _sum(rows).alias("matched"),
+        _sum(F.when(is_retired, rows)).alias(f"retired_{source}"),
+        _sum(F.when(is_inactive, rows)).alias(f"inactive_{source}"),
+    ]
+
+
+def _sum(rows: Column) -> Column:
+    return F.coalesce(F.sum(rows), F.lit(0))
+
+
 def contexts(enrolments: DataFrame) -> DataFrame:
     """(course_id, context_id) of every batch with an enrolment row, active or not, of a course that is not retired."""
     named = enrolments.filter(~F.col("is_retired")).select("course_id", context_id().alias("context_id"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from metrics.enrolments import matched_counts
 from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.names import ATTEMPTS_COUNT, GROUP_CONTEXT, MAX_SCORE, QUIZ, SCORE
 from metrics.predicates import context_id
@@ -101,13 +102,7 @@ def quiz_scores(enrolments: DataFrame, best: DataFrame) -> DataFrame:
 
 def matched_attempt_counts() -> list[Column]:
     """Aggregates over `quiz_scores`, in rows of attempts."""
-    rows = F.col("attempt_rows")
-    is_inactive = ~F.col("is_retired") & ~F.col("is_enrolled")
-    return [
-        F.coalesce(F.sum(rows), F.lit(0)).alias("matched"),
-        F.coalesce(F.sum(F.when(F.col("is_retired"), rows)), F.lit(0)).alias("retired_attempts"),
-        F.coalesce(F.sum(F.when(is_inactive, rows)), F.lit(0)).alias("inactive_attempts"),
-    ]
+    return matched_counts(F.col("attempt_rows"), "attempts")
 
 
 def scores_by_enrolment(scores: DataFrame) -> DataFrame:

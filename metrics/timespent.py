@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from metrics.enrolments import matched_counts
 from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.refusals import INVALID_SECONDS, MISSING_KEY, any_blank, first_problem, is_invalid_seconds
 
@@ -42,10 +43,4 @@ def with_timespent(enrolments: DataFrame, seconds: DataFrame) -> DataFrame:
 
 def matched_timespent_counts() -> list[Column]:
     """Aggregates over `with_timespent`, in rows of the source."""
-    rows = F.coalesce("timespent_rows", F.lit(0))
-    is_inactive = ~F.col("is_retired") & ~F.col("is_enrolled")
-    return [
-        F.coalesce(F.sum(rows), F.lit(0)).alias("matched"),
-        F.coalesce(F.sum(F.when(F.col("is_retired"), rows)), F.lit(0)).alias("retired_timespent"),
-        F.coalesce(F.sum(F.when(is_inactive, rows)), F.lit(0)).alias("inactive_timespent"),
-    ]
+    return matched_counts(F.coalesce("timespent_rows", F.lit(0)), "timespent")

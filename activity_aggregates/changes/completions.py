@@ -7,6 +7,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from activity_aggregates import settings
 from activity_aggregates.changes.staging import Staging
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.store.erased import Erased
@@ -27,12 +28,23 @@ def completions(changed: DataFrame, run_id: str, as_of: datetime) -> DataFrame:
     """
     is_of_learner = F.col("table") == ACTIVITY_USER_AGG.name
     has_completed = (F.col("completed") == 1) & (F.coalesce(f"{WAS}completed", F.lit(0.0)) != 1)
-    completed_on = F.col("completedOn").cast("bigint") if "completedOn" in changed.columns else F.lit(None)
+    completed_on = F.col("completedOn") if "completedOn" in changed.columns else F.lit(None)
     return changed.filter(is_of_learner & is_course() & has_completed).select(
         "user_id", F.col("activity_id").alias("course_id"), "context_id",
         F.timestamp_millis(completed_on.cast("bigint")).alias("completed_on"),
         F.lit(as_of).cast("timestamp").alias("as_of"), F.lit(run_id).alias("run_id"),
     )  # fmt: skip
+
+
+def path_of_files(events: settings.Events) -> str | None:
+    """Where completions are kept as files; None where they are not."""
+    return events.path if events.format in FILES else None
+
+
+def completion_files(spark: SparkSession, events: settings.Events) -> CompletionFiles | None:
+    """The files of completions; None where they are not told of in files."""
+    path = path_of_files(events)
+    return CompletionFiles(spark, path, events.format) if path is not None else None
 
 
 class CompletionFiles:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
-from activity_aggregates.changes.completions import FILES, RECORD, CompletionFiles, completions
+from activity_aggregates.changes.completions import FILES, RECORD, completion_files, completions
 from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
@@ -77,8 +77,8 @@ def announce(execution: Execution, spark: SparkSession, directory: RunDirectory,
         step.rows = records.count()
         if step.rows:
             with _blamed(events):
-                if events.format in FILES:
-                    CompletionFiles(spark, str(events.path), events.format).write(records, record.run_id)
+                if (files := completion_files(spark, events)) is not None:
+                    files.write(records, record.run_id)
                 else:
                     _sent(records, events)
         execution.counts[ANNOUNCED] = step.rows

@@ -90,10 +90,10 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
 
 def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory) -> list[Unit]:
     """The contexts that rows are staged of, one by one, and the rows that are of no context."""
-    paths, selection = Staging(spark, directory.path).parts(directory), execution.selection
-    if not paths:
+    rows = changes_of(execution, spark, directory, None)
+    if rows is None:
         return [Unit()]
-    contexts = changed_rows(spark, paths, selection).select("context_id").distinct().na.drop().collect()
+    contexts = rows.select("context_id").distinct().na.drop().collect()
     return [*(Unit(frozenset([row[0]])) for row in sorted(contexts)), Unit()]
 
 

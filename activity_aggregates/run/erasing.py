@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.changes.completions import completion_files
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
 from activity_aggregates.run.applying import plan_of, send_rows
-from activity_aggregates.run.spark_work import SparkWork, active_spark
+from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import spark_options
@@ -45,7 +46,8 @@ class SparkRows:
         return sum(counts[f"erased.{table.name}"] for table in _OF_AGGREGATES)
 
     def clear_announced(self, execution: Execution) -> None:
-        if isinstance(execution.work, SparkWork) and (told := execution.work.completion_files) is not None:
+        told = completion_files(active_spark(execution.work), execution.settings.events)
+        if told is not None:
             with execution.steps("erase completions") as step:
                 execution.counts["erased.completions"] = step.rows = told.remove(execution.erased)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import SparkSession
 
 from activity_aggregates import settings
-from activity_aggregates.changes.completions import FILES, CompletionFiles
+from activity_aggregates.changes.completions import completion_files, path_of_files
 from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.definitions import definitions
@@ -50,14 +50,6 @@ class SparkWork:
     def staging(self) -> Staging:
         return Staging(self.spark, self.settings.staging.dir)
 
-    @property
-    def completion_files(self) -> CompletionFiles | None:
-        """The files of completions; None where they are not told of in files."""
-        events = self.settings.events
-        return (
-            CompletionFiles(self.spark, events.path, events.format) if events.path and events.format in FILES else None
-        )
-
     def guarded(self) -> AbstractContextManager[None]:
         return translated_spark()
 
@@ -65,15 +57,15 @@ class SparkWork:
         chosen = execution.settings
         if self._spark is None:
             check_directory("staging.dir", chosen.staging.dir, chosen.staging.shared, chosen.spark)
-            if chosen.events.path and chosen.events.format in FILES:
-                check_directory("events.path", chosen.events.path, chosen.staging.shared, chosen.spark)
+            if (path := path_of_files(chosen.events)) is not None:
+                check_directory("events.path", path, chosen.staging.shared, chosen.spark)
             with execution.steps("start Spark"):
                 name = f"activity-aggregates {execution.record.run_id}"
                 self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
             if execution.record.command != ERASE:  # which seldom has anybody to tell of, and is not to wait for that
                 check_writer(self._spark, chosen.events)
             self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
-            if (told := self.completion_files) is not None:
+            if (told := completion_files(self._spark, chosen.events)) is not None:
                 told.prune(execution.record.started_at, chosen.events.keep_days)
         execution.steps.spark = self._spark
 

@@ -50,9 +50,14 @@ def tells_write_time(connection: Connection, source: settings.Source, column: st
     return True
 
 
+def says_nothing(source: settings.Source) -> bool:
+    """Whether a source is a file without any word of when its rows were changed."""
+    return source.format != CASSANDRA and source.changed_at is None
+
+
 def cannot_tell(table: SourceTable, source: settings.Source, columns: Sequence[str]) -> str | None:
     """Why a source, with these columns as deployed, cannot say when its rows were changed."""
-    if source.format != CASSANDRA and source.changed_at is None:
+    if says_nothing(source):
         if table.may_be_undated:
             return None
         return f"{source.path} has no write times: name a column as changed_at"

@@ -16,12 +16,12 @@ USER_ID = "user_id"
 
 def erased_rows(rows: DataFrame, erased: Erased) -> DataFrame:
     """Those of `rows` whose user_id is erased. It hashes in Python: Spark would show the secret in its plans."""
-    return rows.mapInArrow(partial(_of_erased, erased), rows.schema)
+    return rows.mapInArrow(partial(_filtered, erased, True), rows.schema)
 
 
 def without_erased(rows: DataFrame, erased: Erased) -> DataFrame:
     """`rows` without those whose user_id is erased, in one pass over them; where nobody was erased they stay as is."""
-    return rows.mapInArrow(partial(_of_others, erased), rows.schema) if erased.hashes else rows
+    return rows.mapInArrow(partial(_filtered, erased, False), rows.schema) if erased.hashes else rows
 
 
 def without_users(rows: DataFrame, users: DataFrame) -> DataFrame:
@@ -29,15 +29,9 @@ def without_users(rows: DataFrame, users: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(users), USER_ID, how="left_anti").select(*rows.columns)
 
 
-def _of_erased(erased: Erased, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _filtered(erased: Erased, wanted: bool, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of erased learners, or those of others."""
     for batch in batches:
-        yield batch.filter(pa.array(_are_erased(erased, batch), pa.bool_()))
-
-
-def _of_others(erased: Erased, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield batch.filter(pa.array([not is_erased for is_erased in _are_erased(erased, batch)], pa.bool_()))
-
-
-def _are_erased(erased: Erased, batch: pa.RecordBatch) -> list[bool]:
-    return [user_id is not None and erased.has(user_id) for user_id in batch.column(USER_ID).to_pylist()]
+        user_ids = batch.column(USER_ID).to_pylist()
+        is_wanted = [(user_id is not None and erased.has(user_id)) == wanted for user_id in user_ids]
+        yield batch.filter(pa.array(is_wanted, pa.bool_()))

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.sources.beyond import is_date_beyond
-from activity_aggregates.sources.changed_at import CHANGED_AT, cannot_tell
+from activity_aggregates.sources.changed_at import CHANGED_AT, cannot_tell, says_nothing
 from activity_aggregates.sources.declarations import (
     ATTEMPTS,
     BATCHES,
@@ -28,7 +28,7 @@ from activity_aggregates.sources.declarations import (
     SourceTable,
     fields,
 )
-from activity_aggregates.sources.deployed import CASSANDRA, deployed_name
+from activity_aggregates.sources.deployed import deployed_name
 from activity_aggregates.sources.erased_rows import USER_ID, erased_rows, without_users
 from activity_aggregates.sources.opened import Access, OpenedSource, opened
 from activity_aggregates.store.connection import Connection
@@ -155,9 +155,8 @@ class Sources:
         _refuse(problems, "what an incremental run needs to see changes in ")
 
     def tells_nothing_of_changes(self, table: SourceTable) -> bool:
-        """Whether a source is a file without any word of when its rows were changed, which only full runs look at."""
-        source = self._opened[table.name].source
-        return table.may_be_undated and source.format != CASSANDRA and source.changed_at is None
+        """Whether only full runs look at a source, as it has no word of when its rows were changed and need not."""
+        return table.may_be_undated and says_nothing(self._opened[table.name].source)
 
     def matching(self, table: SourceTable, keys: DataFrame, key: Sequence[str], by_lookup: bool) -> DataFrame:
         """The rows whose `key` is among the distinct `keys`.

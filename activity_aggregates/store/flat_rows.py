@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.store.stored_rows import SCORES
+from activity_aggregates.store.stored_rows import scores_in
 from activity_aggregates.store.targets import TargetTable
 from metrics.learners import ENTRIES
 from metrics.predicates import is_served_activity, is_served_row
@@ -33,7 +33,7 @@ def metric_rows(
     served = rows.filter(is_served_row()) if "context_id" in table.key else rows
     values, dates = _entries("agg", metrics), _entries("dates", metrics)
     if table.has_entries and has_scores:
-        values[ENTRIES], dates[ENTRIES] = _scores("agg"), _scores("dates")
+        values[ENTRIES], dates[ENTRIES] = scores_in("agg"), scores_in("dates")
     columns = values | ({name + LAST_UPDATED: date for name, date in dates.items()} if has_dates else {})
     _refuse_twins([*table.key, *columns])
     has_own = reduce(or_, (value.isNotNull() for value in values.values()))
@@ -67,11 +67,6 @@ def with_maps_as_json(rows: DataFrame) -> DataFrame:
 
 def _entries(column: str, names: Iterable[str]) -> dict[str, Column]:
     return {name: F.col(column)[name] for name in names}
-
-
-def _scores(column: str) -> Column:
-    scores = F.map_filter(column, lambda name, _: name.rlike(SCORES))
-    return F.when(F.size(scores) > 0, scores)
 
 
 def _is_one_of(kind: str | None, ids: Iterable[str]) -> Column:

@@ -28,12 +28,25 @@ def as_stored(
 
     Only the columns that are asked of them are read.
     """
+    rows = _opened(spark, target, {**options, **SCANNED}, table)
+    return rows.select(*table.key, *([table.column] if table.holds == TEXTS else _maps(target)))
+
+
+def _opened(spark: SparkSession, target: settings.Target, options: Mapping[str, str], table: TargetTable) -> DataFrame:
     place = {"keyspace": target.keyspace, "table": target.tables[table.name]}
-    rows = spark.read.format(CASSANDRA_FORMAT).options(**{**options, **SCANNED, **place}).load()
-    if table.holds == TEXTS:
-        return rows.select(*table.key, table.column)
-    agg, dates = F.col(f"`{target.columns.agg}`"), F.col(f"`{target.columns.agg_last_updated}`")
-    return rows.select(*table.key, agg.alias("agg"), dates.alias("dates"))
+    return spark.read.format(CASSANDRA_FORMAT).options(**{**options, **place}).load()
+
+
+def _maps(target: settings.Target) -> tuple[Column, Column]:
+    """Both maps of a row, under our names: agg and dates."""
+    columns = target.columns
+    return F.col(f"`{columns.agg}`").alias("agg"), F.col(f"`{columns.agg_last_updated}`").alias("dates")
+
+
+def scores_in(column: str) -> Column:
+    """The entries of a map that have an id in their names; null without any."""
+    scores = F.map_filter(column, lambda name, _: name.rlike(SCORES))
+    return F.when(F.size(scores) > 0, scores)
 
 
 @dataclass(frozen=True)
@@ -76,11 +89,11 @@ class StoredRows:
             return self._texts(table, raw)
         if "context_id" in table.key:
             raw = raw.filter(is_served_row())
-        agg, dates = F.col(f"`{self.target.columns.agg}`"), F.col(f"`{self.target.columns.agg_last_updated}`")
+        agg = F.col(f"`{self.target.columns.agg}`")
         values = [agg[name].alias(WAS + name) for name in metrics]
         carried = [CARRIED + name for name in self.carried] if table == ACTIVITY_USER_AGG else []
         values += [agg[name.removeprefix(CARRIED)].alias(name) for name in carried]
-        rows = raw.select(*table.key, agg.alias("agg"), dates.alias("dates"), *values)
+        rows = raw.select(*table.key, *_maps(self.target), *values)
         entries = [self._entries(metrics).alias(WAS + ENTRIES)] if table.has_entries else []
         return rows.select(
             *table.key, *(WAS + name for name in metrics), *entries, self._newer(metrics).alias("newer"),
@@ -92,9 +105,7 @@ class StoredRows:
         if not self.has_scores:
             return F.lit(None).cast("map<string,double>")
         known = sum((F.col(WAS + name).isNotNull().cast("int") for name in metrics), F.lit(0))
-        scores = F.map_filter("agg", lambda name, _: name.rlike(SCORES))
-        is_more = F.size("agg") > known
-        return F.when(is_more, F.when(F.size(scores) > 0, scores))
+        return F.when(F.size("agg") > known, scores_in("agg"))
 
     def _is_own(self, metrics: Sequence[str], name: Column) -> Column:
         is_named = name.isin(*metrics)
@@ -138,8 +149,7 @@ class StoredRows:
     def _table(self, table: TargetTable, options: Mapping[str, str] | None = None) -> DataFrame:
         """With conditions on the partition key handed on where it has one column, which is what they are on then."""
         options = options or (BY_PARTITION if len(table.partition_key) == 1 else SCANNED)
-        place = {"keyspace": self.target.keyspace, "table": self.target.tables[table.name]}
-        return self.spark.read.format(CASSANDRA_FORMAT).options(**{**self.options, **options, **place}).load()
+        return _opened(self.spark, self.target, {**self.options, **options}, table)
 
 
 def _or_null(names: Column) -> Column:
