@@ -13,9 +13,11 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from scripts.benchmark.api import measure as measure_api
 from scripts.benchmark.bare_scan import scan
+from scripts.benchmark.bare_write import write
+from scripts.benchmark.dataset import BATCH
 from scripts.benchmark.duckdb_ratio import aggregate
 from scripts.benchmark.load import change, to_cassandra, to_parquet
-from scripts.benchmark.measure import measure
+from scripts.benchmark.measure import measure, measure_backfill
 
 KEYSPACES = "bench"  # the sources; the targets are in bench_aggregates
 API_KEYSPACE = "bench_api"
@@ -26,25 +28,40 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     flags = _flags(arguments.keyspace, arguments.parquet)
     try:
-        settings = configuration.load(None, os.environ, flags)
-        if arguments.command == "load":
-            return _load(settings, arguments)
-        if arguments.command == "change":
-            change(settings.settings, arguments.enrolments, arguments.keyspace, arguments.one_in)
-            return 0
-        if arguments.command == "api":
-            return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
-        if arguments.command == "duckdb":
-            return aggregate(arguments.parquet)
-        if arguments.command == "scan":
-            return scan(settings, arguments.keyspace, f"{arguments.keyspace}_aggregates")
-        if arguments.families:
-            flags["metrics.families"] = arguments.families.split(",")
-        asked = [*(["--incremental"] if arguments.incremental else []), *arguments.scope]
-        return measure(settings, flags, arguments.again or bool(asked), asked)
+        return _outcome(arguments, configuration.load(None, os.environ, flags), flags)
     except JobError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+
+
+def _outcome(arguments: argparse.Namespace, settings: Configuration, flags: dict[str, object]) -> int:
+    targets = f"{arguments.keyspace}_aggregates"
+    match arguments.command:
+        case "load":
+            return _load(settings, arguments)
+        case "change":
+            change(settings.settings, arguments.enrolments, arguments.keyspace, arguments.one_in)
+            return 0
+        case "api":
+            return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
+        case "duckdb":
+            return aggregate(arguments.parquet)
+        case "scan":
+            return scan(settings, arguments.keyspace, targets)
+        case "write":
+            return write(settings, flags, targets, f"{arguments.keyspace}_bare")
+        case "backfill":
+            contexts = [f"cb:{BATCH % course}" for course in range(arguments.contexts)]
+            return measure_backfill(settings, flags, contexts)
+        case _:
+            return _run(settings, flags, arguments)
+
+
+def _run(settings: Configuration, flags: dict[str, object], arguments: argparse.Namespace) -> int:
+    if arguments.families:
+        flags["metrics.families"] = arguments.families.split(",")
+    asked = [*(["--incremental"] if arguments.incremental else []), *arguments.scope]
+    return measure(settings, flags, arguments.again or bool(asked), asked)
 
 
 def _load(settings: Configuration, arguments: argparse.Namespace) -> int:
@@ -89,8 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--incremental", action="store_true", help="an incremental run after earlier runs")
     run.add_argument("--families", metavar="LIST", help="metrics.families, with commas between them (all)")
     run.add_argument("scope", nargs="*", metavar="-- FLAG", help="flags of `run` that name a part, after earlier runs")
+    backfill = commands.add_parser(
+        "backfill", parents=[common], help="time a backfill of some contexts of the data set"
+    )
+    backfill.add_argument("--contexts", type=int, default=20, metavar="N", help="how many (%(default)s)")
     scan_ = commands.add_parser("scan", parents=[common], help="time scans of the same columns by the connector alone")
     scan_.set_defaults(parquet=None)
+    write_ = commands.add_parser("write", parents=[common], help="time the driver alone writing the rows of learners")
+    write_.set_defaults(parquet=None)
     change = commands.add_parser("change", parents=[common], help="let some enrolments of the data set go on")
     change.add_argument("--enrolments", type=int, required=True, metavar="N", help="the size of the data set")
     change.add_argument("--one-in", type=int, default=100, metavar="N", help="how many go on (one in %(default)s)")

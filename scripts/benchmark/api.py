@@ -28,7 +28,7 @@ from activity_aggregates.api.deployment import deployment
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.store.connection import connection, open_session
 from scripts.benchmark import bare_driver, groups
-from scripts.benchmark.measure import command
+from scripts.benchmark.measure import migrate
 
 CONNECTIONS = (1, 50, 200)
 PATHS = {"group": "/data/group/agg", "activity": "/data/group/activity/agg"}
@@ -76,7 +76,7 @@ def measure(flags: Mapping[str, object], keyspace: str, workers: int, seconds: i
         served = {**flags, **api_flags(keyspace, public, workers)}
         settings = configuration.load(None, os.environ, served).settings
         if not again:
-            if code := command("migrate", flags):
+            if code := migrate(flags):
                 return code
             with open_session(connection(settings.cassandra, os.environ)) as session:
                 groups.load(session, settings, keyspace)

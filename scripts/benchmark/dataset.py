@@ -17,6 +17,8 @@ PER_COURSE = 1000  # enrolments
 PER_UNIT = 8  # leaves
 PER_PARTITION = 200_000  # enrolments; a Spark partition
 
+BATCH = "01%017d"  # of a course's number
+
 # Primes, so that the learners spread over courses and numbers of leaves evenly and without a pattern.
 SPREAD, STEP, TOUCH = 2_654_435_761, 7_919, 40_503
 
@@ -66,7 +68,7 @@ def places(spark: SparkSession, enrolments: int, courses: int) -> DataFrame:
             F.least("leaves", F.col("n") * TOUCH % 17).alias("touched"),
             F.md5(learner.cast("string")).alias("userid"),
             do_id(F.col("course")).alias("courseid"),
-            F.format_string("01%017d", F.col("course")).alias("batchid"),
+            F.format_string(BATCH, F.col("course")).alias("batchid"),
         )
     )  # fmt: skip
 

@@ -6,13 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import yaml
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.settings import Target
 from activity_aggregates.store.connection import Connection, connection, open_session
 from activity_aggregates.store.ledger import Ledger, RunRecord
+from scripts.benchmark.processes import table, watched
 
 # The count that tells how many rows a phase handled, by the verb with which its name begins.
 COUNTED_AS = {"read": "read", "compare": "changed", "write": "written"}
@@ -25,18 +31,45 @@ def measure(configuration: Configuration, flags: Mapping[str, object], again: bo
     if not again:
         with open_session(reached) as session:
             session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}")
-    command("migrate", flags)
+    if code := migrate(flags):
+        return code
+    return _timed(reached, target, command("run", flags, *asked))
+
+
+def measure_backfill(configuration: Configuration, flags: Mapping[str, object], contexts: Sequence[str]) -> int:
+    """A backfill of these contexts, after earlier runs."""
+    record = {
+        "reason": "to see how long it takes",
+        "owner": "bench@example.org",
+        "scope": {"contexts": list(contexts)},
+        "rows_per_second": 1_000_000,  # as many as it can
+        "status": "approved",
+    }
+    reached = connection(configuration.settings.cassandra, os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"2026-01-01-bench-{uuid4().hex[:8]}.yaml"  # of another name: it is to be done again
+        file.write_text(yaml.safe_dump(record))
+        return _timed(reached, configuration.settings.target, command("backfill", flags, str(file)))
+
+
+def _timed(reached: Connection, target: Target, words: Sequence[str]) -> int:
     started = time.monotonic()
-    code = command("run", flags, *asked)
+    with subprocess.Popen(words) as process, watched(process.pid) as use:
+        code = process.wait()
     seconds = time.monotonic() - started
     if code == 0 and (run := latest(reached, target)):
         show(run, seconds)
+        print(f"\n{table(use)}")
     return code
 
 
-def command(name: str, flags: Mapping[str, object], *arguments: str) -> int:
+def command(name: str, flags: Mapping[str, object], *arguments: str) -> list[str]:
     settings = [f"--set={key}={json.dumps(value)}" for key, value in flags.items()]
-    return subprocess.run([sys.executable, "-m", "jobs", name, *arguments, *settings], check=False).returncode
+    return [sys.executable, "-m", "jobs", name, *arguments, *settings]
+
+
+def migrate(flags: Mapping[str, object]) -> int:
+    return subprocess.run(command("migrate", flags), check=False).returncode
 
 
 def latest(reached: Connection, target: Target) -> RunRecord | None:
