@@ -43,7 +43,7 @@ def _typed(rows: DataFrame, metric: Metric, value: Column) -> Column:
 
 def stands(names: Sequence[str]) -> Column:
     """Whether a row has any of these metrics: another writer's entries make no row of the job's."""
-    return F.coalesce(*(F.col(name) for name in names)).isNotNull()
+    return F.expr(f"coalesce({', '.join(f'`{name}`' for name in names)}) IS NOT NULL")
 
 
 def sums(rows: DataFrame, metrics: Sequence[Metric], key: Sequence[str], over: str = OWN_ROWS) -> DataFrame:

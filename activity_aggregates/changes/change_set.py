@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
 from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
@@ -59,7 +57,7 @@ def compare(
     states = joined.select(
         *table.key, *after, *(WAS + name for name in metrics), *maps, "is_computed", "newer", "undated", *further
     )
-    is_changed = reduce(or_, (~F.col(name).eqNullSafe(F.col(WAS + name)) for name in metrics), F.lit(False))
+    is_changed = F.expr(" OR ".join(["false", *(f"NOT `{name}` <=> `{WAS}{name}`" for name in metrics)]))
     stood = stands([WAS + name for name in metrics]) if metrics else F.lit(False)
     if has_map:
         is_changed |= _maps_differ(map_name)
@@ -115,8 +113,8 @@ def _or_false(rows: DataFrame, name: str) -> Column:
 
 def _after(name: str) -> Column:
     """The value that will stand: the stored one where a newer run wrote it, or where the row stays as it is."""
-    is_left = F.array_contains("newer", name) | (~F.col("is_computed") & F.col("stays"))
-    return F.when(F.coalesce(is_left, F.lit(False)), F.col(WAS + name)).otherwise(F.col(name))
+    is_left = f"coalesce(array_contains(newer, '{name}') OR (NOT is_computed AND stays), false)"
+    return F.expr(f"IF({is_left}, `{WAS}{name}`, `{name}`)")
 
 
 def _map_after(name: str, kind: str) -> Column:
@@ -168,16 +166,15 @@ def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
     stored: rows with metrics; compared: rows looked at; added, retracted: rows that begin and cease to have metrics;
     newer: entries of newer runs; lowered: rows whose completedCount falls.
     """
-    is_here = F.col("table") == table.name
+    is_here = f"table = '{table.name}'"
     values = [*metrics, *([_MAPS[table.holds][0]] if table.holds == TEXTS or table.has_entries else [])]
-    stood = reduce(or_, (F.col(WAS + name).isNotNull() for name in values))
-    will = reduce(or_, (F.col(name).isNotNull() for name in values))
-    lowered = F.lit(False)
-    if "completedCount" in metrics:
-        lowered = F.coalesce(F.col("completedCount") < F.col(WAS + "completedCount"), F.lit(False))
+    stood = " OR ".join(f"`{WAS}{name}` IS NOT NULL" for name in values)
+    will = " OR ".join(f"`{name}` IS NOT NULL" for name in values)
     conditions = {
-        "stored": stood, "changed": F.col("is_changed"), "retracted": stood & ~will, "added": ~stood & will,
-        "lowered": lowered, "compared": F.lit(True), "undated": F.col("is_undated"),
+        "stored": stood, "changed": "is_changed", "retracted": f"({stood}) AND NOT ({will})",
+        "added": f"NOT ({stood}) AND ({will})", "compared": "true", "undated": "is_undated",
+        "lowered": f"completedCount < {WAS}completedCount" if "completedCount" in metrics else "false",
     }  # fmt: skip
-    counts = [F.count_if(is_here & holds).alias(f"{name} {table.name}") for name, holds in conditions.items()]
-    return [*counts, F.coalesce(F.sum(F.when(is_here, F.col("newer"))), F.lit(0)).alias(f"newer {table.name}")]
+    counts = {name: f"count_if({is_here} AND ({holds}))" for name, holds in conditions.items()}
+    counts["newer"] = f"coalesce(sum(IF({is_here}, newer, 0)), 0)"
+    return [F.expr(count).alias(f"{name} {table.name}") for name, count in counts.items()]

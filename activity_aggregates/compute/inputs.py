@@ -138,7 +138,7 @@ class Inputs:
         if not self.can_look_up or not self.lookups.are_cheaper(table.name, keys):
             return self.sources.matching(table, keys, key, by_lookup=False)
         with self.steps(looking_up(table.name)):
-            return self.results.keep(self.sources.matching(table, keys, key, by_lookup=True), table.name)
+            return self.sources.matching(table, keys, key, by_lookup=True)
 
     def sampled(self, rows: DataFrame) -> DataFrame:
         """Compared rows of which only those of a share of all contexts, groups or activities count as changed.

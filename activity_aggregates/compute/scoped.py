@@ -59,8 +59,15 @@ class Scoped:
         return self.inputs.sources.frame(ENROLMENTS).limit(0)
 
     def _scanned(self, work: Work) -> DataFrame:
-        """The enrolments of a choice, by a scan."""
-        return work.of_batches(self.inputs.sources.frame(ENROLMENTS))
+        """The enrolments of a choice, by a scan, unless they were found when its contexts were looked for."""
+        were_found = work.pairs is None and work.whole is not None and work.whole <= self._scope.contexts
+        return work.of_batches(self._of_contexts if were_found else self.inputs.sources.frame(ENROLMENTS))
+
+    @cached_property
+    def _of_contexts(self) -> DataFrame:
+        """The enrolments of the contexts that the scope names."""
+        named = Work(self._scope.contexts, None, None, self._scanned)
+        return self.inputs.results.keep(named.of_batches(self.inputs.sources.frame(ENROLMENTS)), "of_contexts")
 
     def _of_file(self, path: Path) -> Work:
         named = sorted({(pair.user_id, pair.batch_id) for pair in read_pairs(path)})
@@ -130,8 +137,7 @@ class Scoped:
 
     def _check_contexts(self, contexts: Iterable[str]) -> None:
         of_batches = {context for context in contexts if context.startswith(BATCH_CONTEXT)}
-        rows = self.inputs.sources.frame(ENROLMENTS).select(context_id().alias("context_id"))
-        found = self.inputs.among(rows, "context_id", of_batches)
+        found = self._of_contexts.select(context_id().alias("context_id"))
         if (held := self.inputs.catalog(frozenset(contexts))) is not None:
             found = found.union(held.select("context_id"))
         known = {row[0] for row in found.distinct().collect()}

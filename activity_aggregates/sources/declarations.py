@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from pyspark.sql.types import StructField, StructType, TimestampType, _parse_datatype_string
 
@@ -146,8 +147,9 @@ SOURCE_TABLES = (
 )  # fmt: skip
 
 
-def fields(table: SourceTable) -> list[StructField]:
+@cache  # the JVM parses it
+def fields(table: SourceTable) -> tuple[StructField, ...]:
     """The columns of the schema with their types."""
     schema = _parse_datatype_string(table.schema)
     assert isinstance(schema, StructType)
-    return schema.fields
+    return tuple(schema.fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,9 @@ from activity_aggregates.sources.deployed import (
 from activity_aggregates.sources.typed import typed
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.connector import BY_PARTITION, LOOKED_UP, lookup
+
+# What keeps rows that are used twice, under a name: computed once, and cut off from what computed them.
+Keep = Callable[[DataFrame, str], DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +75,15 @@ class OpenedSource:
         known = rows.withColumn(CHANGED_AT, changed_at(rows, self.table.dated))
         return typed(known, self.table, CHANGED_AT)
 
-    def of(self, keys: DataFrame, key: Sequence[str], as_numbers: bool) -> DataFrame:
-        """The rows of distinct keys, which begin with the whole partition key: Cassandra is asked for each."""
+    def of(self, keys: DataFrame, key: Sequence[str], as_numbers: bool, keep: Keep) -> DataFrame:
+        """The rows of distinct keys, which begin with the whole partition key: Cassandra is asked for each, at once."""
         if as_numbers and self.table.dates and self.access.connection:
-            return typed(self._by_driver(self.access.connection, self.columns).of(keys, key), self.table)
+            found = self._by_driver(self.access.connection, self.columns).of(keys, key)
+            return typed(keep(found, self.table.name), self.table)
         raw = raw_rows(self.access.spark, self.source, {**self.access.options, **LOOKED_UP})
-        return lookup(keys, typed(self._as_they_are(raw.select(*renamed(self.columns))), self.table), key)
+        # Nothing but names between the table and the join: below a guard on dates it would be a scan.
+        found = keep(lookup(keys, raw.select(*renamed(self.columns)), key), self.table.name)
+        return typed(self._as_they_are(found), self.table)
 
     def _scan(self, as_numbers: bool, columns: Mapping[str, str], written: Sequence[str] = ()) -> DataFrame:
         """All rows with these columns, each by our name with the deployed one, and the write times of some."""

@@ -30,7 +30,7 @@ from activity_aggregates.sources.declarations import (
 )
 from activity_aggregates.sources.deployed import deployed_name
 from activity_aggregates.sources.erased_rows import USER_ID, erased_rows, without_users
-from activity_aggregates.sources.opened import Access, OpenedSource, opened
+from activity_aggregates.sources.opened import Access, Keep, OpenedSource, opened
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.erased import Erased
 
@@ -39,8 +39,6 @@ __all__ = [
     "PROGRESS", "SOURCE_TABLES", "TIMESPENT", "SourceTable", "Sources", "deployed_name", "despite_dates", "fields",
 ]  # fmt: skip
 
-# What keeps rows that are used twice, under a name: computed once, and cut off from what computed them.
-Keep = Callable[[DataFrame, str], DataFrame]
 T = TypeVar("T")
 
 
@@ -162,11 +160,11 @@ class Sources:
         """The rows whose `key` is among the distinct `keys`.
 
         By lookup Cassandra is asked for each key, which has to begin with the whole partition key; otherwise, and from
-        files, everything is scanned. What was looked up is to be kept before anything else is asked of it.
+        files, everything is scanned. What was looked up is kept.
         """
         if not (by_lookup and self.has(table) and self._opened[table.name].is_cassandra):
             return self.frame(table).join(keys, list(key), how="left_semi")
-        return self._opened[table.name].of(keys, key, self._as_numbers)
+        return self._opened[table.name].of(keys, key, self._as_numbers, self._keep)
 
 
 def despite_dates(sources: Sources, read: Callable[[Sources], T]) -> T:

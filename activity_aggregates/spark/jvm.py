@@ -1,4 +1,4 @@
-"""The JVM that a session of its own runs in: how it is started, and ended when its start is cut off."""
+"""The JVM that Spark runs in: how one of its own is started, ended when its start is cut off, and asked less."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from py4j.java_gateway import JavaGateway
+from py4j.java_gateway import JavaClass, JavaGateway, JavaMember
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 
@@ -38,3 +39,26 @@ def own_jvm(conf: SparkConf) -> Iterator[None]:
         raise
     finally:
         keeper.communicate()
+
+
+class _AskedOnce(JavaClass):  # type: ignore[misc]
+    """A class of the JVM whose static methods are looked up there once each, and not whenever they are called."""
+
+    def __getattr__(self, name: str) -> Any:
+        member = super().__getattr__(name)
+        if isinstance(member, JavaMember):
+            setattr(self, name, member)
+        return member
+
+
+def ask_once() -> None:
+    """Remember what PySpark asks the JVM for with every single column: which class and which method its name means.
+
+    A run of a few rows makes some 4,000 columns; two of three questions about each were these, the dearer ones.
+
+    """
+    jvm: Any = SparkContext._jvm
+    for name in ("functions", "PythonUtils"):
+        if name not in vars(jvm):
+            named = getattr(jvm, name)
+            setattr(jvm, name, _AskedOnce(named._fqn, named._gateway_client))

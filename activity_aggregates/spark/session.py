@@ -21,7 +21,7 @@ import activity_aggregates
 from activity_aggregates import interrupts, settings
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.spark.failures import job_error
-from activity_aggregates.spark.jvm import own_jvm
+from activity_aggregates.spark.jvm import ask_once, own_jvm
 from activity_aggregates.spark.sizing import sized
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
@@ -93,6 +93,7 @@ def _session(conf: SparkConf, extended: bool) -> SparkSession:
     """The session with what the metrics rely on; checked, and sized for any number of rows."""
     session = SparkSession.builder.config(conf=conf).getOrCreate()
     interrupts.heed()
+    ask_once()
     for key, value in _REQUIRED.items():
         session.conf.set(key, value)
     for key, rule in _UNWANTED_RULES.items():

@@ -14,6 +14,7 @@ from activity_aggregates.errors import JobError
 from scripts.benchmark.api import measure as measure_api
 from scripts.benchmark.bare_scan import scan
 from scripts.benchmark.bare_write import write
+from scripts.benchmark.beside import measure_beside
 from scripts.benchmark.dataset import BATCH
 from scripts.benchmark.duckdb_ratio import aggregate
 from scripts.benchmark.load import change, to_cassandra, to_parquet
@@ -43,7 +44,7 @@ def _outcome(arguments: argparse.Namespace, settings: Configuration, flags: dict
             change(settings.settings, arguments.enrolments, arguments.keyspace, arguments.one_in)
             return 0
         case "api":
-            return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
+            return _api(flags, arguments)
         case "duckdb":
             return aggregate(arguments.parquet)
         case "scan":
@@ -55,6 +56,13 @@ def _outcome(arguments: argparse.Namespace, settings: Configuration, flags: dict
             return measure_backfill(settings, flags, contexts)
         case _:
             return _run(settings, flags, arguments)
+
+
+def _api(flags: dict[str, object], arguments: argparse.Namespace) -> int:
+    if not arguments.beside_run:
+        return measure_api(flags, arguments.keyspace, arguments.workers, arguments.seconds, arguments.again)
+    job = {**_flags(KEYSPACES, None), "target.keyspace": flags["target.keyspace"]}
+    return measure_beside(flags, arguments.keyspace, job, arguments.workers, arguments.seconds)
 
 
 def _run(settings: Configuration, flags: dict[str, object], arguments: argparse.Namespace) -> int:
@@ -124,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     api.add_argument("--workers", type=int, default=2, metavar="N", help="processes of both (%(default)s)")
     api.add_argument("--seconds", type=int, default=10, metavar="N", help="of each measurement (%(default)s)")
     api.add_argument("--again", action="store_true", help="use the data set that an earlier call has loaded")
+    api.add_argument("--beside-run", action="store_true", help="200 connections beside a job, after both loads")
     api.set_defaults(keyspace=API_KEYSPACE, parquet=None)
     return parser
 

@@ -115,12 +115,12 @@ def api_flags(keyspace: str, public: Path, workers: int) -> dict[str, object]:
     }
 
 
-def request_lines(route: str, private: RSAPrivateKey) -> Iterator[str]:
-    """A token and a body for each of the members that ask."""
+def request_lines(route: str, private: RSAPrivateKey, seconds: int = 0) -> Iterator[str]:
+    """A token, good for an hour and so many seconds, and a body for each of the members that ask."""
     for turn in range(TOKENS):
         group = turn * 7 % groups.GROUPS
         user = groups.user_id(group, turn % groups.MEMBERS)
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "exp": int(time.time()) + 3600}
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "exp": int(time.time()) + 3600 + seconds}
         query: dict[str, Any] = {"groupId": groups.group_id(group)}
         if route == "activity":
             query |= {"activityId": groups.activity_id(turn % groups.ACTIVITIES), "activityType": "Course"}

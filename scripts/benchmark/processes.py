@@ -55,6 +55,12 @@ def watched(root: int) -> Iterator[dict[str, Use]]:
         watcher.join()
 
 
+def resident(root: int) -> int:
+    """The bytes of memory that a process and all it has started have now."""
+    processes = {process.pid: process for process in _running()}
+    return sum(each.resident for each in processes.values() if _descends(each, root, processes))
+
+
 def table(use: dict[str, Use]) -> str:
     lines = [f"{'process':32} {'cpu s':>9} {'peak MiB':>12}"]
     lines += [f"{kind:32} {of.cpu_seconds:9.1f} {of.peak_bytes / 2**20:12,.0f}" for kind, of in use.items()]

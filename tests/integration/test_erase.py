@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from activity_aggregates.compute.choice import Choice, choose
+from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
@@ -202,6 +204,28 @@ def test_no_later_run_brings_them_back_although_the_sources_still_name_them(eras
     erased.made.store.load("user_enrolments", [{"userid": GONE, "courseid": "c1", "batchid": "b2", "status": 2}])
     assert erased.run("--user", STAYS) == 0
     assert GONE not in erased.all_text()
+
+
+def test_who_comes_back_while_a_run_reads_stays_away(erased: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the run looked for the erased, the sources did not name the one any more."""
+    store = erased.made.store
+    enrolment, member = {"userid": GONE, "courseid": "c1", "batchid": "b1"}, {"groupid": "g1", "userid": GONE}
+    store.delete("user_enrolments", [enrolment])
+    store.delete("group_member", [member])
+    store.delete("user_content_consumption", [{**enrolment, "contentid": content} for content in "ABC"])
+    attempt = {"user_id": GONE, "course_id": "c1", "batch_id": "b1", "content_id": "Q", "attempt_id": "1"}
+    store.delete("assessment_aggregator", [attempt])
+
+    def choose_after_the_return(inputs: Inputs) -> Choice:
+        store.load("user_enrolments", [{**enrolment, "status": 1}])
+        store.load("group_member", [{**member, "status": "active", "role": "member"}])
+        return choose(inputs)
+
+    monkeypatch.setattr("activity_aggregates.run.stage.choose", choose_after_the_return)
+    assert erased.run() == 0
+    counts = erased.latest().counts
+    assert (counts["counted.erased_learners"], counts["read.enrolments"]) == (0, 1)
+    erased.assert_erased()
 
 
 def test_erasing_again_takes_what_has_come_since_and_may_read_the_secret_from_a_file(

@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.configuration import load
+from activity_aggregates.sources.tables import ENROLMENTS, PROGRESS, TIMESPENT, Sources, SourceTable
 from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import connection, spark_options
-from activity_aggregates.store.connector import CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
+from activity_aggregates.store.erased import NOBODY
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 
+PAIRS = ("user_id", "course_id", "batch_id")
 
-@pytest.mark.parametrize(("way", "is_by_key"), [(LOOKED_UP, True), (SCANNED, False)])
-def test_progress_is_read_by_key_or_by_a_scan(
-    spark: SparkSession, made: Environment, way: Mapping[str, str], is_by_key: bool, tmp_path: Path
+
+@pytest.mark.parametrize("by_key", [True, False], ids=["by key", "by a scan"])
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [(PROGRESS, PAIRS), (ENROLMENTS, PAIRS[:1]), (TIMESPENT, PAIRS[:1])],
+    ids=["progress", "enrolments", "timespent"],
+)
+def test_a_source_is_read_by_key_or_by_a_scan(
+    spark: SparkSession, made: Environment, table: SourceTable, key: Sequence[str], by_key: bool, tmp_path: Path
 ) -> None:
-    reached = connection(load(None, os.environ, {}).settings.cassandra, os.environ)
-    options = {**spark_options(reached), **way, "keyspace": made.sources, "table": "user_content_consumption"}
-    raw = spark.read.format(CASSANDRA_FORMAT).options(**options).load()
-    rows = raw.selectExpr("userid as user_id", "courseid as course_id", "batchid as batch_id", "contentid", "status")
-    key = ["user_id", "course_id", "batch_id"]
-    keys = spark.createDataFrame([("u1", "c1", "b1")], "user_id string, course_id string, batch_id string")
-    joined: Any = lookup(Results(str(tmp_path)).keep(keys, "keys"), rows, key)._jdf
-    plan = joined.queryExecution().executedPlan().toString()
-    assert ("Cassandra Direct Join [userid = user_id" in plan) == is_by_key
-    assert ("Cassandra Scan" in plan) != is_by_key
+    settings = load(made.configure({}, tmp_path), os.environ, {}).settings
+    reached = connection(settings.cassandra, os.environ)
+    plans: list[str] = []
+
+    def keep(rows: DataFrame, name: str) -> DataFrame:
+        plans.append(plan(rows))
+        return Results(str(tmp_path)).keep(rows, f"{name}-{len(plans)}")
+
+    sources = Sources(spark, settings.sources, spark_options(reached), NOBODY, connection=reached, keep=keep)
+    keys = keep(spark.createDataFrame([("u1",) * len(key)], ", ".join(f"{name} string" for name in key)), "keys")
+    plans.append(plan(sources.matching(table, keys, key, by_lookup=by_key)))
+    assert any("Cassandra Direct Join [" in each for each in plans) == by_key
+    assert any("Cassandra Scan" in each for each in plans) != by_key
+
+
+def plan(rows: DataFrame) -> str:
+    queried: Any = rows._jdf
+    return str(queried.queryExecution().executedPlan().toString())
 
 
 def test_a_scope_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

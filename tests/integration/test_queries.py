@@ -8,10 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from py4j.clientserver import JavaClient
 
 from tests.harness.case import read_case
 from tests.harness.environment import Environment
-from tests.harness.execution import perform
+from tests.harness.execution import command, perform
 from tests.harness.processes import command_line
 
 CASE = Path(__file__).parents[1] / "cases" / "group-of-three.yaml"
@@ -34,6 +35,37 @@ def test_a_run_of_a_few_rows_is_a_few_queries(made: Environment, tmp_path: Path,
     counted = events(tmp_path / "events")
     assert {name: counted[name] for name in MOST if counted[name] > MOST[name]} == {}
     assert all(counted[name] for name in MOST)
+
+
+@pytest.mark.parametrize(("flags", "most"), [([], 13_000), (["--incremental"], 20_000)], ids=["full", "incremental"])
+def test_a_run_of_a_few_rows_asks_the_jvm_little(
+    made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], most: int
+) -> None:
+    """Every question of the driver to Spark's JVM is a message there and back: a third of a short run, once."""
+    made.empty()
+    case = read_case(CASE)
+    conf = made.configure(case.settings, tmp_path)
+    load, *_, change = (step for step in case.steps if step.kind == "load")
+    perform(load, made, conf)
+    if flags:
+        assert command(["run"], 0, conf) == []
+        perform(change, made, conf)
+    asked = count_messages(monkeypatch)
+    assert command(["run", *flags], 0, conf) == []
+    assert 0 < asked.total() <= most
+
+
+def count_messages(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The messages from now on, by their first letter."""
+    seen = Counter[str]()
+    send = JavaClient.send_command
+
+    def counted(client: JavaClient, message: str, *args: object, **options: object) -> object:
+        seen[message[0]] += 1
+        return send(client, message, *args, **options)
+
+    monkeypatch.setattr(JavaClient, "send_command", counted)
+    return seen
 
 
 def logged(folder: Path) -> dict[str, str | bool]:
