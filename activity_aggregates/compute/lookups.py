@@ -9,12 +9,15 @@ from pyspark.sql import DataFrame
 
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
 LOOKED_UP = "looked_up."  # counts of keys, by table
 _PROGRESS = "progress"  # the source whose phase is mostly its scan
 _SCAN_AT_ONCE = 50_000  # rows that a scan has read before lookups have begun
 _ROWS_PER_SECOND = 250_000  # of a scan, where the ledger has none
+_WIDE_ROWS_PER_SECOND = 70_000  # of rows with two maps, of which the ledger never has one
 _SECONDS_PER_KEY = 1 / 2_000  # of lookups, likewise
+_TELLING = 1_000  # keys: fewer of them tell how long lookups take to begin
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Lookups:
         size = self.sizes.get(table, 0)
         wanted = keys.count()
         by_key = wanted * self.keys.get(table, _SECONDS_PER_KEY)
-        by_scan = self.scans.get(table, size / _ROWS_PER_SECOND)
+        per_second = _WIDE_ROWS_PER_SECOND if table == ACTIVITY_USER_AGG.name else _ROWS_PER_SECOND
+        by_scan = self.scans.get(table, size / per_second)
         self.steps.say(
             f"{table}: {wanted:,} keys "
             + (f"by key (about {by_key:.0f} s, a scan {by_scan:.0f} s)" if by_key < by_scan else "by a scan")
@@ -75,6 +79,7 @@ def lookups(
     for run in runs:
         for name, wanted in run.counts.items():
             table = name.removeprefix(LOOKED_UP)
-            if name.startswith(LOOKED_UP) and wanted and table not in keys and looking_up(table) in run.phases:
+            is_known = name.startswith(LOOKED_UP) and wanted >= _TELLING and looking_up(table) in run.phases
+            if is_known and table not in keys:
                 keys[table] = run.phases[looking_up(table)] / wanted
     return Lookups({**read, **sizes}, scans, keys, steps, counts)

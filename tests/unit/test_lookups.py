@@ -39,9 +39,15 @@ def are_cheaper(found: Lookups, table: str, keys: int) -> bool:
 
 
 def test_without_experience_few_keys_are_looked_up_and_many_are_scanned() -> None:
-    found = known(None, {"activity_user_agg": 1_000_000})  # a scan of four seconds, a key of half a millisecond
-    assert are_cheaper(found, "activity_user_agg", 7_999)
-    assert not are_cheaper(found, "activity_user_agg", 8_001)
+    found = known(None, {"progress": 1_000_000})  # a scan of four seconds, a key of half a millisecond
+    assert are_cheaper(found, "progress", 7_999)
+    assert not are_cheaper(found, "progress", 8_001)
+
+
+def test_rows_with_maps_take_longer_to_scan() -> None:
+    found = known(None, {"activity_user_agg": 700_000})  # a scan of ten seconds
+    assert are_cheaper(found, "activity_user_agg", 19_999)
+    assert not are_cheaper(found, "activity_user_agg", 20_001)
 
 
 def test_of_a_small_or_unknown_table_keys_are_not_even_counted() -> None:
@@ -64,12 +70,17 @@ def test_the_last_full_run_tells_the_size_of_sources_and_the_time_of_a_scan_of_p
 
 
 def test_the_newest_run_that_looked_keys_up_tells_the_time_of_one() -> None:
-    newest = run({LOOKED_UP + "progress": 100}, {"look up progress": 10.0})
-    older = run({LOOKED_UP + "progress": 100, LOOKED_UP + "enrolments": 10}, {"look up progress": 1.0})
+    newest = run({LOOKED_UP + "progress": 1_000}, {"look up progress": 10.0})
+    older = run({LOOKED_UP + "progress": 1_000, LOOKED_UP + "enrolments": 1_000}, {"look up progress": 1.0})
     found = known(run({"read.progress": 1_000_000}, {"read progress": 20.0}), {}, newest, older)
-    assert found.keys == {"progress": 0.1}
-    assert are_cheaper(found, "progress", 199)
-    assert not are_cheaper(found, "progress", 201)
+    assert found.keys == {"progress": 0.01}
+    assert are_cheaper(found, "progress", 1_999)
+    assert not are_cheaper(found, "progress", 2_001)
+
+
+def test_a_run_that_looked_few_keys_up_tells_nothing_of_many() -> None:
+    of_one_learner = run({LOOKED_UP + "progress": 999}, {"look up progress": 600.0})
+    assert known(None, {"progress": 1_000_000}, of_one_learner).keys == {}
 
 
 def test_what_is_looked_up_is_counted_and_what_was_chosen_is_said() -> None:
