@@ -17,7 +17,7 @@ from scripts.documents.tables import DOCUMENTS, all_tables, overview, rewritten,
 from tests.harness.case import read_case
 
 ROOT = Path(__file__).parents[2]
-ALL = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+ALL = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PRESENT = [path for path in ALL if path.name != "CHANGELOG.md"]  # which names what has gone, too
 GUARANTEES = ROOT / "docs/guarantees.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
