@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.spark.session import EXTENSION
+from activity_aggregates.store.connection import connection, open_session
 from tests.harness.processes import SHORT_LIVED
 
 # A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
@@ -41,6 +43,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True
     is_other = collection_path.is_file() and collection_path.name != "test_cases.py"
     return True if config.getoption("--cases") and is_other else None
+
+
+@pytest.fixture(scope="session")
+def cassandra() -> Iterator[Session]:
+    """A session of the cluster that the environment names."""
+    for variable in ("CASSANDRA_CONTACT_POINTS", "CASSANDRA_PORT"):
+        if not os.environ.get(variable):
+            pytest.fail(f"{variable} is not set: run the tests with scripts/test, which starts a Cassandra", False)
+    with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

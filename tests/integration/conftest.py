@@ -1,4 +1,4 @@
-"""The Cassandra of the integration tests."""
+"""What the integration tests find in Cassandra."""
 
 from __future__ import annotations
 
@@ -12,20 +12,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.store.connection import connection, open_session, spark_options
+from activity_aggregates.store.connection import connection, spark_options
 from activity_aggregates.store.connector import CASSANDRA_FORMAT
 from tests.harness.environment import Environment, environment
 from tests.harness.waiting import wait_until
-
-
-@pytest.fixture(scope="session")
-def cassandra() -> Iterator[Session]:
-    """A session of the cluster that the environment names."""
-    for variable in ("CASSANDRA_CONTACT_POINTS", "CASSANDRA_PORT"):
-        if not os.environ.get(variable):
-            pytest.fail(f"{variable} is not set: run the tests with scripts/test, which starts a Cassandra", False)
-    with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
-        yield session
 
 
 @pytest.fixture(scope="module")
