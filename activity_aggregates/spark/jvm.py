@@ -55,7 +55,6 @@ def ask_once() -> None:
     """Remember what PySpark asks the JVM for with every single column: which class and which method its name means.
 
     A run of a few rows makes some 4,000 columns; two of three questions about each were these, the dearer ones.
-
     """
     jvm: Any = SparkContext._jvm
     for name in ("functions", "PythonUtils"):
