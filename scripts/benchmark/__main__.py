@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _outcome(arguments: argparse.Namespace, settings: Configuration, flags: dict[str, object]) -> int:
-    targets = f"{arguments.keyspace}_aggregates"
+    targets = settings.settings.target.keyspace
     match arguments.command:
         case "load":
             return _load(settings, arguments)

@@ -29,6 +29,7 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.store.connection import connection, open_session
 from scripts.benchmark import bare_driver, groups
 from scripts.benchmark.measure import migrate
+from scripts.benchmark.processes import cpu_seconds
 
 CONNECTIONS = (1, 50, 200)
 PATHS = {"group": "/data/group/agg", "activity": "/data/group/activity/agg"}
@@ -83,10 +84,7 @@ def measure(flags: Mapping[str, object], keyspace: str, workers: int, seconds: i
         print()
         print(LINE.format("route", "connections", "", "requests/s", "ratio", "p50 ms", "p99 ms", "CPU ms/request"))
         for route, path in PATHS.items():
-            script = Path(folder) / f"{route}.lua"
-            requests = Path(folder) / f"{route}.txt"
-            requests.write_text("\n".join(request_lines(route, private)) + "\n")
-            script.write_text(SCRIPT % {"requests": requests})
+            script = script_of(Path(folder), route, private)
             for connections in CONNECTIONS:
                 with server(served) as (url, pid):
                     over_http = wrk(url + path, pid, script, connections, seconds)
@@ -115,7 +113,15 @@ def api_flags(keyspace: str, public: Path, workers: int) -> dict[str, object]:
     }
 
 
-def request_lines(route: str, private: RSAPrivateKey, seconds: int = 0) -> Iterator[str]:
+def script_of(folder: Path, route: str, private: RSAPrivateKey, seconds: int = 0) -> Path:
+    """What wrk plays: the requests of a route, whose tokens are good for an hour and so many seconds."""
+    script, requests = folder / f"{route}.lua", folder / f"{route}.txt"
+    requests.write_text("\n".join(request_lines(route, private, seconds)) + "\n")
+    script.write_text(SCRIPT % {"requests": requests})
+    return script
+
+
+def request_lines(route: str, private: RSAPrivateKey, seconds: int) -> Iterator[str]:
     """A token, good for an hour and so many seconds, and a body for each of the members that ask."""
     for turn in range(TOKENS):
         group = turn * 7 % groups.GROUPS
@@ -155,31 +161,31 @@ def wait_for_workers(url: str, answers: int) -> None:
 def wrk(url: str, pid: int, script: Path, connections: int, seconds: int) -> Speed:
     """The measurement, after some seconds to warm up."""
     for duration in (WARM_UP_SECONDS, seconds):
-        options = [
-            f"-t{min(THREADS, connections)}",
-            f"-c{connections}",
-            f"-d{duration}s",
-            "--latency",
-            f"--timeout={TIMEOUT_SECONDS}s",
-        ]
         before = cpu_seconds(pid)
-        done = subprocess.run(["wrk", *options, "-s", str(script), url], check=True, capture_output=True, text=True)
-    if failed := re.search(r"(Non-2xx or 3xx responses|Socket errors): .+", done.stdout):
+        command = wrk_command(url, script, min(THREADS, connections), connections, duration)
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    if failed := errors_in(done.stdout):
         raise BadRequest(f"{url} at {connections} connections: {failed[0]}: look for the reason in the server's log")
-    per_second = re.search(r"Requests/sec: +([\d.]+)", done.stdout)
-    assert per_second, done.stdout
-    cpu = (cpu_seconds(pid) - before) / (float(per_second[1]) * seconds)
-    return Speed(float(per_second[1]), cpu * 1000, percentile(done.stdout, 50), percentile(done.stdout, 99))
+    requests = per_second(done.stdout)
+    cpu = (cpu_seconds(pid) - before) / (requests * seconds)
+    return Speed(requests, cpu * 1000, percentile(done.stdout, 50), percentile(done.stdout, 99))
 
 
-def cpu_seconds(pid: int) -> float:
-    """Processor time that a process and its children have used so far; Linux tells."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    used = 0.0
-    for each in [str(pid), *children]:
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return used
+def wrk_command(url: str, script: Path, threads: int, connections: int, seconds: float) -> list[str]:
+    options = [f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", f"--timeout={TIMEOUT_SECONDS}s"]
+    return ["wrk", *options, "-s", str(script), url]
+
+
+def errors_in(output: str) -> list[str]:
+    """What wrk says of requests that failed."""
+    return re.findall(r"(?:Non-2xx or 3xx responses|Socket errors): .+", output)
+
+
+def per_second(output: str) -> float:
+    """The requests per second that wrk tells."""
+    found = re.search(r"Requests/sec: +([\d.]+)", output)
+    assert found, output
+    return float(found[1])
 
 
 def percentile(output: str, share: int) -> float:

@@ -21,10 +21,10 @@ from activity_aggregates.settings import Settings
 from activity_aggregates.spark.session import open_spark
 from activity_aggregates.store.connection import connection, open_session, spark_options
 from activity_aggregates.store.connector import CASSANDRA_FORMAT
-from scripts.benchmark.measure import migrate
+from activity_aggregates.store.targets import ACTIVITY_USER_AGG
+from scripts.benchmark.measure import migrate_anew
 
-TABLE = "activity_user_agg"
-KEY = ("activity_type", "activity_id", "user_id", "context_id")
+TABLE, KEY = ACTIVITY_USER_AGG.name, ACTIVITY_USER_AGG.key
 PER_BATCH = 32  # statements, and
 UNDER_WAY = 16  # batches of a process, as the settings of `writes` have them
 
@@ -32,9 +32,7 @@ UNDER_WAY = 16  # batches of a process, as the settings of `writes` have them
 def write(configuration: Configuration, flags: Mapping[str, object], source: str, target: str) -> int:
     """Copy the rows from one keyspace to the empty tables of another, and tell seconds and rows/s of the writing."""
     settings = configuration.settings
-    with open_session(connection(settings.cassandra, os.environ)) as session:
-        session.execute(f"DROP KEYSPACE IF EXISTS {target}")
-    if code := migrate({**flags, "target.keyspace": target}):
+    if code := migrate_anew(connection(settings.cassandra, os.environ), flags, target):
         return code
     with tempfile.TemporaryDirectory() as folder:
         _rows_to_files(settings, source, Path(folder))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 import threading
@@ -14,7 +13,17 @@ from pathlib import Path
 
 from activity_aggregates import configuration
 from activity_aggregates.store.connection import connection, open_session
-from scripts.benchmark.api import PATHS, SCRIPT, TIMEOUT_SECONDS, api_flags, key_pair, percentile, request_lines, server
+from scripts.benchmark.api import (
+    PATHS,
+    api_flags,
+    errors_in,
+    key_pair,
+    per_second,
+    percentile,
+    script_of,
+    server,
+    wrk_command,
+)
 from scripts.benchmark.measure import command
 from scripts.benchmark.processes import resident
 
@@ -30,12 +39,8 @@ def measure_beside(
     with tempfile.TemporaryDirectory() as folder:
         private, public = key_pair(Path(folder))
         with server({**flags, **api_flags(keyspace, public, workers)}) as (url, pid), writing(job) as runs:
-            loads = []
-            for route, path in PATHS.items():
-                requests, script = Path(folder) / f"{route}.txt", Path(folder) / f"{route}.lua"
-                requests.write_text("\n".join(request_lines(route, private, seconds)) + "\n")
-                script.write_text(SCRIPT % {"requests": requests})
-                loads.append(start_wrk(url + path, script, seconds))
+            scripts = {route: script_of(Path(folder), route, private, seconds) for route in PATHS}
+            loads = [start_wrk(url + path, scripts[route], seconds) for route, path in PATHS.items()]
             memory = [*watch_memory(pid, seconds)]
             outputs = [load.communicate()[0] for load in loads]
     failed = [show(route, output) for route, output in zip(PATHS, outputs, strict=True)]
@@ -46,8 +51,7 @@ def measure_beside(
 
 
 def start_wrk(url: str, script: Path, seconds: int) -> subprocess.Popen[str]:
-    words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", f"--timeout={TIMEOUT_SECONDS}s"]
-    return subprocess.Popen([*words, "-s", str(script), url], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(wrk_command(url, script, 1, CONNECTIONS, seconds), stdout=subprocess.PIPE, text=True)
 
 
 @contextmanager
@@ -90,10 +94,9 @@ def watch_memory(pid: int, seconds: int) -> Iterator[int]:
 
 def show(route: str, output: str) -> bool:
     """Print what one load found; whether there was an error."""
-    errors = re.findall(r"(?:Non-2xx or 3xx responses|Socket errors): .+", output)
-    per_second = re.findall(r"Requests/sec: +([\d.]+)", output)
+    errors = errors_in(output)
     print(
-        f"{route:8} {CONNECTIONS} connections: {per_second[0] if per_second else '?'} requests/s, "
+        f"{route:8} {CONNECTIONS} connections: {per_second(output):.0f} requests/s, "
         f"p50 {percentile(output, 50):.0f} ms, p99 {percentile(output, 99):.0f} ms, {'; '.join(errors) or 'no error'}"
     )
     return bool(errors)

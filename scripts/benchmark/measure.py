@@ -28,10 +28,7 @@ def measure(configuration: Configuration, flags: Mapping[str, object], again: bo
     """A run with these flags of its own, on empty tables unless `again`."""
     target = configuration.settings.target
     reached = connection(configuration.settings.cassandra, os.environ)
-    if not again:
-        with open_session(reached) as session:
-            session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}")
-    if code := migrate(flags):
+    if code := migrate(flags) if again else migrate_anew(reached, flags, target.keyspace):
         return code
     return _timed(reached, target, command("run", flags, *asked))
 
@@ -70,6 +67,13 @@ def command(name: str, flags: Mapping[str, object], *arguments: str) -> list[str
 
 def migrate(flags: Mapping[str, object]) -> int:
     return subprocess.run(command("migrate", flags), check=False).returncode
+
+
+def migrate_anew(reached: Connection, flags: Mapping[str, object], keyspace: str) -> int:
+    """Empty tables in this keyspace, in place of whatever there was."""
+    with open_session(reached) as session:
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+    return migrate({**flags, "target.keyspace": keyspace})
 
 
 def latest(reached: Connection, target: Target) -> RunRecord | None:

@@ -57,8 +57,12 @@ def watched(root: int) -> Iterator[dict[str, Use]]:
 
 def resident(root: int) -> int:
     """The bytes of memory that a process and all it has started have now."""
-    processes = {process.pid: process for process in _running()}
-    return sum(each.resident for each in processes.values() if _descends(each, root, processes))
+    return sum(each.resident for each in _below(root))
+
+
+def cpu_seconds(root: int) -> float:
+    """The processor time that a process and all it has started, and that still run, have used so far."""
+    return sum(each.ticks for each in _below(root)) / _TICKS
 
 
 def table(use: dict[str, Use]) -> str:
@@ -98,6 +102,11 @@ def _kind(process: _Process, root: int, processes: dict[int, _Process]) -> str |
     if "pyspark.daemon" in process.command:
         return WORKERS
     return SPARK if _SPARK_CLASS in process.command and "java" in process.command.partition(" ")[0] else DRIVER
+
+
+def _below(root: int) -> Iterator[_Process]:
+    processes = {process.pid: process for process in _running()}
+    return (each for each in processes.values() if _descends(each, root, processes))
 
 
 def _descends(process: _Process, root: int, processes: dict[int, _Process]) -> bool:

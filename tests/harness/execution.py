@@ -16,6 +16,7 @@ from tests.harness.comparison import differences
 from tests.harness.environment import Environment, merged
 from tests.harness.errors import CaseError, Mismatch
 from tests.harness.records import record_differences
+from tests.harness.values import Row
 
 Content = dict[str, Any]
 
@@ -54,15 +55,21 @@ def perform(step: Step, environment: Environment, conf: Path) -> list[str]:
             return compare(content, environment, others_allowed=step.kind == "expect_some")
 
 
-def compare(content: Content, environment: Environment, others_allowed: bool) -> list[str]:
+def compare(content: Content, environment: Environment, others_allowed: bool, among: str = "") -> list[str]:
+    """What does not hold of the stored rows, or of those in one of whose texts `among` stands."""
     store = environment.store
     return [
         sentence
         for table, rows in content.items()
         for sentence in differences(
-            table, store.key(table), store.stored(table), store.expected(table, rows), others_allowed
+            table, store.key(table), [row for row in store.stored(table) if _says(row, among)],
+            store.expected(table, rows), others_allowed,
         )
-    ]
+    ]  # fmt: skip
+
+
+def _says(row: Row, text: str) -> bool:
+    return not text or any(text in value for value in row.values() if isinstance(value, str))
 
 
 def command(arguments: Sequence[str], expected: int, conf: Path) -> list[str]:

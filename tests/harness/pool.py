@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.case import Case, Step, read_case
-from tests.harness.comparison import differences
 from tests.harness.environment import Environment
 from tests.harness.errors import Mismatch
-from tests.harness.execution import perform
+from tests.harness.execution import compare, perform
 from tests.harness.hierarchy import MIME_TYPES
 from tests.harness.records import flattened, record_differences
-from tests.harness.store import HIERARCHIES, Store
+from tests.harness.store import HIERARCHIES
 
 _SHARED = ("load", "delete", "write", "run", "expect", "expect_some", "expect_run")
 # Counts of rows that each case has by itself, by the first word of their names: of a pool they are added up, and a case
@@ -164,16 +163,5 @@ def _performed(step: Step, environment: Environment, conf: Path, prefix: str) ->
         return []
     if step.kind not in ("expect", "expect_some"):
         return perform(step, environment, conf)
-    others_allowed = step.kind == "expect_some"
-    return [
-        f"step {step.number}: {sentence}"
-        for table, rows in step.content.items()
-        for sentence in _differences(environment.store, table, rows, others_allowed, prefix)
-    ]
-
-
-def _differences(store: Store, table: str, rows: Any, others_allowed: bool, prefix: str) -> list[str]:
-    stored = [
-        row for row in store.stored(table) if any(prefix in value for value in row.values() if isinstance(value, str))
-    ]
-    return differences(table, store.key(table), stored, store.expected(table, rows), others_allowed)
+    found = compare(step.content, environment, others_allowed=step.kind == "expect_some", among=prefix)
+    return [f"step {step.number}: {sentence}" for sentence in found]

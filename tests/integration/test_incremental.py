@@ -33,11 +33,11 @@ def test_a_source_is_read_by_key_or_by_a_scan(
 ) -> None:
     settings = load(made.configure({}, tmp_path), os.environ, {}).settings
     reached = connection(settings.cassandra, os.environ)
-    plans: list[str] = []
+    plans, results = list[str](), Results(str(tmp_path))
 
     def keep(rows: DataFrame, name: str) -> DataFrame:
         plans.append(plan(rows))
-        return Results(str(tmp_path)).keep(rows, f"{name}-{len(plans)}")
+        return results.keep(rows, name)
 
     sources = Sources(spark, settings.sources, spark_options(reached), NOBODY, connection=reached, keep=keep)
     keys = keep(spark.createDataFrame([("u1",) * len(key)], ", ".join(f"{name} string" for name in key)), "keys")

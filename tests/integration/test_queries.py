@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from py4j.clientserver import JavaClient
@@ -21,14 +22,7 @@ MOST = {"SQLExecutionStart": 12, "JobStart": 45, "TaskEnd": 150}
 
 @pytest.mark.parametrize("flags", [[], ["--incremental"]], ids=["full", "incremental"])
 def test_a_run_of_a_few_rows_is_a_few_queries(made: Environment, tmp_path: Path, flags: list[str]) -> None:
-    made.empty()
-    case = read_case(CASE)
-    conf = made.configure({**case.settings, "spark": {"conf": logged(tmp_path)}}, tmp_path)
-    load, *_, change = (step for step in case.steps if step.kind == "load")
-    perform(load, made, conf)
-    if flags:  # what comes before is not counted, and sooner done in this process
-        assert command(["run"], 0, conf) == []
-        perform(change, made, conf)
+    conf = ready(made, tmp_path, flags, {"spark": {"conf": logged(tmp_path)}})
     run(conf, flags)
     counted = events(tmp_path / "events")
     assert {name: counted[name] for name in MOST if counted[name] > MOST[name]} == {}
@@ -40,17 +34,23 @@ def test_a_run_of_a_few_rows_asks_the_jvm_little(
     made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], most: int
 ) -> None:
     """Every question of the driver to Spark's JVM is a message there and back: a third of a short run, once."""
-    made.empty()
-    case = read_case(CASE)
-    conf = made.configure(case.settings, tmp_path)
-    load, *_, change = (step for step in case.steps if step.kind == "load")
-    perform(load, made, conf)
-    if flags:
-        assert command(["run"], 0, conf) == []
-        perform(change, made, conf)
+    conf = ready(made, tmp_path, flags, {})
     asked = count_messages(monkeypatch)
     assert command(["run", *flags], 0, conf) == []
     assert 0 < asked.total() <= most
+
+
+def ready(made: Environment, folder: Path, flags: list[str], settings: dict[str, Any]) -> Path:
+    """The case loaded, and its change after a run where an incremental one comes; the configuration of what comes."""
+    made.empty()
+    case = read_case(CASE)
+    conf = made.configure({**case.settings, **settings}, folder)
+    load, *_, change = (step for step in case.steps if step.kind == "load")
+    perform(load, made, conf)
+    if flags:  # what comes before is not counted, and sooner done in this process
+        assert command(["run"], 0, conf) == []
+        perform(change, made, conf)
+    return conf
 
 
 def count_messages(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:

@@ -7,24 +7,20 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from scripts.embedded import certificates
+from scripts.embedded.ports import free_ports
 from tests.harness.api import EARLIER, Api
 from tests.harness.waiting import wait_at_work
 
 NGINX = shutil.which("nginx")
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "api" / "nginx.conf"
-NAME = "aggregates.example.org"
+NAME, ADDRESS = "aggregates.example.org", "127.0.0.1"
 ASKED = {"request": {"groupId": "g1", "activityId": "c1", "activityType": "Course"}}
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this machine")
@@ -34,47 +30,27 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this
 def proxy(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, int]]:
     """A client that trusts the proxy and reaches it under its name, and the port without TLS."""
     folder = tmp_path_factory.mktemp("nginx")
-    certify(folder)
-    plain, secure = free_port(), free_port()
+    trusted = certificates.make(folder, [ADDRESS])
+    for name in (f"{NAME}.pem", f"{NAME}.key"):
+        (folder / name).symlink_to(trusted.node)  # which has both
+    plain, secure = free_ports(2, [ADDRESS])
     configure(folder, api, plain, secure)
     command = [NGINX or "", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors.txt")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             wait_at_work(process, lambda: is_open(secure), "nginx does not listen")
-            trusted = ssl.create_default_context(cafile=str(folder / f"{NAME}.pem"))
-            with httpx.Client(base_url=f"https://{NAME}:{secure}", transport=to_this_machine(trusted)) as client:
+            tls = ssl.create_default_context(cafile=str(trusted.authority))
+            with httpx.Client(base_url=f"https://{ADDRESS}:{secure}", headers={"host": NAME}, verify=tls) as client:
                 yield client, plain
         finally:
             process.terminate()
 
 
-def to_this_machine(trusted: ssl.SSLContext) -> httpx.BaseTransport:
-    class Here(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            request.extensions["sni_hostname"] = request.url.host
-            request.url = request.url.copy_with(host="127.0.0.1")
-            return super().handle_request(request)
-
-    return Here(verify=trusted)
-
-
-def certify(folder: Path) -> None:
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    (folder / f"{NAME}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / f"{NAME}.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-
 def configure(folder: Path, api: Api, plain: int, secure: int) -> None:
     text = CONFIGURATION.read_text()
     others = {
-        "127.0.0.1:8080": urlsplit(str(api.client.base_url)).netloc, "listen 80;": f"listen 127.0.0.1:{plain};",
-        "listen 443 ": f"listen 127.0.0.1:{secure} ", "/etc/nginx/tls": str(folder),
+        "127.0.0.1:8080": urlsplit(str(api.client.base_url)).netloc, "listen 80;": f"listen {ADDRESS}:{plain};",
+        "listen 443 ": f"listen {ADDRESS}:{secure} ", "/etc/nginx/tls": str(folder),
     }  # fmt: skip
     for ours, here in others.items():
         assert text.count(ours) >= 1, ours
@@ -88,15 +64,9 @@ def configure(folder: Path, api: Api, plain: int, secure: int) -> None:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def is_open(port: int) -> bool:
     with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+        return tried.connect_ex((ADDRESS, port)) == 0
 
 
 def ask(client: httpx.Client, api: Api, path: str, user: str = "u1") -> httpx.Response:
@@ -110,7 +80,7 @@ def test_it_answers_under_its_name_as_the_server_does(proxy: tuple[httpx.Client,
 
 
 def test_who_comes_without_tls_is_led_to_its_own_name_whatever_they_call_it(proxy: tuple[httpx.Client, int]) -> None:
-    led = httpx.get(f"http://127.0.0.1:{proxy[1]}/health/live", headers={"host": "somewhere.example.com"})
+    led = httpx.get(f"http://{ADDRESS}:{proxy[1]}/health/live", headers={"host": "somewhere.example.com"})
     assert (led.status_code, led.headers["location"]) == (308, f"https://{NAME}/health/live")
 
 
