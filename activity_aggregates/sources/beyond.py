@@ -17,6 +17,7 @@ from activity_aggregates import settings
 from activity_aggregates.sources.changed_at import WRITE_TIME
 from activity_aggregates.sources.numbers import Columns, rows_of_keys, rows_of_ranges
 from activity_aggregates.store.connection import Connection, open_session
+from metrics.trees.arrow import map_in_arrow
 
 _RANGES_PER_CORE = 4
 _DATES = ("timestamp", "date")
@@ -72,12 +73,12 @@ class DatesAsNumbers:
         """All rows."""
         ranges = _RANGES_PER_CORE * self.spark.sparkContext.defaultParallelism
         read = partial(rows_of_ranges, self._columns(), self.connection, ranges)
-        return self.spark.range(0, ranges, 1, ranges).mapInArrow(read, self._schema())
+        return map_in_arrow(self.spark.range(0, ranges, 1, ranges), read, self._schema())
 
     def of(self, keys: DataFrame, key: Sequence[str]) -> DataFrame:
         """The rows of distinct keys, which begin with the whole partition key."""
         read = partial(rows_of_keys, self._columns(), self.connection, [self.columns[name] for name in key])
-        return keys.select(*key).mapInArrow(read, self._schema())
+        return map_in_arrow(keys.select(*key), read, self._schema())
 
     def _schema(self) -> StructType:
         kinds = {field.name: field.dataType for field in self.raw.schema}

@@ -10,18 +10,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.store.erased import Erased
+from metrics.trees.arrow import map_in_arrow
 
 USER_ID = "user_id"
 
 
 def erased_rows(rows: DataFrame, erased: Erased) -> DataFrame:
     """Those of `rows` whose user_id is erased. It hashes in Python: Spark would show the secret in its plans."""
-    return rows.mapInArrow(partial(_filtered, erased, True), rows.schema)
+    return map_in_arrow(rows, partial(_filtered, erased, True), rows.schema)
 
 
 def without_erased(rows: DataFrame, erased: Erased) -> DataFrame:
     """`rows` without those whose user_id is erased, in one pass over them; where nobody was erased they stay as is."""
-    return rows.mapInArrow(partial(_filtered, erased, False), rows.schema) if erased.hashes else rows
+    return map_in_arrow(rows, partial(_filtered, erased, False), rows.schema) if erased.hashes else rows
 
 
 def without_users(rows: DataFrame, users: DataFrame) -> DataFrame:

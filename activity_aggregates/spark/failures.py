@@ -84,6 +84,23 @@ _OF_PLACES = (
 )
 _OF_SPARK = (
     _Failure(
+        re.compile(r"Python in worker has different version \((\d+), (\d+)\) than that in driver ([\d.]+)"),
+        BadRequest,
+        "executors have Python {1}.{2} and the driver has {3}: start Spark with spark.pyspark.python (PYSPARK_PYTHON) "
+        "and spark.pyspark.driver.python that name the same minor version",
+    ),
+    _Failure(
+        re.compile(r'Cannot run program "(\S*python\S*)"'),
+        BadRequest,
+        "executors have no {1}: start Spark with spark.pyspark.python (PYSPARK_PYTHON) that names a Python they have",
+    ),
+    _Failure(
+        re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'"),
+        BadRequest,
+        "Python on executors finds no {1}: start Spark with --py-files, --archives and spark.executorEnv.PYTHONPATH "
+        "as docs/installing.md says",
+    ),
+    _Failure(
         re.compile(r"No space left on device"),
         Unreachable,
         "a disk that Spark writes to is full: make room in staging.dir, events.path, --out and spark.local.dir, "

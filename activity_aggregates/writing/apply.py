@@ -25,6 +25,7 @@ from activity_aggregates.writing.batches import Batches, replica_sets
 from activity_aggregates.writing.encoding import Encoder, Row
 from activity_aggregates.writing.plans import Plan
 from activity_aggregates.writing.sending import LeaseWatch, Pace, Sender
+from metrics.trees.arrow import map_in_arrow
 
 _RESULT = "name string, count long"
 _ROWS, _ENTRIES_SET, _ENTRIES_REMOVED, _BATCHES, _RETRIES = (
@@ -64,7 +65,7 @@ def apply_changes(
     before = spark.conf.get(key)
     spark.conf.set(key, str(_BATCH_ROWS))
     try:
-        results = changes.mapInArrow(writer, _RESULT).collect()
+        results = map_in_arrow(changes, writer, _RESULT).collect()
     finally:
         spark.conf.set(key, str(before))
     counts: Counter[str] = Counter()

@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType, _parse_datatype_string
 
 from metrics.refusals import INVALID_HIERARCHY
+from metrics.trees.arrow import map_in_arrow
 from metrics.trees.hierarchy import WORD_BITS, outline_rows
 
 CHANGED_AT = "changed_at"
@@ -37,7 +38,7 @@ def outlines(hierarchies: DataFrame, entries: Mapping[str, str] | None = None) -
     schema = _parse_datatype_string(OUTLINES + "".join(f", {name} timestamp" for name in dated))
     assert isinstance(schema, StructType)
     batches = partial(_outline_batches, to_arrow_schema(schema), entries)
-    parsed = hierarchies.select("course_id", "hierarchy", *dated).mapInArrow(batches, schema)
+    parsed = map_in_arrow(hierarchies.select("course_id", "hierarchy", *dated), batches, schema)
     return _unambiguous(parsed, schema)
 
 

@@ -11,13 +11,14 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.spark.results import Results
+from metrics.trees.arrow import map_in_arrow
 
 
 @pytest.mark.usefixtures("adaptive")
 def test_results_that_share_a_column_can_be_joined(spark: SparkSession, tmp_path: Path) -> None:
     """Of what a function makes of distinct rows, Spark believes that it is still distributed by their columns."""
     results = Results(str(tmp_path))
-    some = results.keep(spark.range(3).distinct().mapInArrow(unchanged, "id long"), "some")
+    some = results.keep(map_in_arrow(spark.range(3).distinct(), unchanged, "id long"), "some")
     everything = spark.range(5).selectExpr("id", "id * 2 as twice")
     others = everything.join(some, "id", how="left_anti")
     counted = joined(others, results.keep(everything, "everything").groupBy("id").count())
@@ -32,7 +33,7 @@ def test_what_was_observed_is_known_and_the_rows_are_not_computed_again(spark: S
             computed.add(batch.num_rows)
             yield batch
 
-    rows = spark.range(4).mapInArrow(counting, "id long").observe(seen, F.count(F.lit(1)).alias("rows"))
+    rows = map_in_arrow(spark.range(4), counting, "id long").observe(seen, F.count(F.lit(1)).alias("rows"))
     kept = Results(str(tmp_path)).keep(rows, "rows")
     assert seen.get == {"rows": 4}
     assert kept.count() == kept.filter("id >= 0").count() == 4

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from py4j.protocol import Py4JError
@@ -12,6 +15,11 @@ from pyspark.sql import SparkSession
 from activity_aggregates.errors import BadRequest, JobError, Unreachable
 from activity_aggregates.spark.failures import job_error, writer_error
 from activity_aggregates.spark.session import translated_spark
+from metrics.trees.arrow import map_in_arrow
+
+
+def unchanged(batches: Iterator[Any]) -> Iterator[Any]:
+    return batches
 
 
 @pytest.fixture
@@ -56,6 +64,32 @@ def test_a_file_of_another_format_is_named(spark: SparkSession, tmp_path: Path) 
     (tmp_path / "rows.csv").write_text("user_id,status\nu1,2\n")
     with pytest.raises(BadRequest, match=r"rows\.csv is not a Parquet file: correct its path"), translated_spark():
         spark.read.schema("user_id string").parquet(str(tmp_path)).count()
+
+
+def test_another_python_on_executors_is_told_with_both_versions(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark.sparkContext, "pythonVer", "3.99")
+    here = ".".join(map(str, sys.version_info[:2]))
+    with pytest.raises(BadRequest, match=f"executors have Python {here} and the driver has 3.99"), translated_spark():
+        map_in_arrow(spark.range(1), unchanged, "id long").collect()
+
+
+def test_a_python_that_executors_have_not_is_named(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark.sparkContext, "pythonExec", "python3.99")
+    with (
+        pytest.raises(BadRequest, match=r"executors have no python3\.99: start"),
+        translated_spark(),
+    ):
+        map_in_arrow(spark.range(1), unchanged, "id long").collect()
+
+
+def test_a_module_that_executors_have_not_is_named(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    here_alone = ModuleType("here_alone")
+    exec("def unchanged(batches): return batches", vars(here_alone))
+    monkeypatch.setitem(sys.modules, "here_alone", here_alone)
+    with pytest.raises(BadRequest, match="finds no here_alone: start Spark with --py-files"), translated_spark():
+        map_in_arrow(spark.range(1), here_alone.unchanged, "id long").collect()
 
 
 def test_a_jvm_that_has_gone_is_worth_another_attempt() -> None:
