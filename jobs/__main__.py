@@ -30,6 +30,7 @@ COMMANDS = {
     "serve": "the read API",
 }
 INTERRUPTED = 130
+OURS = {"activity_aggregates", "conf", "jobs", "metrics"}
 EXIT_CODES = """exit codes:
   0    done; also: nothing to do, another run holds the lease, superseded by a newer run
   1    a check failed: a limit, a difference, a pending migration; with a traceback, a bug
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         command = command_of(argv)
         arguments = parser_of(argv[0], command).parse_args(argv[1:])
         settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
-        return command.call(settings, arguments)
+        return _call(argv[0], command, settings, arguments)
     except JobError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code
@@ -128,6 +129,20 @@ def _overview() -> argparse.ArgumentParser:
 def _listed(lines: Mapping[str, str]) -> str:
     width = max(map(len, lines))
     return "\n".join(f"  {name:<{width}}  {meaning}" for name, meaning in lines.items())
+
+
+def _call(name: str, command: Command, settings: Configuration, arguments: argparse.Namespace) -> int:
+    """The exit code of a command; raises BadRequest where the installation lacks what it imports."""
+    try:
+        return command.call(settings, arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in OURS:
+            raise
+        extra = "api" if name == "serve" else "job,spark"
+        raise BadRequest(
+            f"{name} needs {error.name}, which is not installed: install {PROGRAM} with its extra [{extra}], "
+            "as docs/installing.md says"
+        ) from error
 
 
 def _interrupted() -> int:

@@ -15,7 +15,6 @@ import os
 from argparse import ArgumentParser, Namespace
 
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.errors import BadRequest
 
 EXAMPLES = {
     "serve --conf settings.yaml": "on api.host and api.port",
@@ -29,11 +28,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
-    try:
-        from activity_aggregates.api.serve import serve
-    except ModuleNotFoundError as error:
-        raise BadRequest(
-            f"{error.name} is not installed, which the read API needs: pip install 'activity-aggregates[api]'"
-        ) from error
+    from activity_aggregates.api.serve import serve
 
     return serve(configuration, os.environ, arguments.insecure_local)

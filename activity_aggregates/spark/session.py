@@ -64,6 +64,10 @@ _PREFERRED = {
 }
 
 
+# Under spark-submit no file of ours says what Spark's JVM logs: a thousand lines around twenty of a run.
+_SUBMITTED = {"spark.log.level": "WARN"}
+
+
 def is_one_machine(master: str) -> bool:
     """Whether executors and driver are one process."""
     return master == "local" or master.startswith("local[")
@@ -167,7 +171,8 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     master = planned_master(spark)
     conf = SparkConf()
     conf.setIfMissing("spark.app.name", name)
-    for key, value in {**_PREFERRED, **{key: _text(value) for key, value in spark.conf.items()}}.items():
+    preferred = _PREFERRED | (_SUBMITTED if is_submitted() else {})
+    for key, value in {**preferred, **{key: _text(value) for key, value in spark.conf.items()}}.items():
         conf.setIfMissing(key, value)
     if is_one_machine(master):
         for key, value in _LOCAL.items():

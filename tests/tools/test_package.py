@@ -1,12 +1,14 @@
-"""What scripts/package builds, submitted to a cluster whose executors have nothing else."""
+"""What scripts/package builds, used in an empty folder as docs/installing.md says, line by line."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
-import tarfile
+import sys
 import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,37 +19,96 @@ import pytest
 import yaml
 from cassandra.cluster import Cluster, Session
 
+from activity_aggregates import __version__
 from activity_aggregates.spark.session import EXTENSION
 from scripts.embedded.jars import CONNECTOR, jars
 from scripts.embedded.java import java_home
-from scripts.embedded.paths import CHECKOUT
+from scripts.embedded.paths import CACHE, CHECKOUT
 from scripts.sample.schema import KEYSPACES, create_source_tables
 from tests.harness.processes import SHORT_LIVED
 
 KEYSPACE = "package_test"
 SPARK_HOME = Path(pyspark.__file__).parent
 COLLECTION = "application/vnd.ekstep.content-collection"
+PYTHON = f"python3.{sys.version_info.minor}"
+# What a machine that runs the tests has in place of a cluster and of a Maven repository.
+HERE = {
+    "python3.11": PYTHON,
+    "--master yarn --deploy-mode client": "--master local-cluster[2,1,1024]",
+    "--packages com.datastax.spark:spark-cassandra-connector_2.12:3.5.1": "--jars "
+    + ",".join(map(str, jars(CONNECTOR))),
+}
+DEFAULTS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": SHORT_LIVED,
+    "spark.executor.extraJavaOptions": SHORT_LIVED,
+    "spark.sql.shuffle.partitions": "2",
+    "spark.ui.enabled": "false",
+}
 
 
-@dataclass(frozen=True)
-class Packed:
-    """What scripts/package leaves in a folder, and the command that it prints."""
-
-    folder: Path
-    command: str
-
-    @property
-    def configuration(self) -> dict[str, str]:
-        """The settings of Spark in that command."""
-        of_spark = self.command.partition("jobs/run.py")[0]
-        return dict(found.split("=", 1) for found in re.findall(r"--conf (\S+)", of_spark))
+VERSION = f"activity-aggregates {__version__}\n"
+LACKING = "activity-aggregates: run needs numpy"
+OFFLINE = f"--no-index --find-links {CACHE / 'wheels'}"
 
 
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    folder = tmp_path_factory.mktemp("dist")
-    packed = subprocess.run([CHECKOUT / "scripts" / "package", folder], check=True, stdout=subprocess.PIPE, text=True)
-    return Packed(folder, packed.stdout)
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The archives of a release that was built twice, at different times and in different folders."""
+    folders = [tmp_path_factory.mktemp("dist") for _ in range(2)]
+    builds = [
+        subprocess.Popen([CHECKOUT / "scripts" / "package", folder], stdout=subprocess.DEVNULL) for folder in folders
+    ]
+    assert [build.wait() for build in builds] == [0, 0]
+    return [archive for folder in folders for archive in folder.glob("*.tar.gz")]
+
+
+@pytest.fixture(scope="module")
+def machine(built: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """One onto which a release was copied, and unpacked as documented."""
+    folder = tmp_path_factory.mktemp("machine")
+    venv.create(folder / "python", symlinks=True)
+    (folder / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in DEFAULTS.items()))
+    machine = Machine(folder)
+    machine.place.mkdir()
+    for copied in (built[0], checksum_of(built[0])):
+        shutil.copy(copied, machine.place)
+    unpacked = machine.shell(documented("Unpack"), machine.place)
+    assert unpacked.returncode == 0, unpacked.stderr
+    return machine
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One with Spark, and a Python without packages; nothing of this environment is left to what it runs."""
+
+    folder: Path
+
+    @property
+    def place(self) -> Path:
+        """Where a release is copied to."""
+        return self.folder / "empty"
+
+    @property
+    def release(self) -> Path:
+        """The folder of the unpacked release."""
+        (found,) = (path for path in self.place.iterdir() if path.is_dir())
+        return found
+
+    def shell(self, command: str, where: Path) -> subprocess.CompletedProcess[str]:
+        """What a command line says and ends with; every line stops the rest when it fails."""
+        names = [name for name in os.environ if name.startswith("CASSANDRA_")]
+        environment = {name: os.environ[name] for name in names} | {
+            "PATH": f"{self.folder / 'python' / 'bin'}:{SPARK_HOME / 'bin'}:{os.defpath}",
+            "JAVA_HOME": str(java_home()),
+            "SPARK_HOME": str(SPARK_HOME),
+            "SPARK_CONF_DIR": str(self.folder),
+            "SPARK_WORKER_DIR": str(self.folder / "work"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+        return subprocess.run(
+            ["bash", "-e", "-c", command], cwd=where, env=environment, check=False, capture_output=True, text=True
+        )
 
 
 @pytest.fixture
@@ -62,31 +123,95 @@ def cassandra() -> Iterator[Session]:
     cluster.shutdown()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Path:
-    sources = {name: {"keyspace": KEYSPACE} for name in ("enrolments", "progress", "hierarchies", "attempts")}
-    target = {"keyspace": KEYSPACE, "replication": {"class": "SimpleStrategy", "replication_factor": 1}}
-    staging = {"dir": str(tmp_path / "runs"), "shared": True}
-    path = tmp_path / "settings.yaml"
-    path.write_text(yaml.safe_dump({"sources": sources, "target": target, "staging": staging}))
-    return path
+def checksum_of(archive: Path) -> Path:
+    return archive.with_name(f"{archive.name}.sha256")
 
 
-def test_the_packed_job_writes_from_executors_that_have_nothing_else_and_says_what_it_lacks(
-    dist: Packed, cassandra: Session, settings: Path, tmp_path: Path
+def documented(heading: str) -> str:
+    """The lines to type below a heading of docs/installing.md, for this machine."""
+    text = (CHECKOUT / "docs" / "installing.md").read_text("utf-8")
+    (section,) = re.findall(rf"^##+ {heading}\n(.*?)(?=^##+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    lines = "".join(re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+    for there, here in HERE.items():
+        lines = lines.replace(there, here)
+    return lines
+
+
+def test_a_release_is_the_same_to_the_byte_whenever_and_wherever_it_is_built(built: list[Path]) -> None:
+    first, second = (hashlib.sha256(archive.read_bytes()).hexdigest() for archive in built)
+    assert first == second
+
+
+def test_a_release_holds_what_is_needed_and_its_checksums_vouch_for_all_of_it(machine: Machine) -> None:
+    release = machine.release
+    sums = dict(line.split("  ", 1)[::-1] for line in (release / "SHA256SUMS").read_text().splitlines())
+    files = {str(path.relative_to(release)): path for path in release.rglob("*") if path.is_file()}
+    files = {name: path for name, path in files.items() if not name.startswith("env/")}
+    del files["SHA256SUMS"]
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == sums
+    assert {
+        f"activity_aggregates-{__version__}-py3-none-any.whl", f"activity_aggregates-{__version__}.zip", "env.tar.gz",
+        "jobs/run.py", "conf/default.yaml", "requirements/spark.lock", "deploy/cron/job", "docs/installing.md",
+        "LICENSE", "CHANGELOG.md",
+    } <= files.keys()  # fmt: skip
+    assert not [name for name in files if "__pycache__" in name]
+
+
+def test_pip_brings_the_command_to_an_empty_folder_and_it_says_what_a_run_lacks(
+    machine: Machine, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "python", symlinks=True)
+    there = tmp_path / "python" / "bin"
+    installed = machine.shell(
+        f"{sys.executable} -m pip --python {there / PYTHON} install {OFFLINE} {wheel(machine)}", tmp_path
+    )
+    assert installed.returncode == 0, installed.stderr
+    assert machine.shell(f"{there}/activity-aggregates --version", tmp_path).stdout == VERSION
+    lacking = machine.shell(f"{there}/activity-aggregates run", tmp_path)
+    assert (lacking.returncode, lacking.stderr.partition(",")[0]) == (2, LACKING)
+
+
+def test_uvx_runs_the_command_in_an_empty_folder(machine: Machine, tmp_path: Path) -> None:
+    uvx = f"{Path(sys.executable).with_name('uvx')} --cache-dir {tmp_path / 'cache'} --python {sys.executable}"
+    shown = machine.shell(f"{uvx} {OFFLINE} --from {wheel(machine)} activity-aggregates --version", tmp_path)
+    assert shown.stdout == VERSION, shown.stderr
+
+
+def test_the_job_is_submitted_as_documented_to_executors_that_have_nothing_else(
+    machine: Machine, cassandra: Session, tmp_path: Path
 ) -> None:
     load_a_learner_who_is_half_way(cassandra)
-    subprocess.run(["activity-aggregates", "migrate", "--conf", settings], check=True)
-    submitted = spark_submit(dist, tmp_path, "run", "--conf", str(settings))
+    (machine.release / "settings.yaml").write_text(yaml.safe_dump(settings(tmp_path / "runs")))
+    submitted = machine.shell(documented("Submit"), machine.release)
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = cassandra.execute("SELECT activity_type, user_id, agg FROM activity_user_agg").all()
     assert [(row.activity_type, row.user_id, row.agg["completionPercentage"]) for row in rows] == [("Course", "u1", 50)]
-    said_by_spark = [line for line in submitted.stdout.splitlines() if " INFO " in line]
-    assert len(said_by_spark) <= 3, "what Spark says before it knows how much it is to say"
-    refused = spark_submit(dist, tmp_path, "run", "--incremental", "--conf", str(settings))
-    assert refused.returncode == 2, refused.stdout + refused.stderr
     # spark-submit passes on both streams of a Python driver as its standard output.
+    assert len(said_by_spark(submitted.stdout)) <= 3, "what Spark says before it knows how much it is to say"
+    without = re.sub(r" *--conf spark.sql.extensions=.*\n", "", documented("Submit"))
+    refused = machine.shell(without.replace("jobs/run.py", "jobs/run.py --incremental"), machine.release)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stdout
+
+
+def wheel(machine: Machine) -> Path:
+    (found,) = machine.release.glob("*.whl")
+    return found
+
+
+def said_by_spark(text: str) -> list[str]:
+    return [line for line in text.splitlines() if re.search(r" (INFO|WARN|ERROR) ", line)]
+
+
+def settings(runs: Path) -> dict[str, object]:
+    return {
+        "sources": {name: {"keyspace": KEYSPACE} for name in ("enrolments", "progress", "hierarchies", "attempts")},
+        "target": {
+            "keyspace": KEYSPACE,
+            "replication": {"class": "SimpleStrategy", "replication_factor": 1},
+        },
+        "staging": {"dir": str(runs), "shared": True},
+    }
 
 
 def load_a_learner_who_is_half_way(cassandra: Session) -> None:
@@ -98,62 +223,3 @@ def load_a_learner_who_is_half_way(cassandra: Session) -> None:
         "INSERT INTO user_content_consumption (userid, courseid, batchid, contentid, status) "
         "VALUES ('u1', 'c1', 'b1', 'l1', 2)"
     )
-
-
-def spark_submit(dist: Packed, scratch: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Submit as a cluster's own Spark would: no variable and no interpreter of this environment is left to it."""
-    (package,) = dist.folder.glob("activity_aggregates-*.zip")
-    executor_python = bare_python(scratch / "executor")
-    driver_python = bare_python(scratch / "driver", sees=unpacked(dist.folder, scratch))
-    options = {
-        "--master": "local-cluster[2,1,1024]",
-        "--jars": ",".join(map(str, jars(CONNECTOR))),
-        "--py-files": str(package),
-        "--archives": f"{dist.folder / 'env.tar.gz'}#env",
-    }
-    configuration = dist.configuration | {
-        "spark.pyspark.python": str(executor_python),
-        "spark.pyspark.driver.python": str(driver_python),
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": SHORT_LIVED,
-        "spark.executor.extraJavaOptions": SHORT_LIVED,
-        "spark.sql.shuffle.partitions": "2",
-        "spark.ui.enabled": "false",
-    }
-    environment = {name: value for name, value in os.environ.items() if name.startswith("CASSANDRA_")} | {
-        "PATH": os.defpath,
-        "JAVA_HOME": str(java_home()),
-        "SPARK_HOME": str(SPARK_HOME),
-        "SPARK_WORKER_DIR": str(scratch / "work"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    return subprocess.run(
-        [
-            SPARK_HOME / "bin" / "spark-submit",
-            *(part for option in options.items() for part in option),
-            *(part for key, value in configuration.items() for part in ("--conf", f"{key}={value}")),
-            dist.folder / "jobs" / f"{command}.py",
-            *arguments,
-        ],
-        cwd=scratch,
-        env=environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def unpacked(dist: Path, scratch: Path) -> Path:
-    with tarfile.open(dist / "env.tar.gz") as archive:
-        archive.extractall(scratch / "unpacked", filter="data")
-    return scratch / "unpacked"
-
-
-def bare_python(folder: Path, sees: Path | None = None) -> Path:
-    """An interpreter without packages, or with those of one folder."""
-    venv.create(folder, symlinks=True)
-    if sees is not None:
-        (site_packages,) = folder.glob("lib/python*/site-packages")
-        (site_packages / "seen.pth").write_text(f"{sees}\n")
-    return folder / "bin" / "python"

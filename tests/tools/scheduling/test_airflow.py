@@ -31,8 +31,9 @@ READER = Path(__file__).parent / "airflow_tasks.py"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release as the DAGs expect it, its driver with the packed environment and nothing else."""
-    folder = tmp_path_factory.mktemp("release")
-    subprocess.run([CHECKOUT / "scripts" / "package", folder], check=True, stdout=subprocess.DEVNULL)
+    built = tmp_path_factory.mktemp("release")
+    subprocess.run([CHECKOUT / "scripts" / "package", built], check=True, stdout=subprocess.DEVNULL)
+    (folder,) = (path for path in built.iterdir() if path.is_dir())
     venv.create(folder / "driver", symlinks=True)
     with tarfile.open(folder / "env.tar.gz") as archive:
         archive.extractall(folder / "packages", filter="data")
