@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from scripts.embedded import client, instance
+from scripts.embedded.artifacts import CASSANDRA, NEWEST
 from scripts.embedded.errors import SetupError
 from scripts.embedded.node import TOKENS
 from scripts.embedded.start import Wish, start, stop
 
+VERSION_VARIABLE = "CASSANDRA_VERSION"
 HEAP = {1: 1024, 3: 512}  # MiB of each node, by the number of nodes
 
 
@@ -51,6 +54,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         name=arguments.name,
         nodes=arguments.nodes,
         heap=arguments.heap or HEAP[arguments.nodes],
+        release=_release(arguments.version),
         port=arguments.port,
         throwaway=arguments.throwaway or arguments.nodes > 1,
         auth=arguments.auth,
@@ -58,14 +62,28 @@ def _wish(arguments: argparse.Namespace) -> Wish:
     )
 
 
+def _release(text: str) -> str:
+    if text not in CASSANDRA:
+        releases = ", ".join(CASSANDRA)
+        raise SetupError(
+            f"there is no Cassandra {text!r} here: --version, or {VERSION_VARIABLE}, is one of {releases}."
+        )
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--name", default="default", help="which instance, where several run (%(default)s)")
     parser = argparse.ArgumentParser(
-        prog="scripts/cassandra", description="A real Cassandra 5.0 on this machine, with no installation."
+        prog="scripts/cassandra", description="A real Cassandra on this machine, with no installation."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     begin = commands.add_parser("start", parents=[common], help="start it, unless it runs, and wait until it answers")
+    begin.add_argument(
+        "--version",
+        default=os.environ.get(VERSION_VARIABLE) or NEWEST,
+        help=f"one of {', '.join(CASSANDRA)}; otherwise what {VERSION_VARIABLE} says, or {NEWEST}",
+    )
     begin.add_argument("--nodes", type=int, default=1, choices=sorted(TOKENS))
     begin.add_argument("--port", type=int, help="this CQL port or none (9042 where it is free, otherwise any)")
     begin.add_argument("--heap", type=int, help="MiB of each node (1024, or 512 with three nodes)")

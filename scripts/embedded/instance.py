@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scripts.embedded.artifacts import NEWEST
 from scripts.embedded.errors import SetupError
 from scripts.embedded.paths import INSTANCES
 
@@ -25,6 +26,7 @@ class State:
     storage_port: int
     pids: dict[str, str]  # of each process, with the argument by which it is recognised
     throwaway: bool
+    release: str = NEWEST
     username: str | None = None
     password: str | None = None
     ca_file: str | None = None

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from scripts.embedded.java import java
+from scripts.embedded.java import OF_CASSANDRA, java
 from scripts.embedded.ports import Ports
 
 # Evenly spaced over the ring, so that three nodes own a third each.
 TOKENS = {1: (None,), 3: (-(2**63), -3074457345618258603, 3074457345618258602)}
 
-_JVM_OPTIONS = Path(__file__).parent / "jvm.options"
+_HERE = Path(__file__).parent
 
 _LOGBACK = """<configuration>
   <appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender">
@@ -34,6 +34,7 @@ class Node:
     addresses: Sequence[str]
     ports: Ports
     heap: int
+    release: str
     throwaway: bool
     settings: dict[str, object]
 
@@ -53,9 +54,11 @@ class Node:
 
     def command(self, jars: Sequence[Path]) -> list[str]:
         jamm = next(jar for jar in jars if jar.name.startswith("jamm-"))
+        version = OF_CASSANDRA[self.release]
         return [
-            str(java()),
-            f"@{_JVM_OPTIONS}",
+            str(java(version)),
+            f"@{_HERE / 'jvm.options'}",
+            f"@{_HERE / f'jvm-{version}.options'}",
             self.mark,
             f"-javaagent:{jamm}",
             *(f"-D{key}={value}" for key, value in self._properties().items()),
@@ -99,12 +102,13 @@ class Node:
             "auto_snapshot": False,
             "hinted_handoff_enabled": False,
             "commitlog_sync": "periodic",
-            "commitlog_sync_period": "10s",
+            # The names of sizes and times are those of 4.0, which later releases still read.
+            "commitlog_sync_period_in_ms": 10_000,
             # Half of it is the largest mutation: a course hierarchy is several megabytes.
-            "commitlog_segment_size": "32MiB",
+            "commitlog_segment_size_in_mb": 32,
             # Batches of one replica set are what the upsert sends; the server's defaults warn about each.
-            "batch_size_warn_threshold": "40KiB",
-            "batch_size_fail_threshold": "50KiB",
+            "batch_size_warn_threshold_in_kb": 40,
+            "batch_size_fail_threshold_in_kb": 50,
             "unlogged_batch_across_partitions_warn_threshold": 1000,
             **self.settings,
         }

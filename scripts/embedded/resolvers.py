@@ -1,6 +1,7 @@
-"""Two ways to fetch an artifact with what it needs at run time: Maven, and the Ivy jar that pyspark carries.
+"""Two ways to fetch artifacts: Maven, and the Ivy jar that pyspark carries.
 
-Neither is told a repository: both use their own settings and defaults.
+Maven uses the repositories of its own settings, Ivy its default one, or what the environment names. Both are given the
+whole list, so neither looks for what an artifact needs: Ivy does so file by file, and takes a minute for it.
 """
 
 from __future__ import annotations
@@ -11,52 +12,103 @@ import ssl
 import subprocess
 import urllib.request
 import warnings
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.sax.saxutils import quoteattr
 
 import pyspark
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
+from scripts.embedded.artifacts import Artifact
 from scripts.embedded.java import java, java_home
 
-Coordinates = tuple[str, str, str]
+REPOSITORY_VARIABLE = "ACTIVITY_AGGREGATES_MAVEN_REPOSITORY"
 
 _POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>fetch</groupId><artifactId>fetch</artifactId><version>1</version>
-  <dependencies><dependency>
-    <groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>
-  </dependency></dependencies>
+  <dependencies>{}</dependencies>
 </project>
+"""
+_DEPENDENCY = """
+    <dependency>
+      <groupId>{0.group}</groupId><artifactId>{0.name}</artifactId><version>{0.version}</version>{1}
+      <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>
+    </dependency>"""
+
+_IVY = """<ivy-module version="2.0" xmlns:maven="http://ant.apache.org/ivy/maven">
+  <info organisation="fetch" module="fetch"/>
+  <dependencies>{}</dependencies>
+</ivy-module>
+"""
+_IVY_DEPENDENCY = """
+    <dependency org="{0.group}" name="{0.name}" rev="{0.version}" transitive="false" conf="default->*">{1}
+    </dependency>"""
+# No POM is read, and no sum of the repository's own: the committed ones are checked.
+_IVY_SETTINGS = """<ivysettings>
+  <settings defaultResolver="repository"/>
+  <property name="ivy.checksums" value=""/>
+  <resolvers>
+    <ibiblio name="repository" m2compatible="true" usepoms="false" useMavenMetadata="false"{}/>
+  </resolvers>
+</ivysettings>
 """
 
 
-class ResolutionFailed(Exception):
+_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # for a process of few seconds
+
+
+class FetchFailed(Exception):
     """This way did not work, and why."""
 
 
-def with_maven(coordinates: Coordinates, into: Path) -> None:
-    """Copy the closure into the folder with Maven, where there is one."""
+def with_maven(artifacts: Sequence[Artifact], into: Path) -> None:
+    """Copy the artifacts into the folder with Maven, where there is one."""
     maven = shutil.which("mvn")
     if maven is None:
-        raise ResolutionFailed("no Maven on PATH")
+        raise FetchFailed("no Maven on PATH")
     into.mkdir(exist_ok=True)
     pom = into.parent / "pom.xml"
-    pom.write_text(_POM.format(*coordinates))
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={into}"]
+    pom.write_text(_POM.format("".join(map(_maven_dependency, artifacts))))
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={into}"]
     _run("Maven", [maven, "--batch-mode", "--quiet", "--file", str(pom), *goal], JAVA_HOME=str(java_home()))
 
 
-def with_ivy(coordinates: Coordinates, into: Path) -> None:
-    """Copy the closure into the folder with Ivy; slower than Maven, and present wherever pyspark is."""
+def _maven_dependency(artifact: Artifact) -> str:
+    classifier = f"<classifier>{artifact.classifier}</classifier>" if artifact.classifier else ""
+    return _DEPENDENCY.format(artifact, classifier)
+
+
+def with_ivy(artifacts: Sequence[Artifact], into: Path) -> None:
+    """Copy the artifacts into the folder with Ivy, which is present wherever pyspark is."""
     into.mkdir(exist_ok=True)
+    repository = os.environ.get(REPOSITORY_VARIABLE)
+    root = f" root={quoteattr(repository.rstrip('/') + '/')}" if repository else ""
+    settings, module = into.parent / "ivysettings.xml", into.parent / "ivy.xml"
+    settings.write_text(_IVY_SETTINGS.format(root))
+    module.write_text(_IVY.format("".join(_ivy_dependencies(artifacts))))
     ivy = next(Path(pyspark.__file__).parent.glob("jars/ivy-*.jar"))
-    command = [str(java()), *_trust(into.parent), *_proxy(), "-jar", str(ivy), "-cache", str(into.parent / "ivy")]
-    what = ["-dependency", *coordinates, "-confs", "default", "-types", "jar", "bundle"]
-    _run("Ivy", [*command, *what, "-retrieve", f"{into}/[artifact]-[revision](-[classifier]).[ext]"])
+    command = [str(java()), *_QUICK, *_trust(into.parent), *_proxy(), "-jar", str(ivy)]
+    files = ["-settings", str(settings), "-ivy", str(module), "-cache", str(into.parent / "ivy")]
+    what = ["-confs", "default", "-retrieve", f"{into}/[artifact]-[revision](-[classifier]).[ext]"]
+    _run("Ivy", [*command, *files, *what])
     if not any(into.iterdir()):  # Ivy exits with 0 also when it found nothing
-        raise ResolutionFailed("Ivy could not resolve it")
+        raise FetchFailed("Ivy could not find it")
+
+
+def _ivy_dependencies(artifacts: Sequence[Artifact]) -> Iterator[str]:
+    """One for each module; jars of it that a classifier tells apart stand inside."""
+    for _, same in groupby(artifacts, key=lambda artifact: (artifact.group, artifact.name)):
+        first, *more = same
+        yield _IVY_DEPENDENCY.format(first, "".join(map(_ivy_artifact, (first, *more))))
+
+
+def _ivy_artifact(artifact: Artifact) -> str:
+    classifier = f' maven:classifier="{artifact.classifier}"' if artifact.classifier else ""
+    return f'\n      <artifact name="{artifact.name}" type="jar" ext="jar"{classifier}/>'
 
 
 def _run(name: str, command: list[str], **environment: str) -> None:
@@ -65,7 +117,7 @@ def _run(name: str, command: list[str], **environment: str) -> None:
     )
     if done.returncode != 0:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
-        raise ResolutionFailed(f"{name}: {errors[0][:300] if errors else f'exit code {done.returncode}'}")
+        raise FetchFailed(f"{name}: {errors[0][:300] if errors else f'exit code {done.returncode}'}")
 
 
 def _trust(folder: Path) -> list[str]:

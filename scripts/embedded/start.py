@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.embedded import certificates, client, instance, memory, ports
+from scripts.embedded.artifacts import CASSANDRA
 from scripts.embedded.certificates import Certificates
 from scripts.embedded.errors import SetupError
-from scripts.embedded.jars import CASSANDRA, jars
+from scripts.embedded.jars import jars
 from scripts.embedded.node import Node
 
 READY_SECONDS = 180
 LAUNCH_SECONDS = 2  # in which a process may not have its command line yet
 LAST_LINES = 20
 _AUTHENTICATION: dict[str, object] = {
-    "authenticator": {"class_name": "PasswordAuthenticator"},
-    "authorizer": {"class_name": "CassandraAuthorizer"},
+    "authenticator": "PasswordAuthenticator",
+    "authorizer": "CassandraAuthorizer",
 }
 
 
@@ -32,6 +33,7 @@ class Wish:
     name: str
     nodes: int
     heap: int
+    release: str
     port: int | None
     throwaway: bool
     auth: bool
@@ -48,8 +50,13 @@ def start(wish: Wish) -> instance.State:
     if before is not None and instance.living(before):
         _refuse_other(wish, before)
         return before
+    if before is not None and not wish.throwaway and before.release != wish.release:
+        raise SetupError(
+            f"the data of {wish.name!r} were written by Cassandra {before.release}: start {wish.release} under another "
+            "--name, or with --throwaway."
+        )
     memory.check(wish.nodes, wish.heap)
-    files = jars(CASSANDRA)
+    files = jars(CASSANDRA[wish.release])
     if wish.throwaway or (before is not None and before.throwaway):
         shutil.rmtree(instance.folder(wish.name), ignore_errors=True)
     trust = certificates.make(instance.folder(wish.name) / "tls", wish.addresses) if wish.tls else None
@@ -80,10 +87,10 @@ def stop(name: str) -> bool:
 
 def _refuse_other(wish: Wish, running: instance.State) -> None:
     nodes, auth, tls = len(running.contact_points), running.username is not None, running.ca_file is not None
-    same = (nodes, auth, tls) == (wish.nodes, wish.auth, wish.tls) and wish.port in (None, running.port)
-    if not same:
+    asked = (wish.release, wish.nodes, wish.auth, wish.tls)
+    if (running.release, nodes, auth, tls) != asked or wish.port not in (None, running.port):
         raise SetupError(
-            f"Cassandra {wish.name!r} runs already with {nodes} node(s) on port {running.port}, "
+            f"Cassandra {running.release} {wish.name!r} runs already with {nodes} node(s) on port {running.port}, "
             f"{'with' if auth else 'without'} a login and {'with' if tls else 'without'} TLS: stop it first, "
             "or start this one under another --name."
         )
@@ -99,6 +106,7 @@ def _nodes(wish: Wish, trust: Certificates | None) -> list[Node]:
             addresses=wish.addresses,
             ports=chosen,
             heap=wish.heap,
+            release=wish.release,
             throwaway=wish.throwaway,
             settings=settings,
         )
@@ -114,6 +122,7 @@ def _state(wish: Wish, nodes: list[Node], trust: Certificates | None) -> instanc
         storage_port=chosen.storage,
         pids={},
         throwaway=wish.throwaway,
+        release=wish.release,
         username="cassandra" if wish.auth else None,
         password="cassandra" if wish.auth else None,
         ca_file=str(trust.authority) if trust else None,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded import client, instance
-from scripts.embedded.jars import CASSANDRA
+from scripts.embedded.artifacts import CASSANDRA, NEWEST
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 
 
@@ -68,6 +68,21 @@ def test_a_taken_port_is_refused_in_one_sentence(name: str) -> None:
     assert refused.stderr == f"port {port} is taken on 127.0.0.1: give another --port, or none to get a free one.\n"
 
 
+def test_an_unknown_release_is_refused_with_those_that_there_are(name: str) -> None:
+    sentence = "there is no Cassandra '3.11' here: --version, or CASSANDRA_VERSION, is one of 5.0, 4.1, 4.0.\n"
+    assert cassandra("start", "--name", name, "--version", "3.11").stderr == sentence
+    assert cassandra("start", "--name", name, CASSANDRA_VERSION="3.11").stderr == sentence
+
+
+def test_data_of_another_release_are_left_alone(name: str) -> None:
+    (INSTANCES / name).mkdir(parents=True)
+    state = {"contact_points": [], "port": 1, "storage_port": 2, "pids": {}, "throwaway": False}
+    (INSTANCES / name / "state.json").write_text(json.dumps(state))
+    refused = cassandra("start", "--name", name, "--version", "4.1")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert f"the data of '{name}' were written by Cassandra 5.0" in refused.stderr
+
+
 def test_a_heap_that_does_not_fit_is_refused_in_one_sentence(name: str) -> None:
     refused = cassandra("start", "--name", name, "--heap", str(2**30))
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
@@ -75,10 +90,11 @@ def test_a_heap_that_does_not_fit_is_refused_in_one_sentence(name: str) -> None:
 
 
 def test_a_jar_that_is_not_the_committed_one_is_refused(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / "jars" / CASSANDRA.folder.name
+    closure = CASSANDRA[NEWEST]
+    folder = tmp_path / "jars" / closure.folder.name
     folder.mkdir(parents=True)
-    for jar in CASSANDRA.expected():
-        (folder / jar).symlink_to(CASSANDRA.folder / jar)
+    for jar in closure.artifacts:
+        (folder / jar.file).symlink_to(closure.folder / jar.file)
     (folder / "snakeyaml-2.1.jar").unlink()
     (folder / "snakeyaml-2.1.jar").write_bytes(b"something else")
     refused = cassandra("start", "--name", name, ACTIVITY_AGGREGATES_CACHE=str(tmp_path))

@@ -21,7 +21,8 @@ from cassandra.cluster import Cluster, Session
 
 from activity_aggregates import __version__
 from activity_aggregates.spark.session import EXTENSION
-from scripts.embedded.jars import CONNECTOR, jars
+from scripts.embedded.artifacts import CONNECTOR
+from scripts.embedded.jars import jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CACHE, CHECKOUT
 from scripts.sample.schema import KEYSPACES, create_source_tables

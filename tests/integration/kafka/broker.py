@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import pyspark
 
-from scripts.embedded.jars import KAFKA, jars
+from scripts.embedded.artifacts import KAFKA
+from scripts.embedded.jars import jars
 from scripts.embedded.java import java
 from scripts.embedded.ports import free_ports
 from tests.harness.waiting import wait_until

@@ -19,7 +19,8 @@ from cassandra.cluster import Session
 
 from activity_aggregates.configuration import load
 from activity_aggregates.store.connection import connection, open_session
-from scripts.embedded.jars import CONNECTOR, jars
+from scripts.embedded.artifacts import CONNECTOR
+from scripts.embedded.jars import jars
 from scripts.embedded.java import java_home
 from scripts.embedded.paths import CHECKOUT
 from scripts.sample.schema import KEYSPACES, create_source_tables
