@@ -43,6 +43,7 @@ class Tls:
 class Cassandra:
     """How the cluster is reached. Secrets are named (an environment variable or a file), never given."""
 
+    secure_connect_bundle: str | None
     contact_points: Annotated[list[str], Field(min_length=1)]
     port: Annotated[int, Field(gt=0, lt=65536)]
     local_datacenter: str
@@ -65,10 +66,11 @@ class MapColumns:
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class Target:
-    """Where the aggregates are kept. `replication` is used only to create a keyspace that is missing."""
+    """Where the aggregates are kept. `replication` and `tablets` are used only to create a keyspace that is missing."""
 
     keyspace: Name
     replication: dict[str, str | int] | None
+    tablets: bool | None
     tables: dict[str, Name]
     columns: MapColumns
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 from cassandra import (
     AuthenticationFailed,
     ConsistencyLevel,
+    DriverException,
     OperationTimedOut,
     ProtocolVersion,
     RequestExecutionException,
@@ -74,6 +76,7 @@ class Tls:
 class Connection:
     """All that a session needs, secrets included; it travels to Spark's Python workers, never into a Spark setting."""
 
+    secure_connect_bundle: str | None = None
     contact_points: tuple[str, ...]
     port: int
     local_datacenter: str
@@ -86,13 +89,16 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Hosts and port, as messages name them."""
-        return f"{', '.join(self.contact_points)} port {self.port}"
+        """Hosts and port, or the bundle that stands for them, as messages name them."""
+        return self.secure_connect_bundle or f"{', '.join(self.contact_points)} port {self.port}"
 
 
 def connection(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> Connection:
     """The connection with its secrets, which are read here and nowhere else."""
+    if cassandra.secure_connect_bundle and cassandra.tls.enabled:
+        raise BadRequest("cassandra.secure_connect_bundle brings a TLS of its own: leave cassandra.tls.enabled false")
     return Connection(
+        secure_connect_bundle=cassandra.secure_connect_bundle,
         contact_points=tuple(cassandra.contact_points),
         port=cassandra.port,
         local_datacenter=cassandra.local_datacenter,
@@ -162,13 +168,11 @@ def _cluster(connection: Connection) -> Cluster:
     )
     try:
         return Cluster(
-            connection.contact_points,
-            port=connection.port,
+            **_place(connection),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             auth_provider=PlainTextAuthProvider(connection.username, connection.password)
             if connection.username
             else None,
-            ssl_context=_ssl_context(connection.tls) if connection.tls else None,
             connect_timeout=connection.connect_timeout,
             control_connection_timeout=connection.connect_timeout,
             max_schema_agreement_wait=SCHEMA_AGREEMENT_SECONDS,
@@ -177,6 +181,26 @@ def _cluster(connection: Connection) -> Cluster:
     except UnresolvableContactPoints as error:
         hosts = ", ".join(connection.contact_points)
         raise Unreachable(f"{hosts} is not the name of a host: check cassandra.contact_points") from error
+    except (DriverException, KeyError, ValueError) as error:
+        if connection.secure_connect_bundle is None:
+            raise
+        raise Unreachable(
+            f"the database of {connection.address} cannot be reached ({error}): check that it is not paused, and that "
+            "cassandra.secure_connect_bundle is its newest"
+        ) from error
+
+
+def _place(connection: Connection) -> dict[str, Any]:
+    """Where the cluster is, as arguments of the driver: a bundle says all of it, and is asked at once."""
+    if (bundle := connection.secure_connect_bundle) is None:
+        tls = _ssl_context(connection.tls) if connection.tls else None
+        return {"contact_points": connection.contact_points, "port": connection.port, "ssl_context": tls}
+    if not is_zipfile(bundle):
+        raise BadRequest(
+            f"cassandra.secure_connect_bundle {bundle} is no readable bundle: name the zip file of the database, "
+            "which has to be there on every machine that connects"
+        )
+    return {"cloud": {"secure_connect_bundle": bundle, "use_default_tempdir": True}}
 
 
 def _ssl_context(tls: Tls) -> ssl.SSLContext:
@@ -241,9 +265,7 @@ def spark_options(connection: Connection) -> dict[str, str]:
     The connector never checks host names, whatever `check_hostname` says.
     """
     options = {
-        "spark.cassandra.connection.host": ",".join(connection.contact_points),
-        "spark.cassandra.connection.port": str(connection.port),
-        "spark.cassandra.connection.localDC": connection.local_datacenter,
+        **_spark_place(connection),
         "spark.cassandra.connection.timeoutMS": str(round(connection.connect_timeout * 1000)),
         "spark.cassandra.input.consistency.level": connection.consistency,
         "spark.cassandra.output.consistency.level": connection.consistency,
@@ -252,6 +274,16 @@ def spark_options(connection: Connection) -> dict[str, str]:
         **(_spark_tls(connection.tls) if connection.tls else {}),
     }
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _spark_place(connection: Connection) -> dict[str, str]:
+    if connection.secure_connect_bundle:
+        return {"spark.cassandra.connection.config.cloud.path": connection.secure_connect_bundle}
+    return {
+        "spark.cassandra.connection.host": ",".join(connection.contact_points),
+        "spark.cassandra.connection.port": str(connection.port),
+        "spark.cassandra.connection.localDC": connection.local_datacenter,
+    }
 
 
 def _spark_tls(tls: Tls) -> dict[str, str | None]:

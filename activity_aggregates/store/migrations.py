@@ -19,7 +19,7 @@ from typing import Any
 
 from cassandra import InvalidRequest
 from cassandra.cluster import Session
-from cassandra.protocol import ConfigurationException
+from cassandra.protocol import ConfigurationException, SyntaxException
 
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
 from activity_aggregates.retrying import retried
@@ -190,10 +190,17 @@ def _create_keyspace(session: Session, target: Target) -> None:
             f"the keyspace {target.keyspace} does not exist: create it, or let migrate do so by setting "
             "target.replication, for example {class: NetworkTopologyStrategy, datacenter1: 3}"
         )
+    tablets = "" if target.tablets is None else f" AND tablets = {{'enabled': {str(target.tablets).lower()}}}"
     try:
         _change_schema(
-            session, f"CREATE KEYSPACE IF NOT EXISTS {target.keyspace} WITH replication = %s", [target.replication]
+            session,
+            f"CREATE KEYSPACE IF NOT EXISTS {target.keyspace} WITH replication = %s{tablets}",
+            [target.replication],
         )
+    except SyntaxException as error:
+        raise BadRequest(
+            f"target.tablets is {str(target.tablets).lower()} and this store knows no tablets: leave it null"
+        ) from error
     except ConfigurationException as error:
         raise BadRequest(f"target.replication {target.replication} is refused: {error.message}") from error
 

@@ -1,0 +1,62 @@
+"""How the settings say where Cassandra is, and what is said where that cannot be."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from activity_aggregates.configuration import load
+from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.store.connection import Connection, connection, open_session, spark_options
+from scripts.embedded import certificates
+
+
+def connected_by(**cassandra: Any) -> Connection:
+    flags = {f"cassandra.{key}": value for key, value in cassandra.items()}
+    return connection(load(None, {}, flags).settings.cassandra, {})
+
+
+def test_a_bundle_stands_for_hosts_port_and_datacenter() -> None:
+    options = spark_options(connected_by(secure_connect_bundle="bundle.zip"))
+    assert options["spark.cassandra.connection.config.cloud.path"] == "bundle.zip"
+    assert not {key for key in options if key.endswith((".host", ".port", ".localDC"))}
+
+
+def test_a_bundle_and_tls_of_ones_own_are_refused() -> None:
+    with pytest.raises(BadRequest, match=r"leave cassandra\.tls\.enabled false"):
+        connected_by(secure_connect_bundle="bundle.zip", tls={"enabled": True})
+
+
+def test_what_is_no_bundle_is_refused_by_name(tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("no zip file")
+    for path in (other, tmp_path / "missing.zip"):
+        refused = pytest.raises(BadRequest, match=f"{path} is no readable bundle")
+        with refused, open_session(connected_by(secure_connect_bundle=str(path))):
+            pass
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS")  # of the driver
+def test_a_database_that_does_not_answer_is_named_by_its_bundle(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    bundle = made_bundle(tmp_path, {"host": "127.0.0.1", "port": port, "keyspace": "k", "localDC": "dc"})
+    unreachable = pytest.raises(Unreachable, match=f"the database of {bundle} cannot be reached")
+    with unreachable, open_session(connected_by(secure_connect_bundle=str(bundle))):
+        pass
+
+
+def made_bundle(folder: Path, config: dict[str, object]) -> Path:
+    """The files that a bundle holds: whom to trust, who one is, and whom to ask for the nodes."""
+    made = certificates.make(folder / "tls", ["127.0.0.1"])
+    with ZipFile(folder / "bundle.zip", "w") as bundle:
+        bundle.writestr("config.json", json.dumps(config))
+        bundle.write(made.authority, "ca.crt")
+        bundle.write(made.node, "cert")
+        bundle.write(made.node, "key")
+    return folder / "bundle.zip"
