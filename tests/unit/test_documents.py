@@ -13,14 +13,17 @@ import yaml
 from jobs.__main__ import COMMANDS
 from metrics import declarations
 from metrics.declarations import Metric
+from scripts.documents.site import START, sections
 from scripts.documents.tables import DOCUMENTS, all_tables, overview, rewritten, table_of, tables_in
 from tests.harness.case import read_case
 
 ROOT = Path(__file__).parents[2]
-ALL = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FOLDERS = (ROOT / folder for folder in ("docs", "deploy", ".github"))
+ALL = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in folder.rglob("*.md"))])
 PRESENT = [path for path in ALL if path.name != "CHANGELOG.md"]  # which names what has gone, too
 GUARANTEES = ROOT / "docs/guarantees.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+UNPUBLISHED = ("deploy", ".github")  # which are read where they are
 MOST_PROMISES = 10
 LONGEST_WAY = 25  # functions from source to target
 
@@ -102,6 +105,12 @@ def test_the_headings_that_it_links_to_are_there(path: Path) -> None:
 def anchors(path: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_stands_once_in_the_navigation_of_the_site() -> None:
+    pages = [START, *(page for of_section in sections().values() for page in of_section)]
+    of_users = [path.relative_to(ROOT).as_posix() for path in ALL if path.relative_to(ROOT).parts[0] not in UNPUBLISHED]
+    assert sorted(pages) == sorted(of_users)
 
 
 def test_the_readme_has_every_command() -> None:
