@@ -15,7 +15,6 @@ from scripts.sample.command import on_cassandra
 from scripts.sample.data import Row, tables
 from scripts.sample.schema import KEYSPACES, create_source_tables
 
-AT_ONCE = 10_000  # rows between two lines of progress
 IN_FLIGHT = 50  # requests
 IN_BATCH = 20  # rows; the server warns of batches above 5 KiB
 
@@ -45,10 +44,8 @@ def write(session: Session, name: str, rows: list[Row]) -> None:
     columns = list(rows[0])
     marks = ", ".join("?" for _ in columns)
     insert = session.prepare(f"INSERT INTO {full_name(name)} ({', '.join(columns)}) VALUES ({marks})")
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        execute_concurrent(session, [(batch, None) for batch in batches(insert, part)], concurrency=IN_FLIGHT)
-        say(f"{full_name(name)}: {start + len(part):,} of {len(rows):,} rows")
+    execute_concurrent(session, [(batch, None) for batch in batches(insert, rows)], concurrency=IN_FLIGHT)
+    say(f"{full_name(name)}: {len(rows):,} rows")
 
 
 def batches(insert: PreparedStatement, rows: list[Row]) -> Iterator[BatchStatement]:

@@ -40,6 +40,8 @@ AND NOW
   scripts/cassandra cql "SELECT * FROM {groups} WHERE group_id = '{group}'"
   eval "$(scripts/cassandra status --export)" && .venv/bin/activity-aggregates report last --conf conf/demo.yaml
                    the run as a page with charts
+  scripts/cassandra stop
+  docs/definitions.md says what each number means, docs/running.md how to run it on your own tables
 """
 
 

@@ -138,6 +138,11 @@ def test_a_replication_that_the_cluster_refuses_is_named(keyspace: str) -> None:
         )
 
 
+def test_tablets_of_a_store_that_has_none_are_refused(keyspace: str) -> None:
+    with pytest.raises(BadRequest, match=r"target\.tablets is false and this store knows no tablets: leave it null"):
+        migrate(configured(keyspace, target__tablets=False), os.environ, check=False)
+
+
 def test_a_port_where_nobody_listens_is_named(keyspace: str) -> None:
     with pytest.raises(Unreachable, match=r"Cassandra at 127\.0\.0\.1 port 1 cannot be reached"):
         migrate(
