@@ -26,6 +26,7 @@ from scripts.embedded.artifacts import Artifact
 from scripts.embedded.java import java, java_home
 
 REPOSITORY_VARIABLE = "ACTIVITY_AGGREGATES_MAVEN_REPOSITORY"
+_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # for a process of few seconds
 
 _POM = """<project>
   <modelVersion>4.0.0</modelVersion>
@@ -56,9 +57,6 @@ _IVY_SETTINGS = """<ivysettings>
   </resolvers>
 </ivysettings>
 """
-
-
-_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # for a process of few seconds
 
 
 class FetchFailed(Exception):
