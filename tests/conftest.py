@@ -24,7 +24,11 @@ OF_HUNDREDS_OF_RUNS = (
 )
 
 # Files with a part of their own in scripts/test, and the variable by which it asks for them.
-OF_THEIR_OWN = {"test_airflow.py": "AIRFLOW_PYTHON", "test_kafka.py": "WITH_KAFKA"}
+OF_THEIR_OWN = {
+    "test_airflow.py": "AIRFLOW_PYTHON",
+    "test_executor.py": "KUBERNETES_TOOLS",
+    "test_kafka.py": "WITH_KAFKA",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +41,7 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With --cases everything but the cases is left out; tests that need Airflow or Kafka are asked for alone."""
+    """With --cases everything but the cases is left out; those with a part of their own are asked for alone."""
     needed = OF_THEIR_OWN.get(collection_path.name)
     if needed is not None and not os.environ.get(needed):
         return True
