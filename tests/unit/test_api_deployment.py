@@ -11,7 +11,6 @@ from pathlib import Path
 import yaml
 
 from activity_aggregates.api.edge.figures import figures
-from activity_aggregates.layers import default_layer
 from tests.harness.processes import command_line
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +24,6 @@ def test_the_dashboard_shows_every_metric_and_no_other() -> None:
     assert {re.sub(SUFFIXES, "", name) for name in shown} == told
     panels = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-
-
-def test_what_the_container_copies_is_there() -> None:
-    text = (FOLDER / "Containerfile").read_text()
-    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
-    assert [source for source in sources if not (ROOT / source).exists()] == []
-    variables = re.findall(r"ACTIVITY_AGGREGATES__(\w+)=", text)
-    assert {tuple(name.lower().split("__")) for name in variables} <= set(default_layer())
 
 
 def test_the_service_starts_what_there_is() -> None:
