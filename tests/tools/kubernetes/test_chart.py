@@ -18,7 +18,9 @@ from jobs.__main__ import command_of, parser_of
 from scripts.embedded.paths import CHECKOUT
 
 CHART = CHECKOUT / "deploy" / "kubernetes"
-MINIMAL = ["--set", "settings.cassandra.contact_points={cassandra}", "--set", "settings.api.issuer=https://login"]
+JOBS = ["--set", "settings.cassandra.contact_points={cassandra}"]
+TRUSTING = [*JOBS, "--set", "settings.api.issuer=https://login"]
+MINIMAL = [*TRUSTING, "--set", "api.filesSecret=keys"]
 EXAMPLE = ["--values", str(CHART / "example.yaml")]
 COMMAND = {"name": "backfill", "arguments": ["backfill", "/etc/activity-aggregates/files/a.yaml"], "filesSecret": "a"}
 RENDERINGS = {
@@ -26,7 +28,7 @@ RENDERINGS = {
     "example": EXAMPLE,
     "a-command": [*EXAMPLE, "--set-json", f"command={json.dumps(COMMAND)}"],
     "s3a": [*MINIMAL, "--set", "runDirectory.enabled=false", "--set", "settings.staging.dir=s3a://lake/runs"],
-    "jobs-alone": ["--set", "settings.cassandra.contact_points={cassandra}", "--set", "api.enabled=false"],
+    "jobs-alone": [*JOBS, "--set", "api.enabled=false"],
 }
 OLDEST, NEWEST = "1.29", "1.37"  # what the chart asks for; the newest that there are schemas of
 
@@ -202,7 +204,8 @@ def test_no_pod_is_root_or_may_become_it(rendered: Mapping[str, list[Manifest]])
     ("values", "sentence"),
     [
         ([], "settings.cassandra.contact_points says where Cassandra is"),
-        (MINIMAL[:2], "settings.api.issuer says what iss of every token must be"),
+        (JOBS, "settings.api.issuer says what iss of every token must be"),
+        (TRUSTING, "name the Secret that holds it in api.filesSecret"),
         ([*MINIMAL, "--set", "api.replica=3"], "additional properties 'replica' not allowed"),
         ([*MINIMAL, "--set", "job.schedules.full.schedule=nightly"], "does not match pattern"),
         ([*MINIMAL, "--set", "command.arguments={runs}"], "command.name is missing"),

@@ -29,7 +29,7 @@ from scripts.sample.schema import KEYSPACES, create_source_tables
 SPARK_BIN = Path(pyspark.__file__).parent / "bin"
 SECRET, EXTRA = "Corr3ctHorse", {"ERASED_SECRET": "Staples-for-the-battery-horse"}
 TASKS = [f"activity_aggregates_{name}" for name in ("full", "incremental", "verify", "command")]
-VALUES = "settings: {cassandra: {contact_points: [cassandra]}, api: {issuer: https://login.example.org}}\n"
+VALUES = "settings: {cassandra: {contact_points: [cassandra]}}\napi: {enabled: false}\n"
 KUBECONFIG = """
 current-context: nowhere
 contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
