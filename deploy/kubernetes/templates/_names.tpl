@@ -49,8 +49,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- if and .Values.api.enabled (not .Values.settings.api.issuer) -}}
 {{- fail "settings.api.issuer says what iss of every token must be: give it, or set api.enabled=false" -}}
 {{- end -}}
-{{- if and .Values.api.enabled (hasPrefix "/etc/activity-aggregates/secrets/" (.Values.settings.api.key_file | default "")) (not .Values.api.filesSecret) -}}
-{{- fail (printf "settings.api.key_file is %s: name the Secret that holds it in api.filesSecret" .Values.settings.api.key_file) -}}
+{{- $keys := .Values.settings.api.key_file | default "" -}}
+{{- if and .Values.api.enabled (hasPrefix "/etc/activity-aggregates/secrets/" $keys) (not .Values.api.filesSecret) -}}
+{{- fail (printf "settings.api.key_file is %s: name the Secret that holds it in api.filesSecret" $keys) -}}
 {{- end -}}
 {{- toYaml .Values.settings -}}
 {{- end -}}

@@ -70,8 +70,8 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{/*
-The specification of a Job, of a dict: root, component, arguments, environmentSecret, settings (a ConfigMap); deadline and
-commandFiles (a Secret) where there are any. migrate computes nothing, and comes before everything else is there.
+The specification of a Job, of a dict: root, component, arguments, environmentSecret, settings (a ConfigMap); deadline
+and commandFiles (a Secret) where there are any. migrate computes nothing, and comes before everything else is there.
 */}}
 {{- define "aggregates.job" -}}
 {{- $root := .root -}}
@@ -115,7 +115,8 @@ template:
       - name: job
         image: {{ include "aggregates.image" (list $root $job.image) }}
         imagePullPolicy: {{ $job.image.pullPolicy }}
-        args: {{- concat .arguments (list "--conf" "/etc/activity-aggregates/settings/settings.yaml") | toYaml | nindent 10 }}
+        {{- $conf := list "--conf" "/etc/activity-aggregates/settings/settings.yaml" }}
+        args: {{- concat .arguments $conf | toYaml | nindent 10 }}
         {{- with .environmentSecret }}
         envFrom:
           - secretRef: {name: {{ . }}}
