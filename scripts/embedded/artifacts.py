@@ -12,12 +12,7 @@ from scripts.embedded.paths import CACHE
 
 @dataclass(frozen=True)
 class Artifact:
-    """One jar, by its path in a repository.
-
-    >>> jar = Artifact("com/github/jnr/jffi/1.3.11/jffi-1.3.11-native.jar", "f4c26c0a")
-    >>> jar.group, jar.name, jar.version, jar.classifier, jar.file
-    ('com.github.jnr', 'jffi', '1.3.11', 'native', 'jffi-1.3.11-native.jar')
-    """
+    """One jar, by its path in a repository: group/…/name/version/file."""
 
     path: str
     sha256: str
