@@ -18,7 +18,7 @@ _CLOSED = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 # What metrics of runs say beside the labels of a deployment.
-OWN_LABELS = ("command", "status", "phase", "source", "reason", "table")
+OWN_LABELS = ("target", "command", "status", "phase", "source", "reason", "table", "kind")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # A name in CQL that needs no quotes: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]

@@ -22,7 +22,6 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Unit
 from activity_aggregates.protocol.execution import Execution, unit_of
-from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
 from activity_aggregates.run.applying import UNDATED
@@ -43,6 +42,7 @@ from activity_aggregates.store.records import (
     UNIT_OF_GROUPS,
     RunRecord,
 )
+from activity_aggregates.watching.textfile import metrics_file_kept
 
 LEFT = "backfill.left"  # a count of every unit's run: the units to be done after it
 _SECONDS_TO_EXPIRE = 2  # after its time to live, until a dead run's lease is seen to be gone

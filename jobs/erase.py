@@ -23,12 +23,12 @@ from typing import Protocol
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.protocol.execution import Execution, now_in_ms
-from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.flags import add_wait
 from activity_aggregates.request.scope import Scope, users_file
 from activity_aggregates.run.erasing import SparkRows
 from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings
 from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED
+from activity_aggregates.watching.textfile import metrics_file_kept
 
 EXAMPLES = {
     "erase --users-file leavers.txt --conf settings.yaml --dry-run": "count the rows",

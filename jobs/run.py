@@ -46,10 +46,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
-    from activity_aggregates.report.textfile import metrics_file_kept
     from activity_aggregates.request.instants import parse_instant
     from activity_aggregates.run.flow import RunRequest, run
     from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
+    from activity_aggregates.watching.textfile import metrics_file_kept
 
     scope = scope_of(arguments)
     _check(arguments, scope)

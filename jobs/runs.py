@@ -20,11 +20,11 @@ from pathlib import Path
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.report.runs import as_plain, as_table, in_full
-from activity_aggregates.report.textfile import write_metrics_file
 from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
+from activity_aggregates.watching.textfile import write_metrics_file
 
 EXAMPLES = {
     "runs --conf settings.yaml --limit 5": "the newest, and how old the last full success is",

@@ -22,21 +22,20 @@ from pyspark.sql import DataFrame
 
 from activity_aggregates import settings
 from activity_aggregates.changes import findings
-from activity_aggregates.changes.change_set import KINDS
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.report.findings import print_held, print_sums, print_table
-from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.run.applying import held_entries, stored_rows_of
 from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
-from activity_aggregates.store.records import DRY_RUN, VERIFY
+from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, KINDS, VERIFY
 from activity_aggregates.store.targets import TARGET_TABLES, TEXTS
+from activity_aggregates.watching.textfile import metrics_file_kept
 from metrics.declarations import names
 
 _EXAMPLES = 5  # of each kind and table
@@ -154,7 +153,7 @@ def _verify_published(execution: Execution, asked: Verification) -> int:
     print_sums([row.asDict() for row in listed[:_NAMED]], total)
     if not total:
         print("every published sum is the sum of the published rows")
-    execution.counts["differing_sums"] = total
+    execution.counts[DIFFERING_SUMS] = total
     execution.end(DRY_RUN)
     return _judged(total, asked, "published sums differ", "count them anew with `activity-aggregates verify --repair`")
 

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from activity_aggregates.store.records import DIFFERENT, EXTRA, MISSING
 from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TEXTS, TargetTable, key_type
 from metrics.activities import WAS
 from metrics.learners import ENTRIES
 from metrics.values import stands
 
-MISSING, EXTRA, DIFFERENT = KINDS = ("missing", "extra", "different")
 _MAPS = {METRICS: (ENTRIES, "map<string,double>"), TEXTS: (TEXTS, "map<string,string>")}
 _FLAGS = "is_changed boolean, kind string, newer int, is_undated boolean"
 

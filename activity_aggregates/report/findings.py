@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activity_aggregates.report.values import described, shown
-
-KINDS = ("missing", "extra", "different")
+from activity_aggregates.store.records import KINDS
 
 
 def print_table(

@@ -17,6 +17,9 @@ STATUSES = (RUNNING, APPLYING, SUCCEEDED, DRY_RUN, SUPERSEDED, STOPPED, FAILED, 
 # What RunRecord.command says; that of a backfill begins with its word.
 RUN, INCREMENTAL, CHANGED, VERIFY, ERASE = "run", "run --incremental", "run --changed", "verify", "erase"
 UNIT_OF_GROUPS, UNIT_OF_CONTEXTS = "groups", "contexts"
+# How a stored row may differ; what `verify` counts, by table.
+MISSING, EXTRA, DIFFERENT = KINDS = ("missing", "extra", "different")
+DIFFERING_SUMS = "differing_sums"  # a count that `verify --published` alone has
 
 _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)

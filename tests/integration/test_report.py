@@ -20,10 +20,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import CheckFailed
-from activity_aggregates.report.textfile import metrics_file_kept
 from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.store.ledger import Ledger, RunRecord
+from activity_aggregates.watching.textfile import metrics_file_kept
 from jobs.__main__ import main
+from tests.harness.leases import held
 
 KEYSPACE = "report_test"
 START = datetime(2026, 1, 31, 6, tzinfo=UTC)
@@ -99,11 +101,11 @@ def as_json(conf: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def samples(path: Path) -> dict[str, float]:
-    """Values by name and labels in the order of their names, as Prometheus' own parser reads the file."""
+    """Values by name and labels but the target, in the order of their names, as Prometheus' own parser reads it."""
     return {
-        " ".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
+        " ".join([each.name, *(value for label, value in sorted(each.labels.items()) if label != "target")]): each.value
         for family in text_string_to_metric_families(path.read_text("utf-8"))
-        for sample in family.samples
+        for each in family.samples
     }
 
 
@@ -365,6 +367,18 @@ def test_metrics_count_rows_and_refusals_also_where_there_are_none(conf: Path, l
     assert found["activity_aggregates_last_run_refused_rows run missing_hierarchy enrolments"] == 5
     assert found["activity_aggregates_last_run_refused_rows run missing_key progress"] == 0
     assert found["activity_aggregates_freshness_lag_seconds run"] > 0
+
+
+def test_metrics_tell_who_holds_the_lease(conf: Path, ledger: Ledger, cassandra: Session, tmp_path: Path) -> None:
+    out = tmp_path / "runs.prom"
+    ledger.save(replace(RUN, status="applying", finished_at=None))
+    name = "activity_aggregates_lease_since_timestamp_seconds run"
+    with held(cassandra, LeaseTicket(KEYSPACE, "aggregate_lease", RUN.run_id, ttl=60)):
+        assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
+        assert samples(out)[name] == START.timestamp()
+        ledger.save(replace(RUN, status="failed"))  # and has left its lease to expire
+        assert main(["runs", "--prometheus", str(out), "--conf", str(conf)]) == 0
+        assert name not in samples(out)
 
 
 def test_the_metrics_file_is_written_also_after_a_run_that_failed(conf: Path, ledger: Ledger, tmp_path: Path) -> None:

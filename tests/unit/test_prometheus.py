@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activity_aggregates.report.prometheus import latest_by_command, registry
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.watching.prometheus import State, latest_by_command, registry
 from tests.harness.records import left_by_a_killed_run
 
 MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -23,11 +22,13 @@ def run(command: str, hour: int, status: str, **fields: Any) -> RunRecord:
     return replace(record, run_id=f"r{hour}", finished_at=began + timedelta(minutes=1), **fields)
 
 
-def samples(*runs: RunRecord, labels: Mapping[str, str] | None = None) -> dict[tuple[str, ...], float]:
-    """Values at noon by name and labels, from runs in the order of their starts."""
-    found = registry(latest_by_command(runs[::-1]), labels or {}, MIDNIGHT + timedelta(hours=12))
+def samples(*runs: RunRecord, holder: RunRecord | None = None) -> dict[tuple[str, ...], float]:
+    """Values at noon by name and labels, that of the target aside, from runs in the order of their starts."""
+    full = next((run for run in runs[::-1] if run.is_full_success), None)
+    state = State(latest_by_command(runs[::-1]), full, holder)
+    found = registry(state, {"target": "aggregates"}, MIDNIGHT + timedelta(hours=12))
     return {
-        (sample.name.removeprefix("activity_aggregates_"), *sample.labels.values()): sample.value
+        (sample.name.removeprefix("activity_aggregates_"), *list(sample.labels.values())[1:]): sample.value
         for family in found.collect()
         for sample in family.samples
     }
@@ -71,12 +72,53 @@ def test_a_verification_and_the_units_of_any_backfill_have_a_label_each() -> Non
     assert found["last_run_status", "backfill", "succeeded"] == 1
 
 
-def test_the_labels_of_the_deployment_stand_at_every_metric() -> None:
+def test_the_last_full_success_is_told_apart_from_increments_and_may_be_a_repair() -> None:
+    increment = run(INCREMENTAL, 3, "succeeded")
+    assert (
+        samples(run(FULL, 1, "succeeded"), run(FULL, 2, "failed"), increment)[
+            "last_full_success_as_of_timestamp_seconds",
+        ]
+        == (MIDNIGHT + timedelta(hours=1)).timestamp()
+    )
+    assert (
+        samples(run("verify", 2, "succeeded"), increment)["last_full_success_timestamp_seconds",]
+        == (MIDNIGHT + timedelta(hours=2, minutes=1)).timestamp()
+    )
+    assert ("last_full_success_timestamp_seconds",) not in samples(increment)
+
+
+def test_a_ledger_without_runs_tells_that_it_was_looked_at() -> None:
+    assert samples() == {("written_timestamp_seconds",): (MIDNIGHT + timedelta(hours=12)).timestamp()}
+
+
+def test_differences_stand_until_a_verification_finds_none_or_repairs_them() -> None:
+    counts = {"missing.activity_agg": 0, "different.activity_agg": 2, "written.activity_agg": 2}
+    found = run("verify", 1, "dry_run", counts=counts)
+    which = "differing_rows", "verify", "activity_agg", "different"
+    assert samples(found)[which] == 2
+    assert samples(found, run("verify", 2, "failed"))[which] == 2
+    assert samples(found, run("verify", 2, "succeeded", counts=counts))[which] == 0
+
+
+def test_a_look_at_what_is_published_does_not_hide_what_a_verification_has_found() -> None:
+    published = run("verify", 2, "dry_run", counts={"differing_sums": 4})
+    found = samples(run("verify", 1, "dry_run", counts={"extra.activity_agg": 1}), published)
+    assert found["differing_rows", "verify", "activity_agg", "extra"] == 1
+    assert found["differing_sums", "verify --published"] == 4
+
+
+def test_the_run_that_holds_the_lease_is_told_with_its_start() -> None:
+    began = (MIDNIGHT + timedelta(hours=2)).timestamp()
+    found = samples(holder=run("backfill 2026-01-15-scores@1a2b", 2, "applying"))
+    assert found["lease_since_timestamp_seconds", "backfill 2026-01-15-scores"] == began
+
+
+def test_the_target_and_the_labels_of_the_deployment_stand_at_every_metric() -> None:
     counts = {"read.enrolments": 3, "refused.missing_key": 1, "changed.activity_agg": 2, "written.activity_agg": 2}
     record = run(FULL, 1, "succeeded", counts=counts, phases={"start Spark": 2.0})
-    labels = {"deployment": "north", "stage": "test"}
-    latest = latest_by_command([record])
-    families = list(registry(latest, labels, MIDNIGHT).collect())
+    labels = {"target": "aggregates", "deployment": "north"}
+    state = State(latest_by_command([record]), record, record)
+    families = list(registry(state, labels, MIDNIGHT).collect())
     assert {name for family in families for name in (family.name,)} >= {
         f"activity_aggregates_{name}"
         for name in (

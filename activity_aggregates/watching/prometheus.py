@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +11,19 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.contents import all_refusals, duration, rows_by_table
-from activity_aggregates.store.records import DRY_RUN, RUN, STATUSES, SUCCEEDED, VERIFY, RunRecord
+from activity_aggregates.store.records import (
+    DIFFERING_SUMS,
+    DRY_RUN,
+    KINDS,
+    RUN,
+    STATUSES,
+    SUCCEEDED,
+    VERIFY,
+    RunRecord,
+)
 
 PREFIX = "activity_aggregates"
+VERIFY_PUBLISHED = f"{VERIFY} --published"
 _BACKFILL = "backfill"
 
 
@@ -25,10 +35,22 @@ class Latest:
     success: RunRecord | None
 
 
-def write_metrics(path: Path, latest: Mapping[str, Latest], labels: Mapping[str, str], now: datetime) -> None:
+@dataclass(frozen=True)
+class State:
+    """What the metrics tell of a ledger: the latest runs by command, the last full success, who holds the lease.
+
+    `full` may be older than all that `latest` was made from; `holder` is under way.
+    """
+
+    latest: Mapping[str, Latest]
+    full: RunRecord | None
+    holder: RunRecord | None
+
+
+def write_metrics(path: Path, state: State, labels: Mapping[str, str], now: datetime) -> None:
     """Replace the file as a whole: a scrape sees the old one or the new one. Raises BadRequest where it cannot be."""
     try:
-        write_to_textfile(str(path), registry(latest, labels, now))
+        write_to_textfile(str(path), registry(state, labels, now))
     except OSError as error:
         raise BadRequest(
             f"the metrics cannot be written to {path} ({error.strerror}): name a file where this user may write"
@@ -45,8 +67,8 @@ def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
     ended: dict[str, RunRecord] = {}
     successes: dict[str, RunRecord] = {}
     for run in runs:
-        command = _command(run)
-        if command is None or run.is_under_way or (run.status == DRY_RUN and command != VERIFY):
+        command = command_of(run)
+        if command is None or run.is_under_way or (run.status == DRY_RUN and run.command != VERIFY):
             continue
         ended.setdefault(command, run)
         if run.status in (SUCCEEDED, DRY_RUN):
@@ -54,17 +76,23 @@ def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
     return {command: Latest(run, successes.get(command)) for command, run in ended.items()}
 
 
-def _command(run: RunRecord) -> str | None:
+def command_of(run: RunRecord) -> str | None:
     """What was called, without the name of a backfill; None where a person has named a scope."""
     if run.command in (RUN, VERIFY) and not run.scope.is_full:
         return None
+    if run.command == VERIFY and DIFFERING_SUMS in run.counts:
+        return VERIFY_PUBLISHED
     return _BACKFILL if run.command.startswith(_BACKFILL) else run.command
 
 
-def registry(latest: Mapping[str, Latest], labels: Mapping[str, str], now: datetime) -> CollectorRegistry:
-    """The metrics of each command; what there is not yet is left out."""
+def registry(state: State, labels: Mapping[str, str], now: datetime) -> CollectorRegistry:
+    """The metrics of the ledger and of each command; what there is not yet is left out.
+
+    `labels` stand at every metric: the target and those of the deployment.
+    """
     metrics = _Metrics(labels)
-    for command, runs in sorted(latest.items()):
+    metrics.add_ledger(state, now)
+    for command, runs in sorted(state.latest.items()):
         metrics.add_last(command, runs.ended)
         if runs.success is not None and runs.success.finished_at is not None:
             metrics.add_success(command, runs.success, runs.success.finished_at, now)
@@ -79,6 +107,17 @@ class _Metrics:
         self._labels = labels
         self._gauges: dict[str, Gauge] = {}
 
+    def add_ledger(self, state: State, now: datetime) -> None:
+        self._set("written_timestamp_seconds", "When these metrics were written.", now.timestamp())
+        if state.full is not None and state.full.finished_at is not None:
+            of = "the last run that has brought all rows up to date from all of the sources"
+            self._set("last_full_success_timestamp_seconds", f"When {of} ended.", state.full.finished_at.timestamp())
+            self._set("last_full_success_as_of_timestamp_seconds", f"The as_of of {of}.", state.full.as_of.timestamp())
+        if state.holder is not None:
+            meaning = "When the run began that holds the lease, and keeps others waiting."
+            began = state.holder.started_at.timestamp()
+            self._set("lease_since_timestamp_seconds", meaning, began, command=state.holder.command.partition("@")[0])
+
     def add_success(self, command: str, run: RunRecord, finished_at: datetime, now: datetime) -> None:
         of = "the last run of this command that succeeded"
         self._set("last_success_timestamp_seconds", f"When {of} ended.", finished_at.timestamp(), command=command)
@@ -86,6 +125,12 @@ class _Metrics:
         self._set("last_success_duration_seconds", f"How long {of} took.", duration(run) or 0.0, command=command)
         lag = (now - run.as_of).total_seconds()
         self._set("freshness_lag_seconds", f"How old the as_of of {of} was at writing.", lag, command=command)
+        for table, kind, rows in _differing(run):
+            meaning = f"Rows that {of} found to differ, and has not repaired."
+            self._set("differing_rows", meaning, rows, command=command, table=table, kind=kind)
+        if DIFFERING_SUMS in run.counts:
+            meaning = "Published sums that are not those of the published rows."
+            self._set("differing_sums", meaning, run.counts[DIFFERING_SUMS], command=command)
 
     def add_last(self, command: str, run: RunRecord) -> None:
         of = "the run of this command that ended last"
@@ -123,3 +168,11 @@ class _Metrics:
             names = [*self._labels, *labels]
             self._gauges[name] = Gauge(f"{PREFIX}_{name}", meaning, names, registry=self.registry)
         self._gauges[name].labels(**self._labels, **labels).set(value)
+
+
+def _differing(run: RunRecord) -> Iterator[tuple[str, str, int]]:
+    """Rows that a verification left as they are, by table and kind: 0 where it has repaired them."""
+    for name, rows in run.counts.items():
+        kind, _, table = name.partition(".")
+        if run.command == VERIFY and kind in KINDS and table:
+            yield table, kind, 0 if run.status == SUCCEEDED else rows

@@ -1,0 +1,1 @@
+"""What others watch the runs by: metrics for Prometheus and events of lineage."""
