@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
-from activity_aggregates import __version__, configuration, interrupts, output
+from activity_aggregates import __version__, configuration, interrupts, logs, output
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, JobError
 
@@ -29,8 +30,11 @@ COMMANDS = {
     "config": "the settings, and where each comes from",
     "serve": "the read API",
 }
+# Those whose standard output is what was asked for, in a form of its own, and no log.
+ANSWERING = ("config", "report", "runs")
 INTERRUPTED = 130
 OURS = {"activity_aggregates", "conf", "jobs", "metrics"}
+_FORM = "ACTIVITY_AGGREGATES__LOG__FORMAT"
 EXIT_CODES = """exit codes:
   0    done; also: nothing to do, another run holds the lease, superseded by a newer run
   1    a check failed: a limit, a difference, a pending migration; with a traceback, a bug
@@ -71,21 +75,29 @@ def main(argv: Sequence[str]) -> int:
 
     0 done, 1 checks failed, 2 bad arguments or configuration, 3 a store unreachable or lost, 130 interrupted.
     """
-    try:
-        interrupts.heed()
-        command = command_of(argv)
-        arguments = parser_of(argv[0], command).parse_args(argv[1:])
-        settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
-        return _call(argv[0], command, settings, arguments)
-    except JobError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return _interrupted()
-    except Exception:
-        if interrupts.was_interrupted():  # the call that was cut off failed in its own way
+    is_answer = bool(argv) and argv[0] in ANSWERING
+    with ExitStack() as said:
+        said.enter_context(logs.saying(os.environ.get(_FORM, ""), is_answer=is_answer))  # until the settings are known
+        try:
+            interrupts.heed()
+            command = command_of(argv)
+            arguments = parser_of(argv[0], command).parse_args(argv[1:])
+            settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
+            said.close()
+            said.enter_context(logs.saying(settings.settings.log.format, is_answer=is_answer))
+            return _call(argv[0], command, settings, arguments)
+        except JobError as error:
+            logs.tell_error(PROGRAM, str(error), error.exit_code)
+            return error.exit_code
+        except KeyboardInterrupt:
             return _interrupted()
-        raise
+        except Exception as error:
+            if interrupts.was_interrupted():  # the call that was cut off failed in its own way
+                return _interrupted()
+            if not logs.are_objects():
+                raise
+            logs.tell_bug(error)
+            return 1
 
 
 def cli(*command: str) -> NoReturn:
@@ -146,7 +158,7 @@ def _call(name: str, command: Command, settings: Configuration, arguments: argpa
 
 
 def _interrupted() -> int:
-    print(f"{PROGRAM}: interrupted", file=sys.stderr)
+    logs.tell_error(PROGRAM, "interrupted", INTERRUPTED)
     return INTERRUPTED
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from pyspark.sql import SparkSession
+
+from activity_aggregates import logs
 
 _REDRAW_SECONDS = 0.5
 _CLEAR_LINE = "\r\x1b[K"
@@ -72,7 +72,8 @@ class Steps:
         if self._is_live:
             painter.start()
         try:
-            yield step
+            with logs.about(phase=name):
+                yield step
         finally:
             ended.set()
             if self._is_live:
@@ -83,12 +84,7 @@ class Steps:
 
     def say(self, message: str, **details: Any) -> None:
         """One line about the run as a whole."""
-        if self.format == "json":
-            line = json.dumps(
-                {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "message": message, **details}
-            )
-        else:
-            line = message
+        line = logs.entry("info", message, **details) if self.format == logs.JSON else message
         start = _CLEAR_LINE if self._is_live else ""  # the live line of a phase under way may stand there
         print(f"{start}{line}", file=self.out, flush=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
-from activity_aggregates import __version__, settings
+from activity_aggregates import __version__, logs, settings
 from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
@@ -145,6 +145,11 @@ def carry_out(around: Surroundings, request: RunRequest) -> int:
 def holding(around: Surroundings, request: RunRequest, record: RunRecord | None = None) -> Iterator[Execution | None]:
     """A run, of its record where it has one, while it holds the lease; None, with a line, where another one does."""
     record = record or around.new_record(request)
+    with logs.about(run_id=record.run_id, command=record.command.partition("@")[0]):
+        yield from _holding(around, request, record)
+
+
+def _holding(around: Surroundings, request: RunRequest, record: RunRecord) -> Iterator[Execution | None]:
     steps = around.new_steps() if around.new_steps else Steps(around.settings.log.format)
     found = _lease(around, record.run_id, request.wait, steps)
     if isinstance(found, HeldBy):
@@ -292,10 +297,11 @@ def finish(execution: Execution) -> None:
     counts = execution.counts
     retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
     refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
-    print(
+    logs.tell_result(
         f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
-        f"{retracted} of them retracted, {refused} source rows refused"
-    )
+        f"{retracted} of them retracted, {refused} source rows refused",
+        status=execution.record.status, written=counts["written"], retracted=retracted, refused=refused,
+    )  # fmt: skip
 
 
 def _resume(execution: Execution) -> int:

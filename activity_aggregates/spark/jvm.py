@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,9 @@ from py4j.java_gateway import JavaClass, JavaGateway, JavaMember
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 
-from activity_aggregates import interrupts
+from activity_aggregates import interrupts, logs
+
+_LAST_WORDS_SECONDS = 2
 
 
 @contextmanager
@@ -30,7 +33,9 @@ def own_jvm(conf: SparkConf) -> Iterator[None]:
     # A group needs a member that is not the JVM, for that has no number before it is started.
     keeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
     try:
-        gateway: JavaGateway = launch_gateway(conf, {"process_group": keeper.pid})  # type: ignore[no-untyped-call]
+        with _heard() as streams:
+            start = {"process_group": keeper.pid, **streams}
+            gateway: JavaGateway = launch_gateway(conf, start)  # type: ignore[no-untyped-call]
         SparkContext._ensure_initialized(gateway=gateway)
         yield
     except BaseException:
@@ -39,6 +44,33 @@ def own_jvm(conf: SparkConf) -> Iterator[None]:
         raise
     finally:
         keeper.communicate()
+
+
+@contextmanager
+def _heard() -> Iterator[dict[str, int]]:
+    """Streams to start a JVM with within the block, whose lines become objects where those of this process are.
+
+    Also what is said before log4j2.properties is read, or beside it: by Ivy, by the JVM itself, by Python's workers.
+    """
+    if not logs.are_objects():
+        yield {}
+        return
+    theirs, ours = os.pipe()
+    relaying = threading.Thread(target=_relay, args=(theirs,), name="Spark's lines", daemon=True)
+    relaying.start()
+    try:
+        yield {"stderr": ours}
+    except BaseException:
+        os.close(ours)
+        relaying.join(_LAST_WORDS_SECONDS)  # why it did not start comes before that it did not
+        raise
+    os.close(ours)
+
+
+def _relay(stream: int) -> None:
+    with open(stream, encoding="utf-8", errors="replace") as lines:
+        for line in filter(str.strip, lines):
+            logs.relay(line.rstrip("\n"), "spark")
 
 
 class _AskedOnce(JavaClass):  # type: ignore[misc]

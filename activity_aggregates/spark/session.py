@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 import activity_aggregates
-from activity_aggregates import interrupts, settings
+from activity_aggregates import interrupts, logs, settings
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.spark.failures import job_error
 from activity_aggregates.spark.jvm import ask_once, own_jvm
@@ -28,6 +28,7 @@ CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
 _EXTENSIONS = "spark.sql.extensions"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_LOG_FORM = "activity_aggregates.log"  # what conf/log4j2.properties goes by
 _WORKERS_SEE = "spark.executorEnv.PYTHONPATH"
 _SUPPORTED = "Spark 3.5 with Scala 2.12"
 _STOP_SECONDS = 15
@@ -194,7 +195,8 @@ def _conf(spark: settings.Spark, name: str) -> SparkConf:
     conf.setIfMissing(key, ",".join(jars))
     options = conf.get(_JAVA_OPTIONS, "") or ""
     if "log4j" not in options:
-        conf.set(_JAVA_OPTIONS, f"{options} -Dlog4j2.configurationFile={_log_configuration()}".strip())
+        form = f" -D{_LOG_FORM}={logs.JSON}" if logs.are_objects() else ""
+        conf.set(_JAVA_OPTIONS, f"{options} -Dlog4j2.configurationFile={_log_configuration()}{form}".strip())
     return conf
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.harness.log_lines import message
 from tests.harness.processes import command_line
 
 ISSUER, AUDIENCE = "https://issuer.example.org", "aggregates"
@@ -122,9 +123,9 @@ def served(conf: Path, keys: KeyPair, *arguments: str, environ: Mapping[str, str
         )
     assert process.stdout
     try:
-        line = process.stdout.readline()
+        line = message(process.stdout.readline())
         assert line.startswith("serving on "), errors.read_text()
-        with httpx.Client(base_url=line.removeprefix("serving on ").strip(), timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(base_url=line.removeprefix("serving on "), timeout=TIMEOUT_SECONDS) as client:
             yield Api(client, keys, process, errors)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from activity_aggregates.logs import DETAILS, JSON, Json, instant
+
 SELDOM_SECONDS = 10.0
-ACCESS = "access"  # the attribute of a record that has what is known of a request
 
 _ACCESS_LOG = logging.getLogger("activity_aggregates.api.access")
 
@@ -32,22 +32,14 @@ class Sentence(logging.Formatter):
     """`2026-01-05T08:30:00.025Z activity-aggregates: …`; of a request, name=value for all that is known of it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        known = getattr(record, ACCESS, None)
+        known = getattr(record, DETAILS, None)
         text = " ".join(f"{name}={_plain(value)}" for name, value in known.items()) if known else super().format(record)
-        return f"{_time(record)} activity-aggregates: {text}"
-
-
-class Json(logging.Formatter):
-    """One object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        known: Mapping[str, Any] = getattr(record, ACCESS, None) or {"message": super().format(record)}
-        return json.dumps({"time": _time(record), "level": record.levelname.lower(), **known}, ensure_ascii=False)
+        return f"{instant(record.created)} activity-aggregates: {text}"
 
 
 def request(known: Mapping[str, Any]) -> None:
     """A line for a request that was answered."""
-    _ACCESS_LOG.info("a request was answered", extra={ACCESS: known})
+    _ACCESS_LOG.info("a request was answered", extra={DETAILS: known})
 
 
 def lines(form: str) -> dict[str, Any]:
@@ -56,15 +48,15 @@ def lines(form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": Json if form == "json" else Sentence}},
+        "formatters": {"line": {"()": Json if form == JSON else Sentence}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "filters": {"seldom": {"()": Seldom}},
         "loggers": {
-            "activity_aggregates": {"handlers": ["stderr"], "level": "INFO"},
+            "activity_aggregates": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "activity_aggregates.api.edge.failures": quiet,
             "activity_aggregates.api.edge.bounds": quiet,
-            "asyncio": {"handlers": ["stderr"], "level": "WARNING"},
-            "uvicorn": {"handlers": ["stderr"], "level": "WARNING"},
+            "asyncio": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+            "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
             "uvicorn.error": quiet,
         },
     }
@@ -78,7 +70,3 @@ def _plain(value: object) -> str:
     """
     text = "-" if value is None else str(value)
     return json.dumps(text) if set(text) & set(' "=') else text
-
-
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api, api_settings, key_pair, refusal, result, served, values
 from tests.harness.environment import Environment
+from tests.harness.log_lines import message, objects
 from tests.harness.raw_http import sent
 from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import BIG_GROUP, member, members
@@ -230,7 +231,7 @@ def test_before_the_body_is_read_only_the_header_is_known(api: Api) -> None:
 
 
 def lines(api: Api) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in api.errors.read_text().splitlines()]
+    return objects(api.errors.read_text().splitlines())
 
 
 def test_every_request_is_a_line_of_json_that_an_answer_leads_to(api: Api) -> None:
@@ -256,7 +257,7 @@ def test_why_a_token_is_refused_is_said_once_and_never_the_token(api: Api) -> No
 
 def test_prometheus_is_told_on_an_address_of_its_own(api: Api) -> None:
     assert api.process.stdout
-    url = api.process.stdout.readline().removeprefix("metrics on ").strip()
+    url = message(api.process.stdout.readline()).removeprefix("metrics on ")
     ask(api, GROUP, "u1", groupId="g1")
     api.post(GROUP, {}, None)
 
