@@ -241,6 +241,21 @@ class Prometheus:
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
+class Lineage:
+    """Events of OpenLineage go to a backend at `url`, or are lines of the file `path`; nowhere without either.
+
+    `namespace` is that of the jobs. The key is named, never given. `timeout` is of one attempt to tell.
+    """
+
+    url: str | None
+    path: str | None
+    namespace: Annotated[str, Field(min_length=1)]
+    api_key_env: str
+    api_key_file: str | None
+    timeout: Seconds
+
+
+@dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class MemberRoles:
     """The roles in a group whose members see everybody's metrics."""
 
@@ -303,3 +318,4 @@ class Settings:
     api: Api
     log: Log
     prometheus: Prometheus
+    lineage: Lineage

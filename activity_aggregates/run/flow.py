@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from activity_aggregates.store.records import (
     VERIFY,
     RunRecord,
 )
+from activity_aggregates.watching.lineage import Lineage, lineage
 
 LAST = "last"
 FOUND = "scope.learners_found"
@@ -80,6 +81,7 @@ class Surroundings:
     clock: Clock = MACHINE
     keeping: Callable[[Lease], AbstractContextManager[None]] = Lease.beating
     new_steps: Callable[[], Steps] | None = None
+    lineage: Lineage = field(default_factory=Lineage)
 
     def new_record(self, request: RunRequest) -> RunRecord:
         """The record of a run that is asked for now; it starts, and has its as_of chosen, when it holds the lease."""
@@ -106,12 +108,14 @@ class Surroundings:
 def surroundings(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[Surroundings]:
     """With a session of the store whose schema was checked, and Spark to work with once it is needed."""
     chosen = configuration.settings
-    link = connection(chosen.cassandra, environ)
+    link, told = connection(chosen.cassandra, environ), lineage(chosen, environ)
     with open_session(link) as session:
         check_applied(session, chosen)
         ledger = Ledger(session, chosen.target.keyspace, chosen.target.tables["aggregate_runs"])
         erased = erased_table(chosen.target, chosen.erased, environ)
-        yield Surroundings(chosen, configuration.digest, link, session, ledger, erased, SparkWork(chosen, link))
+        yield Surroundings(
+            chosen, configuration.digest, link, session, ledger, erased, SparkWork(chosen, link), lineage=told
+        )
 
 
 def run(configuration: Configuration, environ: Mapping[str, str], request: RunRequest) -> int:
@@ -176,7 +180,7 @@ def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: S
         around.settings, around.connection, around.session, around.ledger, lease,
         written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
     )  # fmt: skip
-    with execution.recorded(), translated(), around.work.guarded():
+    with around.lineage.told(lambda: execution.record), execution.recorded(), translated(), around.work.guarded():
         yield execution
 
 
