@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import (
     DEFAULT,
+    Conf,
     Keys,
     Leaves,
     default_layer,
@@ -23,6 +23,7 @@ from activity_aggregates.layers import (
     layered,
     leaves_of,
     parsed,
+    tree_of,
     within,
 )
 from activity_aggregates.masking import HIDDEN, is_secret, masked, without_secrets
@@ -43,8 +44,8 @@ class Configuration:
     digest: str
 
 
-def load(conf: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Configuration:
-    """The settings of one command; `flags` maps dotted keys to values, see `flag_values`."""
+def load(conf: Conf, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Configuration:
+    """The settings of one command, of files each of which wins over those before it; for `flags` see `flag_values`."""
     leaves = layered(conf, environ, flags)
     settings = _checked(leaves)
     return Configuration(settings, {dotted(keys): origin for keys, (_, origin) in leaves.items()}, _digest(settings))
@@ -79,12 +80,7 @@ def _digest(settings: Settings) -> str:
 
 
 def _checked(leaves: Leaves) -> Settings:
-    tree: dict[str, Any] = {}
-    for (*sections, last), (value, _) in leaves.items():
-        branch = tree
-        for section in sections:
-            branch = branch.setdefault(section, {})
-        branch[last] = value
+    tree = tree_of((keys, value) for keys, (value, _) in leaves.items())
     mistakes = [*_misplaced(leaves), *_mislabelled(leaves)]
     try:
         # As JSON: there pydantic can be strict about values ("5" is not a number) without being so about mappings.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class JobError(Exception):
     """A failure that its user can act on.
@@ -29,3 +32,14 @@ class Unreachable(JobError):
     """A source or the target cannot be reached, or was lost on the way."""
 
     exit_code = 3
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What may have been meant by a word that is none of those that are known.
+
+    >>> nearest("rnu", ["run", "verify"]), nearest("status", ["run", "verify"])
+    ('the nearest is run', 'there are run, verify')
+    """
+    words = list(known)
+    near = get_close_matches(word, words, n=1)
+    return f"the nearest is {near[0]}" if near else f"there are {', '.join(words)}"

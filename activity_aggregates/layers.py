@@ -1,4 +1,4 @@
-"""The layers that settings come from: conf/default.yaml < a conf file < environment variables < flags.
+"""The layers that settings come from: conf/default.yaml < conf files < environment variables < flags.
 
 A layer is a set of leaves: paths of keys, each with its value and its origin. A later layer hides what an earlier one
 says at the same path, so mappings merge and everything else is replaced.
@@ -7,7 +7,7 @@ says at the same path, so mappings merge and everything else is replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ _SPARK_KEYS = re.compile(r"(spark\.conf|events\.options|sources\.\w+\.options)\.
 
 Keys = tuple[str, ...]
 Leaves = dict[Keys, tuple[Any, str]]
+Conf = Path | Sequence[Path] | None  # one file, several of which later ones win, or none
 
 
-def layered(conf: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Leaves:
-    """All layers in one, unchecked; `flags` maps dotted keys to values."""
+def layered(conf: Conf, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Leaves:
+    """All layers in one, unchecked; a later file is a later layer, `flags` maps dotted keys to values."""
     leaves = default_layer()
-    for layer in (_file_layer(conf) if conf else {}, _environment_layer(environ), _flag_layer(flags)):
+    named = [conf] if isinstance(conf, Path) else conf or ()
+    for layer in (*map(_file_layer, named), _environment_layer(environ), _flag_layer(flags)):
         leaves = _merged(_without_restated(leaves, layer), layer)
     return leaves
 
@@ -47,6 +49,17 @@ def leaves_of(tree: Any, section: Keys = ()) -> Iterator[tuple[Keys, Any]]:
             yield from leaves_of(value, (*section, str(key)))
     else:
         yield section, tree
+
+
+def tree_of(leaves: Iterable[tuple[Keys, Any]]) -> dict[str, Any]:
+    """The tree whose `leaves_of` these are."""
+    tree: dict[str, Any] = {}
+    for (*sections, last), value in leaves:
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[last] = value
+    return tree
 
 
 class _Loader(yaml.SafeLoader):

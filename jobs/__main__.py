@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from typing import NoReturn, Protocol, cast
 
 from activity_aggregates import __version__, configuration, interrupts, logs, output
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.errors import BadRequest, JobError
+from activity_aggregates.errors import BadRequest, JobError, nearest
 
 PROGRAM = "activity-aggregates"
 # Each is a module of this package, imported when it is called: reading the ledger does not wait for Spark.
@@ -29,12 +30,14 @@ COMMANDS = {
     "migrate": "create or update the tables",
     "config": "the settings, and where each comes from",
     "serve": "the read API",
+    "completion": "a script by which a shell completes commands and flags",
 }
 # Those whose standard output is what was asked for, in a form of its own, and no log.
-ANSWERING = ("config", "report", "runs")
+ANSWERING = ("completion", "config", "report", "runs")
 INTERRUPTED = 130
 OURS = {"activity_aggregates", "conf", "jobs", "metrics"}
 _FORM = "ACTIVITY_AGGREGATES__LOG__FORMAT"
+_UNKNOWN = re.compile(r"unrecognized arguments: (--\w\S*)")
 EXIT_CODES = """exit codes:
   0    done; also: nothing to do, another run holds the lease, superseded by a newer run
   1    a check failed: a limit, a difference, a pending migration; with a traceback, a bug
@@ -67,7 +70,10 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        raise BadRequest(f"{message}: see `{self.prog} --help`")
+        flag = _UNKNOWN.match(message)
+        near = get_close_matches(flag[1], self._option_string_actions, n=1) if flag else []
+        hint = f"; the nearest is {near[0]}" if near else ""
+        raise BadRequest(f"{message}{hint}: see `{self.prog} --help`")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -112,9 +118,7 @@ def command_of(argv: Sequence[str]) -> Command:
         _overview().parse_args(argv)
         raise BadRequest(f"a command is missing: see `{PROGRAM} --help`")
     if argv[0] not in COMMANDS:
-        near = get_close_matches(argv[0], COMMANDS, n=1)
-        hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(COMMANDS)}"
-        raise BadRequest(f"{argv[0]} is not a command; {hint}")
+        raise BadRequest(f"{argv[0]} is not a command; {nearest(argv[0], COMMANDS)}")
     return cast(Command, import_module(f"jobs.{argv[0]}"))
 
 
@@ -122,13 +126,21 @@ def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
     """The arguments of a command, with those that all commands have."""
     examples = _listed({f"{PROGRAM} {call}": meaning for call, meaning in command.EXAMPLES.items()})
     parser = _Parser(f"{PROGRAM} {name}", COMMANDS[name], f"examples:\n{examples}\n\n{EXIT_CODES}")
+    add_arguments(parser, command)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Those of a command, and those that all commands have."""
     command.add_arguments(parser)
     common = parser.add_argument_group("settings")
-    common.add_argument("--conf", type=Path, metavar="FILE", help="a YAML file with what differs from the defaults")
+    common.add_argument(
+        "--conf", type=Path, action="append", default=[], metavar="FILE",
+        help="a YAML file with what differs from the defaults; of several a later one wins",
+    )  # fmt: skip
     common.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, as section.key=value"
     )
-    return parser
 
 
 def _overview() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""`config show`: the settings as they were resolved, and where each comes from."""
+"""`config`: the settings as they were resolved and where each comes from, or their schema for an editor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 
     cli("config")
 
+import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -19,26 +20,49 @@ from typing import Any
 import yaml
 
 from activity_aggregates.configuration import Configuration, resolved
+from activity_aggregates.layers import DEFAULT, dotted, tree_of
+from activity_aggregates.schema import settings_schema
 
 EXAMPLES = {
-    "config show": "the defaults and what the environment says",
     "config show --conf settings.yaml": "what a command with this file would go by",
-    "config show --conf settings.yaml --set lease.ttl=30": "and with this flag",
+    "config show --conf base.yaml --conf north.yaml": "with two, of which the second wins",
+    "config show --conf settings.yaml --json": "for a machine: settings, origins, which variables are set",
+    "config schema > settings.schema.json": "the JSON schema of such a file, for an editor",
 }
+_VARIABLE = "_env"  # how a setting ends that names a variable with a secret
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("action", choices=["show"], help="print every setting with its origin, secrets masked")
+    parser.add_argument(
+        "action", choices=["show", "schema"], help="every setting with its origin, secrets masked; or the schema of all"
+    )
+    parser.add_argument("--json", action="store_true", help="show as JSON; the schema is JSON anyway")
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
-    return show(configuration, os.environ)
-
-
-def show(configuration: Configuration, environ: Mapping[str, str]) -> int:
-    """Prints the settings as a conf file, with the origin of each as a comment."""
-    print(masked(configuration, environ))
+    if arguments.action == "schema":
+        print(as_json(settings_schema()))
+    elif arguments.json:
+        print(as_json(plain(configuration, os.environ)))
+    else:
+        print(masked(configuration, os.environ))
     return 0
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def plain(configuration: Configuration, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings, secrets hidden, by dotted key the origin of each, and of variables for secrets which are set."""
+    found = resolved(configuration.settings)
+    variables = [value for keys, value in found.items() if keys[-1].endswith(_VARIABLE)]
+    return {
+        "settings": tree_of(found.items()),
+        "origins": {dotted(keys): configuration.origins.get(dotted(keys), DEFAULT) for keys in found},
+        "variables": {name: bool(environ.get(name)) for name in variables},
+        "digest": configuration.digest,
+    }
 
 
 def masked(configuration: Configuration, environ: Mapping[str, str]) -> str:
@@ -50,8 +74,8 @@ def masked(configuration: Configuration, environ: Mapping[str, str]) -> str:
             if keys[: depth + 1] != shown[: depth + 1]:
                 lines.append((f"{'  ' * depth}{section}:", ""))
         shown = keys[:-1]
-        comment = configuration.origins.get(".".join(keys), "default")
-        if keys[-1].endswith("_env"):
+        comment = configuration.origins.get(dotted(keys), DEFAULT)
+        if keys[-1].endswith(_VARIABLE):
             comment += ", the variable is set" if environ.get(value) else ", the variable is not set"
         lines.append((f"{'  ' * len(shown)}{keys[-1]}: {_flow(value)}", comment))
     width = min(60, max(len(line) for line, _ in lines))

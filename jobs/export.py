@@ -13,9 +13,9 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 
 import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from difflib import get_close_matches
 
 from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import nearest
 from activity_aggregates.request.scope import activity, context, listed_activity, named
 from activity_aggregates.run.exporting import FORMATS, PARQUET, Export, export
 from activity_aggregates.store.targets import TARGET_TABLES, TargetTable
@@ -63,7 +63,5 @@ def asked_of(arguments: Namespace) -> Export:
 def table_named(text: str) -> TargetTable:
     """A target table by its own name, whatever the settings call it."""
     if text not in _TABLES:
-        near = get_close_matches(text, _TABLES, n=1)
-        hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(_TABLES)}"
-        raise ArgumentTypeError(f"{text} is not a table; {hint}")
+        raise ArgumentTypeError(f"{text} is not a table; {nearest(text, _TABLES)}")
     return _TABLES[text]

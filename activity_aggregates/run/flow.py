@@ -27,6 +27,7 @@ from activity_aggregates.store.erased import ErasedTable, erased_table
 from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
 from activity_aggregates.store.ledger import Ledger, new_run_id
 from activity_aggregates.store.migrations import check_applied
+from activity_aggregates.store.opening import LAST
 from activity_aggregates.store.records import (
     DRY_RUN,
     ERASE,
@@ -38,7 +39,6 @@ from activity_aggregates.store.records import (
 )
 from activity_aggregates.watching.lineage import Lineage, lineage
 
-LAST = "last"
 FOUND = "scope.learners_found"
 _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its changes"
 

@@ -18,9 +18,10 @@ from activity_aggregates.protocol import execution as execution_module
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import APPROVED, Backfill
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.flow import LAST, RunRequest, Surroundings, carry_out
+from activity_aggregates.run.flow import RunRequest, Surroundings, carry_out
 from activity_aggregates.store.connection import translated
 from activity_aggregates.store.ledger import Ledger
+from activity_aggregates.store.opening import LAST
 from activity_aggregates.store.records import CHANGED, INCREMENTAL, SUCCEEDED, RunRecord
 from jobs.backfill import BackfillRequest, carry_out_plan
 from jobs.erase import erase_learners

@@ -15,7 +15,8 @@ import pytest
 from activity_aggregates.errors import BadRequest, JobError, Unreachable
 from activity_aggregates.request.backfills import APPROVED, Backfill
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.flow import LAST, RunRequest, Surroundings
+from activity_aggregates.run.flow import RunRequest, Surroundings
+from activity_aggregates.store.opening import LAST
 from activity_aggregates.store.records import (
     DRY_RUN,
     INCREMENTAL,

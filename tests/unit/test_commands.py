@@ -26,7 +26,7 @@ def test_the_examples_in_the_help_of_a_command_are_right_and_its_exit_codes_stan
     command = command_of([name])
     parser = parser_of(name, command)
     for example in command.EXAMPLES:
-        called, *arguments = shlex.split(example)
+        called, *arguments = shlex.split(example.partition(" > ")[0])
         assert called == name
         parser.parse_args(arguments)
     assert len(command.EXAMPLES) >= 3
@@ -84,6 +84,9 @@ def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
     [
         ("", "a command is missing"),
         ("rum", "rum is not a command; the nearest is run"),
+        ("rnu", "rnu is not a command; the nearest is run"),
+        ("run --dryrun", "unrecognized arguments: --dryrun; the nearest is --dry-run: see `activity-aggregates run"),
+        ("config show --con x", "unrecognized arguments: --con x; the nearest is --conf"),
         ("status", "status is not a command; there are run, backfill, verify, erase"),
         (
             "run --resume last --dry-run --user u1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,9 +15,9 @@ import pytest
 import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.layers import default_layer, dotted
+from activity_aggregates.layers import Conf, default_layer, dotted
 from activity_aggregates.settings import Source
-from jobs.config import masked
+from jobs.config import masked, plain
 
 WriteConf = Callable[[str], Path]
 
@@ -32,14 +33,12 @@ def conf(tmp_path: Path) -> WriteConf:
 
 
 def loaded(
-    conf: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+    conf: Conf = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
 ) -> Configuration:
     return load(conf, environ or {}, flags or {})
 
 
-def refused(
-    conf: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
-) -> str:
+def refused(conf: Conf = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> str:
     with pytest.raises(BadRequest) as caught:
         loaded(conf, environ, flags)
     return str(caught.value)
@@ -67,6 +66,17 @@ def test_a_later_layer_wins_and_each_value_knows_its_origin(conf: WriteConf) -> 
     assert configuration.origins["limits.retracted_share"] == "ACTIVITY_AGGREGATES__LIMITS__RETRACTED_SHARE"
     assert configuration.origins["limits.clock_skew"] == "--set limits.clock_skew"
     assert configuration.origins["limits.retracted_floor"] == "default"
+
+
+def test_of_several_files_a_later_one_wins_and_the_others_still_hold(conf: WriteConf, tmp_path: Path) -> None:
+    base, north = conf("limits: {refused_share: 0.3, clock_skew: 3}\nlease: {ttl: 5}"), tmp_path / "north.yaml"
+    north.write_text("limits: {clock_skew: 4}", "utf-8")
+    configuration = loaded([base, north])
+    limits = configuration.settings.limits
+    assert (limits.refused_share, limits.clock_skew, configuration.settings.lease.ttl) == (0.3, 4, 5)
+    origins = [configuration.origins[f"limits.{key}"] for key in ("refused_share", "clock_skew", "retracted_share")]
+    assert origins == [str(base), str(north), "default"]
+    assert refused([base, tmp_path / "no.yaml"]).startswith(f"--conf {tmp_path}/no.yaml cannot be read")
 
 
 def test_mappings_merge_and_lists_are_replaced(conf: WriteConf) -> None:
@@ -255,6 +265,16 @@ def test_what_is_shown_hides_secrets_names_origins_and_can_be_loaded_again(conf:
     assert comments["ttl"].split() == ["5", "#", "--set", "lease.ttl"]
     assert comments["password_env"].endswith("default, the variable is set")
     assert comments["keystore_password_env"].endswith("default, the variable is not set")
+
+
+def test_as_json_the_settings_have_their_types_and_hide_secrets() -> None:
+    configuration = loaded(flags={"spark.conf.fs.s3a.secret.key": "hunter2", "lease.ttl": 5})
+    shown = plain(configuration, {"CASSANDRA_PASSWORD": "hunter2"})
+    assert shown["settings"]["lease"] == {"ttl": 5, "consistency": "LOCAL_SERIAL"}
+    assert shown["settings"]["spark"]["conf"] == {"fs.s3a.secret.key": "***"}
+    assert (shown["origins"]["lease.ttl"], shown["origins"]["log.format"]) == ("--set lease.ttl", "default")
+    assert (shown["variables"]["CASSANDRA_PASSWORD"], shown["variables"]["ERASED_SECRET"]) == (True, False)
+    assert "hunter2" not in json.dumps(shown)
 
 
 def test_the_defaults_are_found_inside_a_zip(tmp_path: Path) -> None:
