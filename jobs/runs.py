@@ -13,8 +13,9 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 
 import json
 import os
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
+from activity_aggregates.terminal.console import console, is_terminal
 from activity_aggregates.watching.textfile import write_metrics_file
 
 EXAMPLES = {
@@ -63,16 +65,38 @@ def show_runs(
         ledger = open_ledger(session, configuration.settings)
         if run_id is not None:
             run = named_run(ledger, run_id)
-            print(json.dumps(as_plain(run), indent=2) if as_json else in_full(run))
+            if as_json:
+                print(json.dumps(as_plain(run), indent=2))
+            else:
+                _show(run)
             return 0
         runs = ledger.recent(limit)
         success = ledger.last_success()
     if as_json:
         print(json.dumps([as_plain(run) for run in runs], indent=2))
     else:
-        print(as_table(_HEADER, [_cells(run) for run in runs]))
+        _list(runs)
         print(_lag(success, now))
     return 0
+
+
+def _show(run: RunRecord) -> None:
+    if not is_terminal(sys.stdout):
+        print(in_full(run))
+        return
+    from activity_aggregates.terminal.runs import one
+
+    one(console(sys.stdout), run)
+
+
+def _list(runs: Sequence[RunRecord]) -> None:
+    rows = [_cells(run) for run in runs]
+    if not is_terminal(sys.stdout):
+        print(as_table(_HEADER, rows))
+        return
+    from activity_aggregates.terminal.runs import newest
+
+    newest(console(sys.stdout), _HEADER, rows)
 
 
 def _cells(run: RunRecord) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from activity_aggregates.interrupts import was_interrupted
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.steps import Steps
+from activity_aggregates.protocol.usual import usual_phases
+from activity_aggregates.report.outcome import fault
 from activity_aggregates.request.instants import choose_as_of, in_milliseconds, store_clock
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.selection import selected
@@ -95,7 +97,7 @@ def now_in_ms(clock: Clock = MACHINE) -> datetime:
 class Execution:
     """One run that holds its lease, over the scope `written`.
 
-    `counts` fills up on the way and goes into the record with every `save`.
+    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows.
     """
 
     settings: settings.Settings
@@ -110,6 +112,7 @@ class Execution:
     work: Work
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
+    is_dry: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -150,7 +153,7 @@ class Execution:
         if isinstance(error, JobError):
             self._end_early(STOPPED if isinstance(error, CheckFailed) else FAILED, str(error))
         else:
-            self._end_early(FAILED, f"{type(error).__name__}: {error}"[:2000])
+            self._end_early(FAILED, fault(error))
 
     def _end_early(self, status: str, message: str) -> None:
         if self.record.finished_at is not None:
@@ -170,6 +173,7 @@ class Execution:
     def begin(self, as_of: datetime | None) -> bool:
         """Take the snapshot time and the place in the order, and begin the record; False where it is superseded."""
         runs = self.others()
+        self.steps.usual = usual_phases(runs, self.record, is_dry=self.is_dry)
         last = max((run.as_of for run in runs), default=None)
         clock = store_clock(self.session)
         chosen = choose_as_of(as_of, now_in_ms(self.clock), last, clock, self.settings.limits.clock_skew)

@@ -55,6 +55,16 @@ def headline(message: str) -> str:
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST].rstrip()} …"
 
 
+def fault(error: Exception) -> str:
+    """The sentence about an error that nobody expected: the rest of it is for who mends the program.
+
+    >>> fault(KeyError("completedOn"))
+    "a fault of the program ended it (KeyError: 'completedOn'): its traceback is in what the command printed"
+    """
+    said = headline(f"{type(error).__name__}: {error}").rstrip(" .:")
+    return f"a fault of the program ended it ({said}): its traceback is in what the command printed"
+
+
 def details(run: RunRecord) -> str:
     """The message as a whole, where the sentence has not all of it."""
     return "" if run.message.strip() in outcome(run) else run.message

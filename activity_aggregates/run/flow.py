@@ -165,12 +165,14 @@ def _holding(around: Surroundings, request: RunRequest, record: RunRecord) -> It
         return
     try:
         with around.keeping(found):
-            yield from _under_lease(around, found, record, steps)
+            yield from _under_lease(around, found, record, steps, request.dry_run)
     finally:
         found.free()
 
 
-def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: Steps) -> Iterator[Execution]:
+def _under_lease(
+    around: Surroundings, lease: Lease, record: RunRecord, steps: Steps, is_dry: bool
+) -> Iterator[Execution]:
     latest = around.ledger.mark_lost(now_in_ms(around.clock), lease.check)
     if not record.began_writing:
         record = replace(record, started_at=later_start(around.clock, latest))
@@ -179,6 +181,7 @@ def _under_lease(around: Surroundings, lease: Lease, record: RunRecord, steps: S
     execution = Execution(
         around.settings, around.connection, around.session, around.ledger, lease,
         written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
+        is_dry=is_dry,
     )  # fmt: skip
     with around.lineage.told(lambda: execution.record), execution.recorded(), translated(), around.work.guarded():
         yield execution

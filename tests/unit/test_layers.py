@@ -23,6 +23,7 @@ ORDER = (
     f"{ENGINE}.writing",
     f"{ENGINE}.report",
     f"{ENGINE}.watching",
+    f"{ENGINE}.terminal",
     f"{ENGINE}.protocol",
     f"{ENGINE}.compute",
     f"{ENGINE}.run",
@@ -61,7 +62,7 @@ def test_a_room_does_not_import_what_stands_above_it(room: str, above: tuple[str
 
 
 def test_the_read_api_imports_no_spark_and_no_room_that_does() -> None:
-    rooms = ("run", "compute", "protocol", "spark", "sources", "changes", "writing", "report", "watching")
+    rooms = ("run", "compute", "protocol", "spark", "sources", "changes", "writing", "report", "watching", "terminal")
     unwanted = ("pyspark", "jobs", *(f"{ENGINE}.{room}" for room in rooms))
     assert [found for other in unwanted for found in imports_of(f"{ENGINE}.api", other)] == []
 
