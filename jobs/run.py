@@ -25,6 +25,7 @@ EXAMPLES = {
     "run --conf settings.yaml --wait 3600": "everything, as every night",
     "run --conf settings.yaml --incremental": "what has changed, as every hour",
     "run --conf settings.yaml --activity Course:do_1 --dry-run": "show what would change for a course",
+    "run --conf settings.yaml --dry-run --out changes.jsonl": "or for all of them, each row to a file",
     "run --conf settings.yaml --resume last": "finish a run that died while it wrote",
 }
 
@@ -41,11 +42,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--changed", type=Path, metavar="FILE", help="look only at these lines of user_id,course_id,batch_id"
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="of a dry run: every row that would change as a line of JSON"
+    )
     parser.add_argument("--resume", metavar="RUN", help="finish applying a run that died: its id, or last")
     add_wait(parser)
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
+    from activity_aggregates.changes.findings import write_lines
     from activity_aggregates.request.instants import parse_instant
     from activity_aggregates.run.flow import RunRequest, run
     from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
@@ -56,8 +61,11 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
     command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
     request = RunRequest(
-        scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed
-    )
+        scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed,
+        out=arguments.out,
+    )  # fmt: skip
+    if arguments.out is not None:
+        write_lines(arguments.out, None)  # while little is lost if it cannot be
     with metrics_file_kept(configuration, os.environ):
         return run(configuration, os.environ, request)
 
@@ -74,6 +82,8 @@ def _check(arguments: Namespace, scope: Scope) -> None:
     given = [flag for flag, is_given in named.items() if is_given]
     if arguments.resume and given:
         raise BadRequest(f"--resume {arguments.resume} goes on with what that run staged: leave out {', '.join(given)}")
+    if arguments.out is not None and not arguments.dry_run:
+        raise BadRequest(f"--out {arguments.out} is for what a run would change: add --dry-run")
     choices = [flag for flag in given if flag not in ("--dry-run", f"--as-of {arguments.as_of}")]
     if len(choices) > 1:
         raise BadRequest(f"{' and '.join(choices)} name different parts of everything: leave out all of them but one")

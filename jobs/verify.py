@@ -11,7 +11,6 @@ if __name__ == "__main__":  # started as a file: packages are found in the check
 
     cli("verify")
 
-import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -102,7 +101,7 @@ def verify(configuration: Configuration, environ: Mapping[str, str], asked: Veri
     """
     _check(asked)
     if asked.out is not None:
-        _write(asked.out, None)  # while little is lost if it cannot be
+        findings.write_lines(asked.out, None)  # while little is lost if it cannot be
     chosen = replace(configuration, settings=_for_verifying(configuration.settings, asked.repair))
     request = RunRequest(asked.scope, dry_run=not asked.repair, wait=asked.wait, command=VERIFY)
     with surroundings(chosen, environ) as around, holding(around, request) as execution:
@@ -127,7 +126,7 @@ def _verify(execution: Execution, request: RunRequest, asked: Verification) -> i
     with execution.steps("list differences"):
         total = _print_findings(found, execution, asked.sample)
         if asked.out is not None:
-            _write(asked.out, found)
+            findings.write_lines(asked.out, found)
     if asked.repair:
         finish(execution)
         return _read_back(execution)
@@ -199,18 +198,6 @@ def _print_findings(found: DataFrame | None, execution: Execution, sample: float
 def _compared_tables(execution: Execution) -> list[str]:
     """The tables that hold texts, or metrics that are on."""
     return [table.name for table in TARGET_TABLES if table.holds == TEXTS or names(table.name, execution.selection)]
-
-
-def _write(path: Path, found: DataFrame | None) -> None:
-    """Every difference as a line of JSON; the driver holds a partition at a time."""
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            for row in found.toLocalIterator() if found is not None else ():
-                print(json.dumps(findings.plain(row), ensure_ascii=False), file=file)
-    except OSError as error:
-        raise BadRequest(
-            f"the differences cannot be written to {path} ({error.strerror}): name another file with --out"
-        ) from error
 
 
 def _read_back(execution: Execution) -> int:

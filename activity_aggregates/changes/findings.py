@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.entries import entries
+from activity_aggregates.changes.staged import DATES, ONE
+from activity_aggregates.errors import BadRequest
 from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
 from metrics.declarations import Selection, all_names
 
 TABLES = {table.name: table for table in TARGET_TABLES}
-_ENTRIES = "changes"
+CHANGES = "changes"  # the column of entries
 
 
 @dataclass
@@ -30,13 +34,13 @@ class TableFindings:
 
 def findings(changed: DataFrame, selection: Selection) -> DataFrame:
     """(table, key columns…, kind, changes) of staged rows; `changes` is an array of `entries.ENTRY`."""
-    return changed.select("table", *KEY_COLUMNS, "kind", entries(all_names(selection)).alias(_ENTRIES))
+    return changed.select("table", *KEY_COLUMNS, "kind", entries(all_names(selection)).alias(CHANGES))
 
 
 def counted(found: DataFrame) -> dict[str, TableFindings]:
     """By the tables' names, from one query for all of them."""
     row = F.array(F.lit(None).cast("string"))
-    named = F.concat(F.transform(_ENTRIES, lambda entry: entry.metric), row)
+    named = F.concat(F.transform(CHANGES, lambda entry: entry.metric), row)
     counts = found.select("table", "kind", F.explode(named).alias("metric")).groupBy("table", "kind", "metric").count()
     by_table = {table.name: TableFindings() for table in TARGET_TABLES}
     for table, kind, metric, count in counts.collect():
@@ -48,18 +52,40 @@ def counted(found: DataFrame) -> dict[str, TableFindings]:
 
 
 def examples(found: DataFrame, most: int) -> dict[tuple[str, str], list[Row]]:
-    """By table and kind, the `most` rows in which a number is furthest apart; from one query for all of them."""
-
-    def apart(entry: Column) -> Column:
-        return F.abs(F.coalesce(entry.after, F.lit(0.0)) - F.coalesce(entry.before, F.lit(0.0)))
-
-    furthest = F.array_max(F.transform(_ENTRIES, apart))
-    order = Window.partitionBy("table", "kind").orderBy(furthest.desc(), *KEY_COLUMNS)
+    """By table and kind, the `most` rows in which a value is furthest apart; from one query for all of them."""
+    order = Window.partitionBy("table", "kind").orderBy(_furthest().desc(), *KEY_COLUMNS)
     ranked = found.withColumn("rank", F.row_number().over(order)).filter(F.col("rank") <= most)
     by_kind: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(ranked.collect(), key=lambda row: int(row["rank"])):
         by_kind.setdefault((row["table"], row["kind"]), []).append(row)
     return by_kind
+
+
+def write_lines(path: Path, found: DataFrame | None) -> None:
+    """Every finding as a line of JSON, by table those furthest apart first; the driver holds a partition at a time.
+
+    Without findings an empty file is left. Raises BadRequest where none can be.
+    """
+    rows = found.orderBy("table", _furthest().desc(), *KEY_COLUMNS) if found is not None else None
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            for row in rows.toLocalIterator() if rows is not None else ():
+                print(json.dumps(plain(row), ensure_ascii=False), file=file)
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be written ({error.strerror}): name another file with --out") from error
+
+
+def _furthest() -> Column:
+    """How far the value of a finding moved that moved furthest, by the measure of `staged.Entry.difference`."""
+    ones = F.create_map(*(F.lit(each) for pair in ONE.items() for each in pair))
+
+    def apart(entry: Column) -> Column:
+        moved = F.abs(F.coalesce(entry.after, F.lit(0.0)) - F.coalesce(entry.before, F.lit(0.0)))
+        came_or_went = entry.metric.isin(*DATES) & (entry.before.isNull() != entry.after.isNull())
+        one = F.coalesce(F.try_element_at(ones, entry.metric), F.lit(1))
+        return F.when(came_or_went, F.lit(1.0)).otherwise(moved / one)
+
+    return F.array_max(F.transform(CHANGES, apart))
 
 
 def plain(row: Row) -> dict[str, Any]:
@@ -71,5 +97,5 @@ def plain(row: Row) -> dict[str, Any]:
         return dict(zip(("before", "after"), (entry[name] for name in names), strict=True))
 
     key = {column: str(row[column]) for column in TABLES[row["table"]].key}
-    metrics = {entry["metric"]: both(entry) for entry in sorted(row[_ENTRIES], key=lambda entry: str(entry["metric"]))}
+    metrics = {entry["metric"]: both(entry) for entry in sorted(row[CHANGES], key=lambda entry: str(entry["metric"]))}
     return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}

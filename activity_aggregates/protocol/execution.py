@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from cassandra.cluster import Session
@@ -81,8 +82,8 @@ class Work(Protocol):
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         """Write every staged row, of one unit only where it is given; raises Unreachable where not all arrived."""
 
-    def show(self, execution: Execution, directory: str) -> None:
-        """Print what would change."""
+    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
+        """Print what would change, and write all of it to a file."""
 
     def tidy(self, directory: str) -> None:
         """Delete what nobody needs after the rows were written."""

@@ -1,32 +1,60 @@
-"""What a dry run shows: how many rows would change in each table, and examples of what would change in them."""
+"""What a dry run shows: by table, metric and course what would change, and the rows in which most would."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.changes.findings import examples, findings, plain
+from activity_aggregates.changes.findings import examples, findings, plain, write_lines
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
-from activity_aggregates.report.values import described
+from activity_aggregates.changes.sums import Activity, by_course, by_metric, new_names
+from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.report.changes import Changes, TableChanges, lines
+from activity_aggregates.report.names import names_of
 from activity_aggregates.store.targets import TARGET_TABLES
-from metrics.declarations import Selection
+from activity_aggregates.terminal.console import console, is_terminal
+from metrics.names import COURSE
 
-_EXAMPLES = 5
+_EXAMPLES = 5  # rows of a table
+_COURSES = 20
 
 
-def print_differences(
-    spark: SparkSession, staging: Staging, directory: RunDirectory, counts: Mapping[str, int], selection: Selection
-) -> None:
-    """Print each table's counts, and the rows in which something would change most."""
-    print("dry run: nothing was written")
-    paths = staging.parts(directory)
-    found = examples(findings(changed_rows(spark, paths, selection), selection), _EXAMPLES) if paths else {}
+def show_changes(execution: Execution, spark: SparkSession, directory: RunDirectory, out: Path | None) -> None:
+    """Print what is staged, and write every row of it to `out`, where that is given, as a line of JSON."""
+    paths = Staging(spark, directory.path).parts(directory)
+    found = findings(changed_rows(spark, paths, execution.selection), execution.selection) if paths else None
+    changes = _changes(execution, found)
+    if is_terminal(sys.stdout):
+        from activity_aggregates.terminal.changes import draw
+
+        draw(console(sys.stdout), changes)
+    else:
+        print("\n".join(lines(changes)))
+    if out is not None:
+        write_lines(out, found)
+        print(f"every row that would change is in {out}")
+
+
+def _changes(execution: Execution, found: DataFrame | None) -> Changes:
+    rows = examples(found, _EXAMPLES) if found is not None else {}
+    tables = []
     for table in TARGET_TABLES:
-        changed, retracted = counts.get(f"changed.{table.name}", 0), counts.get(f"retracted.{table.name}", 0)
-        print(f"{table.name}: {changed} rows would change, {retracted} of them retracted")
-        rows = [row for (name, _), of_kind in found.items() if name == table.name for row in of_kind][:_EXAMPLES]
-        for row in rows:
-            print(f"  {described(plain(row))}")
-        if changed > len(rows):
-            print(f"  … and {changed - len(rows)} more")
+        of_table = [plain(row) for (name, _), of_kind in rows.items() if name == table.name for row in of_kind]
+        changed, retracted = (execution.counts.get(f"{kind}.{table.name}", 0) for kind in ("changed", "retracted"))
+        tables.append(TableChanges(table, changed, retracted, tuple(of_table[:_EXAMPLES])))
+    courses, number = by_course(found, _COURSES) if found is not None else ([], 0)
+    named = {(COURSE, course.course_id) for course in courses} | {
+        each.activity(row) for each in tables for row in each.examples
+    }
+    return Changes(
+        tuple(tables), tuple(by_metric(found)) if found is not None else (), tuple(courses), number,
+        _names(execution, found, named),
+    )  # fmt: skip
+
+
+def _names(execution: Execution, found: DataFrame | None, activities: set[Activity]) -> dict[Activity, str]:
+    """What the activities will be called, or are called already; an id where there is no name."""
+    known = new_names(found, activities) if found is not None and activities else {}
+    return known | names_of(execution.session, execution.settings.target, activities - known.keys())

@@ -47,7 +47,8 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 class RunRequest:
     """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger.
 
-    `dry_run` says that nothing is written, `changed` is a file of pairs, `window` that of a backfill.
+    `dry_run` says that nothing is written, and `out` takes then what would change; `changed` is a file of pairs,
+    `window` that of a backfill.
     """
 
     scope: Scope = EVERYTHING
@@ -58,6 +59,7 @@ class RunRequest:
     command: str = RUN
     changed: Path | None = None
     window: Window | None = None
+    out: Path | None = None
 
     @property
     def needs_base(self) -> bool:
@@ -215,7 +217,7 @@ def _run(execution: Execution, request: RunRequest) -> int:
     asked = prepare(execution, request)
     stage(execution, asked, keeps_quarantine=not request.dry_run)
     if request.dry_run:
-        execution.work.show(execution, execution.record.staging_dir)
+        execution.work.show(execution, execution.record.staging_dir, request.out)
         execution.end(DRY_RUN)
         return 0
     finish(execution)

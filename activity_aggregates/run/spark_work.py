@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -15,7 +16,7 @@ from activity_aggregates.protocol.definitions import definitions
 from activity_aggregates.protocol.execution import Execution, Work
 from activity_aggregates.run.announcing import announce, check_writer
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
-from activity_aggregates.run.dry_run import print_differences
+from activity_aggregates.run.dry_run import show_changes
 from activity_aggregates.run.stage import stage
 from activity_aggregates.sources.tables import SOURCE_TABLES, Sources
 from activity_aggregates.spark.run_directory import check_directory
@@ -103,8 +104,8 @@ class SparkWork:
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         apply_staged_rows(execution, self.spark, RunDirectory(directory), unit)
 
-    def show(self, execution: Execution, directory: str) -> None:
-        print_differences(self.spark, self.staging, RunDirectory(directory), execution.counts, execution.selection)
+    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
+        show_changes(execution, self.spark, RunDirectory(directory), out)
 
     def tidy(self, directory: str) -> None:
         self.staging.delete(RunDirectory(directory).work(""))

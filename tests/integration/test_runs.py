@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
+from activity_aggregates.protocol.usual import OF_EVERYTHING
 from activity_aggregates.store.lease import LeaseTicket, waited_for
 from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
 from jobs.__main__ import main
@@ -146,6 +148,7 @@ def test_a_run_waits_buries_a_dead_run_and_counts_all_learners(
     found = world.made.ledger.get(dead.run_id)
     assert found is not None
     assert found.status == LOST
+    assert {*OF_EVERYTHING} <= {*world.latest().phases}, "what a first run of everything is said to go through"
     assert world.stored() == {f"u{n}": learner(0) for n in range(3)}
     row = world.made.session.execute(f"SELECT agg FROM {world.made.targets}.activity_agg").one()
     assert row.agg["enrolledCount"] == 3
@@ -165,12 +168,21 @@ def test_a_run_that_is_resumed_while_it_lives_is_left_alone(world: World) -> Non
     assert len(told) == 1
 
 
-def test_a_dry_run_shows_the_difference_and_writes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_the_difference_and_writes_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.enrol(1)
-    assert world.run("--dry-run") == 0
+    out = tmp_path / "changes.jsonl"
+    assert world.run("--dry-run", "--out", str(out)) == 0
     shown = capsys.readouterr().out
     assert "activity_user_agg: 1 rows would change, 0 of them retracted" in shown
     assert "Course c1 u0 cb:b1: completed - -> 0, completedCount - -> 0" in shown
+    assert "activity_agg enrolledCount: 1 rows would change, 0 -> 1 in all, +1" in shown
+    assert "activity_user_agg completionPercentage: 1 rows would change\n" in shown, "nobody adds up percentages"
+    assert 'course c1 "c1": 3 rows would change, enrolledCount +1' in shown
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["table"] for row in rows] == sorted(row["table"] for row in rows)
+    assert {"activity_agg", "activity_user_agg"} <= {row["table"] for row in rows}
     assert world.stored() == {}
 
 

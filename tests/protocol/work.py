@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from activity_aggregates.errors import Unreachable
@@ -50,7 +51,7 @@ class TwinWork:
     def tidy(self, directory: str) -> None:
         self._step()
 
-    def show(self, execution: Execution, directory: str) -> None:
+    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
         self._step()
 
     def stage(
