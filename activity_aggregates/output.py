@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, and a terminal whose window was closed
+
 
 class _Pipe(io.FileIO):
     """A stream that drops what nobody reads any more, instead of failing."""
@@ -17,7 +20,9 @@ class _Pipe(io.FileIO):
     def write(self, data: Buffer, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)

@@ -175,6 +175,15 @@ def test_a_phase_that_has_ended_stands_in_columns_where_there_is_room() -> None:
     assert drawn(summary(ended, 80), 80) == "    7  read progress: 2.0 s, 26,685 rows, 3 changed"
 
 
+def test_a_command_outlives_its_terminal(tmp_path: Path) -> None:
+    screen, end = pty.openpty()
+    os.close(screen)
+    command = [sys.executable, str(ROOT / "jobs" / "config.py"), "show"]
+    ended = subprocess.run(command, stdout=end, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(end)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_what_draws_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, jobs.runs, activity_aggregates.run.flow; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
