@@ -1,8 +1,9 @@
-"""The command as a process of its own."""
+"""The command as a process of its own, and what it starts."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Options of a JVM that lives for one run, which is over before the best code has been compiled.
@@ -12,3 +13,37 @@ SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 def command_line(command: str, *arguments: str | Path) -> list[str]:
     """`activity-aggregates` with its arguments, in the interpreter of the tests."""
     return [sys.executable, "-m", "jobs", command, *map(str, arguments)]
+
+
+_EXECUTOR = b"CoarseGrainedExecutorBackend"
+
+
+def executors(ancestor: int) -> list[int]:
+    """The executor processes that a process has started, through its JVM."""
+    below = set(descendants(ancestor))
+    return sorted(pid for pid, line in _processes() if pid in below and _EXECUTOR in line and b"java" in line)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    parents = {pid: parent for pid, _ in _processes() if (parent := _parent(pid)) is not None}
+    found, newest = set[int](), {ancestor}
+    while newest := {pid for pid, parent in parents.items() if parent in newest} - found:
+        found |= newest
+    return sorted(found)
+
+
+def _processes() -> Iterator[tuple[int, bytes]]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                yield int(folder.name), (folder / "cmdline").read_bytes()
+            except OSError:
+                continue  # it has just ended
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None

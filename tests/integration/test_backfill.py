@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,17 @@ import pytest
 import yaml
 from cassandra.concurrent import execute_concurrent_with_args
 
+from activity_aggregates.errors import Unreachable
+from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.backfills import read_backfill
 from activity_aggregates.request.scope import Scope
+from activity_aggregates.run import applying, spark_work
 from activity_aggregates.store.lease import LeaseTicket
-from activity_aggregates.store.ledger import DRY_RUN, LOST, SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import APPLYING, DRY_RUN, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.leases import held
-from tests.harness.processes import command_line
 from tests.harness.records import left_by_a_killed_run
-from tests.harness.waiting import wait_at_work
-
-LEARNERS = 400
 
 
 @pytest.fixture
@@ -145,26 +144,40 @@ def test_a_unit_that_another_run_holds_off_is_found_and_left_for_later(
     assert world.contexts() == ["cb:b4"]
 
 
-def test_a_killed_backfill_goes_on_where_it_stopped(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.enrol("b2", "c1", *(f"u{n}" for n in range(LEARNERS)))
-    file = world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
-    command = command_line("backfill", file, "--conf", world.conf)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        wait_at_work(process, lambda: len(world.contexts()) >= 2, "nothing was written")
-        process.send_signal(signal.SIGKILL)
-    killed = world.runs()
-    assert len(world.contexts()) < LEARNERS
-    world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100, status="done")
+def test_a_backfill_that_died_goes_on_where_it_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope = {"contexts": ["cb:b1", "cb:b2", "cb:b3"]}
+    file = world.record(scope)
+    with monkeypatch.context() as patched:
+        patched.setattr(spark_work, "apply_staged_rows", dying_with("cb:b2"))
+        assert world.backfill(file) == 3
+    assert world.contexts() == ["cb:b1", "cb:b2"]
+    died = world.runs()[-1]
+    world.made.ledger.save(replace(died, status=APPLYING, finished_at=None))  # as one that could not say so
+    world.record(scope, status="done")
     assert world.backfill(file) == 2
-    world.record({"contexts": ["cb:b1", "cb:b2", "cb:b3"]}, rows_per_second=100)
+    world.record(scope)
+    capsys.readouterr()
     assert world.backfill(file) == 0
     said = capsys.readouterr().out
-    assert f"unit cb:b2: its run {killed[-1].run_id} stopped while it was writing, and goes on" in said
+    assert f"unit cb:b2: its run {died.run_id} stopped while it was writing, and goes on" in said
     assert "backfill 2026-01-01-again: 2 units are done already" in said
-    assert said.splitlines()[-1] == f"backfill 2026-01-01-again: 4 units done, {LEARNERS + 6} rows written"
+    assert said.splitlines()[-1] == "backfill 2026-01-01-again: 4 units done, 6 rows written"
     assert [run.scope.describe() for run in world.runs()] == ["cb:b1", "cb:b2", "cb:b3", "3 contexts"]
     assert {run.status for run in world.runs()} == {SUCCEEDED}
-    assert len(world.contexts()) == LEARNERS + 3
+    assert world.contexts() == ["cb:b1", "cb:b2", "cb:b3"]
+
+
+def dying_with(context_id: str) -> Callable[..., None]:
+    """Writes, and does not come back from writing the unit of this context."""
+
+    def apply(execution: Execution, *arguments: Any) -> None:
+        applying.apply_staged_rows(execution, *arguments)
+        if context_id in execution.record.scope.contexts:
+            raise Unreachable("the store is gone: run again")
+
+    return apply
 
 
 def test_a_backfill_of_learners_without_a_base_is_refused_with_the_next_step(

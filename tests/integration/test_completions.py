@@ -67,7 +67,6 @@ def world(made: Environment, tmp_path: Path, request: pytest.FixtureRequest, mon
     return World(made, tmp_path, getattr(request, "param", "json"))
 
 
-@pytest.mark.parametrize("world", ["json", "parquet"], indirect=True)
 def test_a_completion_is_told_of_once_and_gone_with_its_learner(world: World) -> None:
     world.complete("u1")
     assert world.call("run") == 0
@@ -88,6 +87,7 @@ def test_a_completion_is_told_of_once_and_gone_with_its_learner(world: World) ->
     assert world.latest().counts["erased.completions"] == 1
 
 
+@pytest.mark.parametrize("world", ["parquet"], indirect=True)
 def test_a_run_that_dies_while_it_writes_has_told_of_all_and_its_resume_of_nothing_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import yaml
 
 from activity_aggregates.compute.choice import Choice, choose
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
+from activity_aggregates.errors import Unreachable
+from activity_aggregates.run.erasing import SparkRows
+from activity_aggregates.store.ledger import APPLYING, DRY_RUN, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
 from tests.harness.environment import Environment
-from tests.harness.processes import command_line
 from tests.harness.store import Snapshot
 from tests.harness.waiting import wait_until
 
@@ -121,10 +122,6 @@ class World:
     @property
     def erase_arguments(self) -> list[str]:
         return ["--users-file", str(self.conf.parent / "users.txt"), "--conf", str(self.conf)]
-
-    def erase_command(self, *arguments: str) -> list[str]:
-        """`erase` in a process of its own; of an option that is given twice the last one counts."""
-        return command_line("erase", *self.erase_arguments, *arguments)
 
     def settings(self, **sections: Any) -> Path:
         """The configuration file with further settings."""
@@ -307,13 +304,8 @@ def test_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> No
     assert GONE not in computed.all_text()
 
 
-def test_the_first_of_a_file_that_a_spreadsheet_saved_is_erased(computed: World) -> None:
-    (computed.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())
-    assert computed.erase() == 0
-    computed.assert_erased()
-
-
-def test_the_ids_in_scopes_that_an_earlier_version_recorded_go_with_the_first_erase(computed: World) -> None:
+def test_the_first_erase_takes_the_ids_in_scopes_that_an_earlier_version_recorded(computed: World) -> None:
+    (computed.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())  # as a spreadsheet saves it
     run = computed.latest()
     table, where = f"{computed.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
     computed.made.session.execute(
@@ -325,23 +317,22 @@ def test_the_ids_in_scopes_that_an_earlier_version_recorded_go_with_the_first_er
     computed.assert_erased()
 
 
-def test_one_that_was_killed_is_finished_by_the_same_command(computed: World) -> None:
-    line = "erase activity_user_agg:"
-    with subprocess.Popen(
-        computed.erase_command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr
-        said = []
-        for said_now in process.stderr:
-            said.append(said_now)
-            if said_now.startswith(line):
-                break
-        process.send_signal(signal.SIGKILL)
-    assert said[-1].startswith(line), "".join(said)
+def test_one_that_died_is_finished_by_the_same_command(computed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> int:
+        raise Unreachable("the store is gone: run again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SparkRows, "delete", lost)
+        assert computed.erase() == 3
+    died = computed.latest()
+    computed.made.ledger.save(replace(died, status=APPLYING, finished_at=None))  # as one that could not say so
     assert computed.rows("aggregate_erased")
-    assert computed.latest().status != SUCCEEDED
+    assert GONE in computed.all_text()
     assert computed.erase("--wait", "60") == 0
     computed.assert_erased()
+    before = computed.made.ledger.get(died.run_id)
+    assert before is not None
+    assert before.status == LOST
 
 
 def test_the_api_leaves_them_out_as_soon_as_it_knows_and_without_the_secret_answers_no_more(

@@ -9,16 +9,14 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.harness.environment import Environment
 from tests.harness.log_lines import objects
-from tests.harness.processes import command_line
+from tests.harness.processes import command_line, executors
 from tests.harness.waiting import wait_until
 
-EXECUTOR = b"CoarseGrainedExecutorBackend"
 LEARNERS = 400
 LEARNERS_TABLE = "activity_user_agg"
 # After each of these phases one executor is killed, while the phase that follows is under way.
@@ -85,28 +83,3 @@ def load(made: Environment) -> None:
 def numbers(made: Environment) -> dict[str, float]:
     (row,) = made.store.stored("activity_agg")
     return {name: row["agg"][name] for name in ("enrolledCount", "startedCount", "completedCount")}
-
-
-def executors(ancestor: int) -> list[int]:
-    """The executor processes that a process has started, through its JVM."""
-    return sorted(pid for pid, line in processes() if EXECUTOR in line and b"java" in line and is_below(pid, ancestor))
-
-
-def processes() -> Iterator[tuple[int, bytes]]:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                yield int(folder.name), (folder / "cmdline").read_bytes()
-            except OSError:
-                continue  # it has just ended
-
-
-def is_below(pid: int, ancestor: int) -> bool:
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return False
-    return False

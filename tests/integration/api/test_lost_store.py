@@ -114,29 +114,15 @@ def asked_alone(api: Api) -> httpx.Response:
         return replace(api, client=client).ask(GROUP, groupId="g1")
 
 
-def test_readiness_is_told_before_requests_that_hang(api: Api) -> None:
-    """More of them than there are threads to answer them."""
-    until(api, 200)
-    signalled(signal.SIGSTOP)
-    try:
-        with ThreadPoolExecutor(WAITING) as pool, httpx.Client(base_url=api.client.base_url, timeout=60) as client:
-            waiting = [pool.submit(asked_alone, api) for _ in range(WAITING)]
-            wait_until(lambda: any(future.done() for future in waiting))
-            assert refusal(client.get("/health/ready")) == UNAVAILABLE
-            assert client.get("/health/live").status_code == 200
-            assert not all(future.done() for future in waiting)
-            assert {future.result().status_code for future in waiting} == {503}
-    finally:
-        signalled(signal.SIGCONT)
-    until(api, 200)
-
-
-def test_the_server_outlives_the_store_and_recovers_by_itself(api: Api) -> None:
+def test_the_server_outlives_a_store_that_hangs_or_dies_and_recovers_by_itself(api: Api) -> None:
     until(api, 200)
 
     signalled(signal.SIGSTOP)  # it hangs: reads time out
-    assert refusal(until(api, 503)) == UNAVAILABLE
-    signalled(signal.SIGCONT)
+    try:
+        assert_readiness_is_told_before_requests_that_hang(api)
+        assert refusal(until(api, 503)) == UNAVAILABLE
+    finally:
+        signalled(signal.SIGCONT)
     until(api, 200)
 
     signalled(signal.SIGKILL)
@@ -150,3 +136,14 @@ def test_the_server_outlives_the_store_and_recovers_by_itself(api: Api) -> None:
     until(api, 200)
     assert api.client.get("/health/ready").status_code == 200
     assert "Traceback" not in api.errors.read_text()
+
+
+def assert_readiness_is_told_before_requests_that_hang(api: Api) -> None:
+    """More of them than there are threads to answer them."""
+    with ThreadPoolExecutor(WAITING) as pool, httpx.Client(base_url=api.client.base_url, timeout=60) as client:
+        waiting = [pool.submit(asked_alone, api) for _ in range(WAITING)]
+        wait_until(lambda: any(future.done() for future in waiting))
+        assert refusal(client.get("/health/ready")) == UNAVAILABLE
+        assert client.get("/health/live").status_code == 200
+        assert not all(future.done() for future in waiting)
+        assert {future.result().status_code for future in waiting} == {503}
