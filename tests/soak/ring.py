@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.embedded import client, memory
+from scripts.embedded.artifacts import CASSANDRA, NEWEST
 from scripts.embedded.instance import State
-from scripts.embedded.jars import CASSANDRA, jars
+from scripts.embedded.jars import jars
 from scripts.embedded.node import TOKENS, Node
 from scripts.embedded.ports import Ports, choose
 from tests.harness.waiting import wait_until
@@ -37,7 +38,9 @@ class Member(Node):
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def _yaml(self) -> dict[str, object]:
-        first = Node(self.folder, 0, self.addresses[:FIRST], self.ports, self.heap, self.throwaway, self.settings)
+        first = Node(
+            self.folder, 0, self.addresses[:FIRST], self.ports, self.heap, self.release, self.throwaway, self.settings
+        )
         mine = {"listen_address": self.addresses[self.number], "rpc_address": self.addresses[self.number]}
         token = None if self.replaces else _BETWEEN if self.joins else TOKENS[FIRST][self.number]
         made = {**first._yaml(), **mine, "auto_bootstrap": self.joins}
@@ -60,7 +63,7 @@ class Ring:
         self._environs = environs
         self._members: dict[int, Member] = {}
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._jars = jars(CASSANDRA)
+        self._jars = jars(CASSANDRA[NEWEST])
 
     def __enter__(self) -> Ring:
         try:
@@ -128,7 +131,7 @@ class Ring:
     def _add(self, number: int, *, joins: bool = False, replaces: str | None = None) -> None:
         member = Member(
             self.folder / f"node{number}", number - 1, [address(each) for each in range(1, _MOST + 1)], self._ports,
-            _HEAP, throwaway=False, settings={}, joins=joins, replaces=replaces,
+            _HEAP, NEWEST, throwaway=False, settings={}, joins=joins, replaces=replaces,
             environ=self._environs.get(number, {}),
         )  # fmt: skip
         member.write_configuration()
