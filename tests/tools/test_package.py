@@ -46,8 +46,6 @@ DEFAULTS = {
     "spark.sql.shuffle.partitions": "2",
     "spark.ui.enabled": "false",
 }
-
-
 VERSION = f"activity-aggregates {__version__}\n"
 LACKING = "activity-aggregates: run needs numpy"
 OFFLINE = f"--no-index --find-links {CACHE / 'wheels'}"
@@ -55,13 +53,16 @@ OFFLINE = f"--no-index --find-links {CACHE / 'wheels'}"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The archives of a release that was built twice, at different times and in different folders."""
-    folders = [tmp_path_factory.mktemp("dist") for _ in range(2)]
-    builds = [
-        subprocess.Popen([CHECKOUT / "scripts" / "package", folder], stdout=subprocess.DEVNULL) for folder in folders
-    ]
-    assert [build.wait() for build in builds] == [0, 0]
-    return [archive for folder in folders for archive in folder.glob("*.tar.gz")]
+    """The archives of a release that was built twice, by users with other folders, time zones and file modes."""
+    builds = {}
+    for zone, umask in (("UTC", 0o022), ("Asia/Tokyo", 0o077)):
+        folder = tmp_path_factory.mktemp("dist")
+        builds[folder] = subprocess.Popen(
+            [CHECKOUT / "scripts" / "package", folder],
+            env=os.environ | {"TZ": zone}, umask=umask, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert [build.wait() for build in builds.values()] == [0, 0]
+    return [archive for folder in builds for archive in folder.glob("*.tar.gz")]
 
 
 @pytest.fixture(scope="module")
