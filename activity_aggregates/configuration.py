@@ -22,11 +22,11 @@ from activity_aggregates.layers import (
     dotted,
     layered,
     leaves_of,
-    parsed,
     tree_of,
     within,
 )
 from activity_aggregates.masking import HIDDEN, is_secret, masked, without_secrets
+from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.selection import mistaken_choices
 from activity_aggregates.settings import OWN_LABELS, Settings, Source
 
@@ -60,8 +60,8 @@ def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
     values = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
-        if not (key and equals):
-            raise BadRequest(f"--set {assignment} is not an assignment: write --set section.key=value")
+        if not (key and equals and key.isprintable()):
+            raise BadRequest(f"--set {assignment!r} is not an assignment: write --set section.key=value")
         if is_secret(key) or without_secrets(text) != text:
             raise BadRequest(f"--set {key} would stand in the list of processes: say it in a --conf file or a variable")
         values[key] = parsed(text, f"--set {key}")
@@ -99,8 +99,9 @@ def _misplaced(leaves: Leaves) -> Iterator[str]:
     """Keys that the types allow, because they are of mappings, and the software does not."""
     known = set(default_layer())
     for keys in leaves:
-        is_closed = within(keys, ("target", "tables")) or keys[2:3] == ("columns",)
-        if is_closed and keys not in known and any(other[:-1] == keys[:-1] for other in known):
+        section = keys[:-1]
+        is_closed = section == ("target", "tables") or section[2:] == ("columns",)
+        if is_closed and keys not in known and any(other[:-1] == section for other in known):
             yield _unknown(keys, leaves)
         if keys[:2] == ("spark", "conf") and keys[-1].startswith("spark.cassandra.") and is_secret(keys[-1]):
             yield f"{_named(keys, leaves)} would stand in the list of processes: use cassandra.password_env or _file"
@@ -171,7 +172,7 @@ def _known_keys() -> list[Keys]:
 
 def _named(keys: Keys, leaves: Leaves) -> str:
     origins = (origin for other, (_, origin) in leaves.items() if within(other, keys) and origin != DEFAULT)
-    return f"{dotted(keys)} ({next(origins, DEFAULT)})"
+    return f"{dotted(keys) or repr('')} ({next(origins, DEFAULT)})"
 
 
 def _shown(keys: Keys, leaves: Leaves) -> str:

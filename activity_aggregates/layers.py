@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.plain_yaml import parsed
+from activity_aggregates.texts import read_text, require_text
 
 ENVIRONMENT_PREFIX = "ACTIVITY_AGGREGATES__"
 CONTACT_POINTS_VARIABLE = "CASSANDRA_CONTACT_POINTS"
@@ -62,39 +63,6 @@ def tree_of(leaves: Iterable[tuple[Keys, Any]]) -> dict[str, Any]:
     return tree
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which nothing is said twice: of two values for one key the last would win without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        lines: dict[tuple[str, str], int] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            line = key.start_mark.line + 1
-            if (key.tag, key.value) in lines:
-                raise _SaidTwice(key.value, lines[key.tag, key.value], line)
-            lines[key.tag, key.value] = line
-        return super().construct_mapping(node, deep)
-
-
-class _SaidTwice(Exception):
-    """A key of a mapping, and the lines in which it stands."""
-
-    def __init__(self, key: str, first: int, second: int) -> None:
-        where = f"lines {first} and {second}" if second != first else f"line {first}"
-        super().__init__(f"{key} is given twice, in {where}: leave out one of them")
-
-
-def parsed(text: str, origin: str) -> Any:
-    """A YAML value; its origin is named where it is not one."""
-    try:
-        return yaml.load(text, _Loader)
-    except _SaidTwice as error:
-        raise BadRequest(f"in {origin} {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        raise BadRequest(f"{origin} is not YAML{place}: {getattr(error, 'problem', error)}") from error
-
-
 def dotted(keys: Keys) -> str:
     """A path as it is written in flags and messages."""
     return ".".join(keys)
@@ -105,19 +73,17 @@ def within(keys: Keys, section: Keys) -> bool:
     return keys[: len(section)] == section
 
 
+@cache
 def default_layer() -> Leaves:
-    """The defaults, which name every setting."""
+    """The defaults, which name every setting; nobody changes what is returned."""
     text = (files("conf") / "default.yaml").read_text("utf-8")
     return _layer(parsed(text, "default.yaml"), DEFAULT)
 
 
 def _file_layer(conf: Path) -> Leaves:
-    try:
-        text = conf.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadRequest(f"--conf {conf} cannot be read ({reason}): name a YAML file") from error
-    tree = parsed(text, str(conf)) or {}
+    tree = parsed(read_text(conf, f"--conf {conf}", "name a YAML file"), str(conf))
+    if tree is None:
+        return {}
     if not isinstance(tree, dict):
         raise BadRequest(f"--conf {conf} is not a mapping of settings: write section: {{key: value}}")
     return _layer(tree, str(conf))
@@ -127,11 +93,13 @@ def _environment_layer(environ: Mapping[str, str]) -> Leaves:
     """The variables that name a setting; an empty one says nothing, and a long form wins over a short one."""
     layer: Leaves = {}
     if hosts := environ.get(CONTACT_POINTS_VARIABLE):
+        require_text(hosts, CONTACT_POINTS_VARIABLE)
         layer["cassandra", "contact_points"] = ([host.strip() for host in hosts.split(",")], CONTACT_POINTS_VARIABLE)
     if port := environ.get(PORT_VARIABLE):
         layer["cassandra", "port"] = (parsed(port, PORT_VARIABLE), PORT_VARIABLE)
     for variable, text in sorted(environ.items()):
         if variable.upper().startswith(ENVIRONMENT_PREFIX) and text:
+            require_text(variable, "the variable")
             keys = tuple(variable[len(ENVIRONMENT_PREFIX) :].lower().split("__"))
             layer = _merged(layer, _layer(parsed(text, variable), variable, keys))
     return layer

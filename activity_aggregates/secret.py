@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def named_secret(setting: str, variable: str, file: str | None, environ: Mapping
             raise BadRequest(f"{setting}_file {file} cannot be read ({error.strerror}): correct it") from error
         origin = f"the file {file}"
     else:
-        secret, origin = environ.get(variable, "").encode(), f"the variable {variable}"
+        secret, origin = os.fsencode(environ.get(variable, "")), f"the variable {variable}"
         if not secret:
             return b""
     if len(secret) < SHORTEST_SECRET:

@@ -16,6 +16,7 @@ from typing import NoReturn, Protocol, cast
 from activity_aggregates import __version__, configuration, interrupts, logs, output
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, JobError, nearest
+from activity_aggregates.texts import require_text
 
 PROGRAM = "activity-aggregates"
 # Each is a module of this package, imported when it is called: reading the ledger does not wait for Spark.
@@ -86,6 +87,8 @@ def main(argv: Sequence[str]) -> int:
         said.enter_context(logs.saying(os.environ.get(_FORM, ""), is_answer=is_answer))  # until the settings are known
         try:
             interrupts.heed()
+            for argument in argv:
+                require_text(argument, "the argument")
             command = command_of(argv)
             arguments = parser_of(argv[0], command).parse_args(argv[1:])
             settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))

@@ -19,7 +19,7 @@ from pathlib import Path
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.flags import add_scope, add_wait, scope_of
-from activity_aggregates.request.scope import Scope
+from activity_aggregates.request.scope import Scope, named
 
 EXAMPLES = {
     "run --conf settings.yaml --wait 3600": "everything, as every night",
@@ -58,7 +58,7 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
 
     scope = scope_of(arguments)
     _check(arguments, scope)
-    as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of else None
+    as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of is not None else None
     command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
     request = RunRequest(
         scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed,
@@ -72,18 +72,20 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
 
 def _check(arguments: Namespace, scope: Scope) -> None:
     """Refuses flags that contradict each other."""
-    named = {
+    choices = {
         f"the scope ({scope.describe()})": not scope.is_full,
         f"--changed {arguments.changed}": arguments.changed is not None,
         "--incremental": arguments.incremental,
         f"--as-of {arguments.as_of}": arguments.as_of is not None,
         "--dry-run": arguments.dry_run,
     }
-    given = [flag for flag, is_given in named.items() if is_given]
+    given = [flag for flag, is_given in choices.items() if is_given]
+    if arguments.resume is not None:
+        named("--resume", arguments.resume)
     if arguments.resume and given:
         raise BadRequest(f"--resume {arguments.resume} goes on with what that run staged: leave out {', '.join(given)}")
     if arguments.out is not None and not arguments.dry_run:
         raise BadRequest(f"--out {arguments.out} is for what a run would change: add --dry-run")
-    choices = [flag for flag in given if flag not in ("--dry-run", f"--as-of {arguments.as_of}")]
-    if len(choices) > 1:
-        raise BadRequest(f"{' and '.join(choices)} name different parts of everything: leave out all of them but one")
+    parts = [flag for flag in given if flag not in ("--dry-run", f"--as-of {arguments.as_of}")]
+    if len(parts) > 1:
+        raise BadRequest(f"{' and '.join(parts)} name different parts of everything: leave out all of them but one")

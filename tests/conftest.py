@@ -33,7 +33,8 @@ OF_THEIR_OWN = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
-    parser.addoption("--seed", type=int, metavar="N", help="play this history of tests/protocol alone")
+    parser.addoption("--seed", type=int, metavar="N", help="of tests/protocol and tests/fuzz only what this seed draws")
+    parser.addoption("--inputs", type=int, metavar="N", help="how many inputs tests/fuzz tries, in place of a few")
 
 
 def pytest_configure() -> None:

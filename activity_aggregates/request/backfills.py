@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.layers import parsed
+from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.request.instants import parse_instant
 from activity_aggregates.request.scope import Scope, activity, context, named
+from activity_aggregates.texts import read_text
 
 PROPOSED, APPROVED, DONE = STATUSES = ("proposed", "approved", "done")
 _KEYS = ("reason", "owner", "scope", "window", "rows_per_second", "status")
@@ -62,12 +63,7 @@ class Backfill:
 
 def read_backfill(path: Path) -> Backfill:
     """The backfill of a file; raises BadRequest with a sentence for every mistake in it."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadRequest(f"{path} cannot be read ({reason}): name the YAML file of a backfill") from error
-    record = parsed(text, str(path))
+    record = parsed(read_text(path, str(path), "name the YAML file of a backfill"), str(path))
     if not isinstance(record, dict):
         raise BadRequest(f"{path} is not a backfill: write a mapping of {', '.join(_KEYS)}")
     reading = _Reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -58,12 +59,16 @@ def share(text: str) -> float:
 
 def count(text: str) -> int:
     """A number of rows, which may be none."""
-    return _number(text, int, lambda value: value >= 0, "a number of rows: give a whole number, 0 or more")
+    return _number(
+        text, int, lambda value: 0 <= value <= sys.maxsize, "a number of rows: give a whole number, 0 or more"
+    )
 
 
 def at_least_one(text: str) -> int:
     """A number of what is to be shown."""
-    return _number(text, int, lambda value: value >= 1, "a number of runs: give a whole number, 1 or more")
+    return _number(
+        text, int, lambda value: 1 <= value <= sys.maxsize, "a number of runs: give a whole number, 1 or more"
+    )
 
 
 def _number(text: str, kind: type[_N], is_right: Callable[[_N], bool], wanted: str) -> _N:

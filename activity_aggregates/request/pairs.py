@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.scope import PAIRS, Learners
+from activity_aggregates.texts import read_text
 
 COLUMNS = ("user_id", "course_id", "batch_id")
 
@@ -26,14 +28,12 @@ def read_pairs(path: Path) -> list[Pair]:
 
     Blank lines are passed over. Raises BadRequest, which names the line, for one that is not three ids.
     """
+    wanted = f"name a CSV file of {','.join(COLUMNS)}"
+    text = read_text(path, f"--changed {path}", wanted, "utf-8-sig")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadRequest(
-            f"--changed {path} cannot be read ({reason}): name a CSV file of {','.join(COLUMNS)}"
-        ) from error
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:  # a quotation that goes on for 128 KiB, mostly because it never ends
+        raise BadRequest(f"--changed {path} cannot be read ({error}): {wanted}") from error
     pairs = []
     for number, row in enumerate(rows, start=1):
         fields = [field.strip() for field in row]

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.texts import read_text
 from metrics.names import CONTEXTS
 
 _TYPES = ("Course", "CourseUnit", "Quiz")
@@ -141,11 +142,8 @@ def users_file(path: Path) -> list[str]:
 
     A byte order mark, which spreadsheets write, is not part of the first id.
     """
-    try:
-        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadRequest(f"--users-file {path} cannot be read ({reason}): name a text file of ids") from error
+    text = read_text(path, f"--users-file {path}", "name a text file of ids", "utf-8-sig")
+    lines = [line.strip() for line in text.split("\n")]  # splitlines would also part an id at signs that it may hold
     users = [line for line in lines if line and not line.startswith("#")]
     if not users:
         raise BadRequest(f"--users-file {path} names no user: write one id per line")

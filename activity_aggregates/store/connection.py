@@ -31,6 +31,7 @@ from cassandra.connection import ConnectionException
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 
 from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.texts import read_text
 
 if TYPE_CHECKING:
     from activity_aggregates import settings
@@ -113,13 +114,9 @@ def connection(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> Con
 
 def _password(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> str:
     if cassandra.password_file:
-        try:
-            password = Path(cassandra.password_file).read_text("utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise BadRequest(
-                f"the password of {cassandra.username} cannot be read from {cassandra.password_file} "
-                f"({error.strerror}): correct cassandra.password_file"
-            ) from error
+        named = f"{cassandra.password_file}, which holds the password of {cassandra.username},"
+        wanted = "correct cassandra.password_file"
+        password = read_text(Path(cassandra.password_file), named, wanted).rstrip("\r\n")
     else:
         password = environ.get(cassandra.password_env, "")
     if not password:

@@ -103,7 +103,7 @@ def identified(raw: Any) -> str:
 
 def is_collection(raw: dict[str, Any]) -> bool:
     """The type of the node decides where it has one, and where it has none, whether it has children."""
-    if raw.get("mimeType") is not None:
+    if not is_blank(raw.get("mimeType")):
         return bool(raw["mimeType"] == COLLECTION)
     return bool(listed(raw, "children"))
 

@@ -52,6 +52,28 @@ def test_a_command_that_computes_nothing_does_not_wait_for_spark(name: str) -> N
 
 
 @pytest.mark.parametrize(
+    "arguments", [["run", "--user", "\udcff"], ["config", "show", "--set", "\udcff=1"], ["\udcff"]]
+)
+def test_an_argument_that_is_no_text_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is not UTF-8: write it as UTF-8" in said(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--resume", ""], "--resume '' names nothing: give an id"),
+        (["run", "--as-of", ""], "'' is not an instant: write 2026-01-31T06:00:00Z or 2026-01-31"),
+        (["runs", "--limit", "9" * 30], f"argument --limit: {'9' * 30} is not a number of runs"),
+        (["config", "show", "--set", "a\nb=1"], r"--set 'a\nb=1' is not an assignment: write --set section.key=value"),
+    ],
+)
+def test_a_value_that_names_nothing_is_not_taken_for_a_flag_that_is_left_out(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(arguments, capsys).startswith(sentence)
+
+
+@pytest.mark.parametrize(
     "line", ["run --dry", "run --incr", "erase --us leavers.txt", "verify --max 3", "runs --js", "config show --con x"]
 )
 def test_a_flag_is_not_abbreviated(line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,7 +184,11 @@ def test_all_mistakes_are_told_at_once(conf: WriteConf) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("- a", "is not a mapping of settings"), ("a: 1\n b: [", "is not YAML in line 2")],
+    [
+        ("- a", "is not a mapping of settings"),
+        ("[]", "is not a mapping of settings"),
+        ("a: 1\n b: [", "is not YAML in line 2"),
+    ],
 )
 def test_a_file_that_holds_no_settings_is_named(conf: WriteConf, text: str, sentence: str) -> None:
     assert f"prod.yaml {sentence}" in refused(conf(text))

@@ -28,6 +28,10 @@ def test_blank_lines_and_comments_name_nobody(tmp_path: Path) -> None:
     assert users_file(file(tmp_path, b"# who asked\n\n u1 \n")) == ["u1"]
 
 
+def test_an_id_ends_where_its_line_does_and_at_no_other_sign(tmp_path: Path) -> None:
+    assert users_file(file(tmp_path, "u\u20281\r\nu\x852\r\n".encode())) == ["u\u20281", "u\x852"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"# nobody\n", "ü".encode("latin-1"), "u1".encode("utf-16")])
 def test_a_file_that_names_nobody_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(BadRequest, match="--users-file"):
@@ -99,6 +103,13 @@ def test_a_pair_may_be_quoted(tmp_path: Path) -> None:
 def test_a_line_that_is_not_a_pair_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
     with pytest.raises(BadRequest, match=r"ids\.txt, line 2: write user_id,course_id,batch_id"):
         read_pairs(file(tmp_path, f"u1,c1,b1\n{line}\n".encode()))
+
+
+def test_a_quotation_that_never_ends_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadRequest, match=r"cannot be read \(field larger than field limit \(131072\)\): name a CSV file"
+    ):
+        read_pairs(file(tmp_path, b'"' + b"u1,c1,b1\n" * 20_000))
 
 
 @pytest.mark.parametrize("content", [b"", b"user_id,course_id,batch_id\n"])
