@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from activity_aggregates import settings
 from activity_aggregates.changes import findings
@@ -116,8 +116,10 @@ def verify(configuration: Configuration, environ: Mapping[str, str], asked: Veri
 def _check(asked: Verification) -> None:
     if asked.repair and asked.sample < 1:
         raise BadRequest(f"--sample {asked.sample:g} is for looking, --repair is for all of the scope: leave out one")
-    if asked.published and (asked.repair or asked.sample < 1 or asked.out is not None or not asked.scope.is_full):
-        raise BadRequest("--published adds up what is published, everywhere: leave out the scope and all other flags")
+    if asked.published and (asked.repair or asked.sample < 1 or not asked.scope.is_full):
+        raise BadRequest(
+            "--published adds up what is published, everywhere: leave out the scope, --sample and --repair"
+        )
 
 
 def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
@@ -126,7 +128,7 @@ def _verify(execution: Execution, request: RunRequest, asked: Verification) -> i
     with execution.steps("list differences"):
         total = _print_findings(found, execution, asked.sample)
         if asked.out is not None:
-            findings.write_lines(asked.out, found)
+            findings.write_lines(asked.out, findings.furthest_first(found))
     if asked.repair:
         finish(execution)
         return _read_back(execution)
@@ -149,6 +151,8 @@ def _verify_published(execution: Execution, asked: Verification) -> int:
         rows = sums.orderBy("table", "key", "metric")
         listed = rows.limit(_NAMED + 1).collect()
         total = len(listed) if len(listed) <= _NAMED else rows.count()
+        if asked.out is not None:
+            findings.write_lines(asked.out, rows, Row.asDict)
     print_sums([row.asDict() for row in listed[:_NAMED]], total)
     if not total:
         print("every published sum is the sum of the published rows")

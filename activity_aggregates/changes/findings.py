@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,33 @@ def examples(found: DataFrame, most: int) -> dict[tuple[str, str], list[Row]]:
     return by_kind
 
 
-def write_lines(path: Path, found: DataFrame | None) -> None:
-    """Every finding as a line of JSON, by table those furthest apart first; the driver holds a partition at a time.
+def plain(row: Row) -> dict[str, Any]:
+    """A row of `findings` in the types of JSON: for each metric what is stored and what is computed."""
 
-    Without findings an empty file is left. Raises BadRequest where none can be.
+    def both(entry: Row) -> dict[str, Any]:
+        is_text = entry["text_before"] is not None or entry["text_after"] is not None
+        names = ("text_before", "text_after") if is_text else ("before", "after")
+        return dict(zip(("before", "after"), (entry[name] for name in names), strict=True))
+
+    key = {column: str(row[column]) for column in TABLES[row["table"]].key}
+    metrics = {entry["metric"]: both(entry) for entry in sorted(row[CHANGES], key=lambda entry: str(entry["metric"]))}
+    return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}
+
+
+def furthest_first(found: DataFrame) -> DataFrame:
+    """Findings by table, those furthest apart first."""
+    return found.orderBy("table", _furthest().desc(), *KEY_COLUMNS)
+
+
+def write_lines(path: Path, rows: DataFrame | None, said: Callable[[Row], dict[str, Any]] = plain) -> None:
+    """Every row as a line of JSON, in their order, which `said` makes of it.
+
+    The driver holds a partition at a time. Without rows an empty file is left. Raises BadRequest where none can be.
     """
-    rows = found.orderBy("table", _furthest().desc(), *KEY_COLUMNS) if found is not None else None
     try:
         with path.open("w", encoding="utf-8") as file:
             for row in rows.toLocalIterator() if rows is not None else ():
-                print(json.dumps(plain(row), ensure_ascii=False), file=file)
+                print(json.dumps(said(row), ensure_ascii=False), file=file)
     except OSError as error:
         raise BadRequest(f"{path} cannot be written ({error.strerror}): name another file with --out") from error
 
@@ -86,16 +104,3 @@ def _furthest() -> Column:
         return F.when(came_or_went, F.lit(1.0)).otherwise(moved / one)
 
     return F.array_max(F.transform(CHANGES, apart))
-
-
-def plain(row: Row) -> dict[str, Any]:
-    """A row of `findings` in the types of JSON: for each metric what is stored and what is computed."""
-
-    def both(entry: Row) -> dict[str, Any]:
-        is_text = entry["text_before"] is not None or entry["text_after"] is not None
-        names = ("text_before", "text_after") if is_text else ("before", "after")
-        return dict(zip(("before", "after"), (entry[name] for name in names), strict=True))
-
-    key = {column: str(row[column]) for column in TABLES[row["table"]].key}
-    metrics = {entry["metric"]: both(entry) for entry in sorted(row[CHANGES], key=lambda entry: str(entry["metric"]))}
-    return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from activity_aggregates.changes.findings import examples, findings, plain, write_lines
+from activity_aggregates.changes.findings import examples, findings, furthest_first, plain, write_lines
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.changes.sums import Activity, by_course, by_metric, new_names
 from activity_aggregates.protocol.execution import Execution
@@ -33,7 +33,7 @@ def show_changes(execution: Execution, spark: SparkSession, directory: RunDirect
     else:
         print("\n".join(lines(changes)))
     if out is not None:
-        write_lines(out, found)
+        write_lines(out, furthest_first(found))
         print(f"every row that would change is in {out}")
 
 
