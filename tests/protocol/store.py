@@ -6,6 +6,7 @@ It understands the statements of the lease and of the ledger, and nothing else.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,7 +37,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Table:
-    """Cells by key and column; who writes last wins, at the same time a removal, then the larger value."""
+    """Cells by key and column; who writes last wins, at the same time a removal, then the larger bytes."""
 
     rows: dict[tuple[Any, ...], dict[str, Cell]] = field(default_factory=dict)
     seen: dict[Any, dict[Any, Row]] = field(default_factory=dict)  # by key what was read of rows that never expire
@@ -63,10 +64,17 @@ class Table:
         return {key: values for key, values in rows.items() if values}
 
 
-def _rank(cell: Cell) -> tuple[bool, Any]:
-    """Of cells that were written at the same time."""
-    value = cell.value if isinstance(cell.value, int | float | str) else repr(cell.value)
-    return cell.value is None, 0 if cell.value is None else value
+def _rank(cell: Cell) -> tuple[bool, bytes]:
+    """Of cells that were written at the same time: a removal, else whose bytes are larger, also of numbers below 0."""
+    match cell.value:
+        case None:
+            return True, b""
+        case float():
+            return False, struct.pack(">d", cell.value)
+        case int():
+            return False, struct.pack(">q", cell.value)
+        case _:
+            return False, str(cell.value).encode()
 
 
 class Row:
