@@ -30,11 +30,12 @@ OPEN_ATTEMPT = "open_attempt"
 HAS_INVALID_DATE = "has_invalid_date"  # of a source's row: one of its dates cannot be read, or is beyond
 LATEST_DATE_MS = 9_200_000_000_000_000  # epoch milliseconds, before and after 1970: what Spark can hold
 LONGEST_SECONDS = 1e9
+LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 
 
 def is_blank(column: str) -> Column:
-    """Whether a key column is null, empty or white space only."""
-    return F.coalesce(~F.col(column).rlike(r"\S"), F.lit(True))
+    """Whether a key column names nothing: null, empty, white space only, or longer than a key may be."""
+    return F.coalesce(~F.col(column).rlike(r"\S") | (F.octet_length(column) > LONGEST_KEY), F.lit(True))
 
 
 def any_blank(*columns: str) -> Column:
@@ -75,10 +76,20 @@ def accepted(assessed: DataFrame) -> DataFrame:
 
 
 def refused(assessed: DataFrame, *key: str) -> DataFrame:
-    """The rows that are refused, for quarantine: (reason, row_key as JSON)."""
-    row_key = F.to_json(F.struct(*key), {"ignoreNullFields": "false"})
+    """The rows that are refused, for quarantine: (reason, row_key as JSON); of a long part its beginning."""
+    row_key = F.to_json(F.struct(*(_kept(column) for column in key)), {"ignoreNullFields": "false"})
     is_refused = F.col("problem") != OPEN_ATTEMPT  # null, where there is no problem, is not true
     return assessed.filter(is_refused).select(F.col("problem").alias("reason"), row_key.alias("row_key"))
+
+
+def _kept(column: str) -> Column:
+    """A part of a refused row's key; one that is too long for a key is too long for the key of the quarantine, too."""
+    is_too_long = F.octet_length(column) > LONGEST_KEY
+    return (
+        F.when(is_too_long, F.concat(F.left(F.col(column), F.lit(64)), F.lit("…")))
+        .otherwise(F.col(column))
+        .alias(column)
+    )
 
 
 def refusal_counts(*reasons: str) -> list[Column]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metrics.names import COURSE, COURSE_UNIT, LEAF_NODES_COUNT
-from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
+from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, LONGEST_KEY, MISSING_HIERARCHY
 from metrics.trees.attributes import texts
 from metrics.trees.lenient_json import parsed
 
@@ -168,7 +168,9 @@ def _identifier(node: Any) -> str:
     identifier = node.get("identifier") if isinstance(node, dict) else None
     if not isinstance(identifier, str) or not identifier.strip():
         raise InvalidHierarchy("a node has no identifier")
-    identifier.encode()  # half a surrogate pair is valid JSON and no text: a ValueError, like all that is invalid here
+    # Half a surrogate pair is valid JSON and no text: a ValueError, like all that is invalid here.
+    if len(identifier.encode()) > LONGEST_KEY:
+        raise InvalidHierarchy("an identifier is longer than a key may be")
     return identifier
 
 

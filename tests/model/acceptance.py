@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tests.model.courses import Course, Reason
-from tests.model.rows import Attempt, Date, Enrolment, GroupAttempt, Place, Progress, Source, TimeSpent, is_blank
+from tests.model.rows import Attempt, Date, Enrolment, GroupAttempt, Place, Progress, Source, TimeSpent, is_unusable
 
 HELD = 9_200_000_000_000_000  # milliseconds to either side of 1970
 MOST_SECONDS = 1e9
@@ -50,7 +50,7 @@ def accept_enrolments(rows: Iterable[Enrolment], courses: Courses, counts: Count
     unsettled: set[str] = set()
     for row in rows:
         place = Place(str(row.user_id), str(row.course_id), str(row.batch_id))
-        if not (is_blank(row.course_id) or is_blank(row.batch_id)) and course_problem(row, courses):
+        if not (is_unusable(row.course_id) or is_unusable(row.batch_id)) and course_problem(row, courses):
             unsettled.add(place.course_id)
         reason = enrolment_problem(row, courses)
         if reason == "retired":
@@ -79,7 +79,7 @@ def latest(dates: Iterable[Date]) -> Date:
 
 
 def enrolment_problem(row: Enrolment, courses: Courses) -> Reason | None:
-    if any(is_blank(key) for key in row[:3]):
+    if any(is_unusable(key) for key in row[:3]):
         return "missing_key"
     if row.status not in (None, 0, 1, 2):
         return "invalid_status"
@@ -133,7 +133,7 @@ def progress_problem(row: Progress, enrolments: Enrolments, courses: Courses) ->
 
 
 def refused_progress(row: Progress) -> Reason | None:
-    if any(is_blank(key) for key in row[:4]):
+    if any(is_unusable(key) for key in row[:4]):
         return "refused.progress.missing_key"
     if row.status not in (None, 0, 1, 2):
         return "refused.progress.invalid_status"
@@ -171,7 +171,7 @@ def accept_group_attempts(source: Source, counts: Counter[str]) -> GroupAttempts
 
 
 def attempt_problem(row: Attempt | GroupAttempt, key: tuple[object, ...], source: str) -> Reason | None:
-    if any(is_blank(part) for part in key):
+    if any(is_unusable(part) for part in key):
         return f"refused.{source}.missing_key"
     if not are_dates(row.last_attempted_on):
         return f"refused.{source}.invalid_date"
@@ -187,7 +187,7 @@ def is_score(value: float | None) -> bool:
 def accept_timespent(rows: Iterable[TimeSpent], counts: Counter[str]) -> dict[Place, list[float]]:
     accepted: dict[Place, list[float]] = defaultdict(list)
     for row in rows:
-        if any(is_blank(key) for key in row[:3]):
+        if any(is_unusable(key) for key in row[:3]):
             counts["refused.timespent.missing_key"] += 1
         elif row.seconds is None or not is_score(row.seconds) or row.seconds > MOST_SECONDS:
             counts["refused.timespent.invalid_seconds"] += 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tests.model.rows import is_blank
+from tests.model.rows import is_blank, is_unusable
 
 COLLECTION = "application/vnd.ekstep.content-collection"
 
@@ -94,11 +94,9 @@ def ways_down(raw: Any, above: Way, taken: frozenset[str]) -> Iterator[Way]:
 
 
 def identified(raw: Any) -> str:
-    if not isinstance(raw, dict) or is_blank(raw.get("identifier")):
+    if not isinstance(raw, dict) or is_unusable(raw.get("identifier")):  # half a surrogate pair is a ValueError, too
         raise InvalidTreeError("a node without identifier")
-    identifier = str(raw["identifier"])
-    identifier.encode()  # half a surrogate pair is not a text: a ValueError, too
-    return identifier
+    return str(raw["identifier"])
 
 
 def is_collection(raw: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tests.model.acceptance import GroupAttempts
 from tests.model.activities import further_sums, reached, started, summary
 from tests.model.numbers import dates, last_attempted_on, percentage, quiz_numbers
-from tests.model.rows import Group, Metrics, Settings, Source, is_blank
+from tests.model.rows import Group, Metrics, Settings, Source, is_unusable
 from tests.model.tables import SERVED_TYPES, ActivityKey, CatalogKey, GroupKey, GroupUserKey, UserKey
 
 Members = dict[str, set[str]]
@@ -27,7 +27,7 @@ def group_activities(groups: list[Group], settings: Settings, counts: Counter[st
     for group in groups:
         for activity in group.activities or [] if group.status == "active" else []:
             key = GroupKey(str(group.group_id), str(activity.get("type")), str(activity.get("id")))
-            if any(is_blank(each) for each in (group.group_id, activity.get("type"), activity.get("id"))):
+            if any(is_unusable(each) for each in (group.group_id, activity.get("type"), activity.get("id"))):
                 counts["refused.groups.missing_key"] += 1
             elif meant_type(key, settings) in SERVED_TYPES:
                 accepted.add(key)
@@ -43,7 +43,7 @@ def meant_type(group: GroupKey, settings: Settings) -> str:
 def active_members(source: Source, counts: Counter[str]) -> Members:
     members: Members = defaultdict(set)
     for member in source.group_members:
-        if is_blank(member.group_id) or is_blank(member.user_id):
+        if is_unusable(member.group_id) or is_unusable(member.user_id):
             counts["refused.group_members.missing_key"] += 1
         elif member.status == "active":
             members[str(member.group_id)].add(str(member.user_id))

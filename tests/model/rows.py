@@ -116,3 +116,8 @@ class Place(NamedTuple):
 
 def is_blank(key: object) -> bool:
     return not isinstance(key, str) or not key.strip()
+
+
+def is_unusable(key: object) -> bool:
+    """Whether a part of a key is blank or longer than keys may be."""
+    return is_blank(key) or len(str(key).encode()) > 1024

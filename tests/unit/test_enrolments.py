@@ -47,6 +47,8 @@ def test_each_refused_row_has_the_first_reason_that_holds(spark: SparkSession) -
         (None, "c404", "b1", 9): "missing_key",
         ("", "c1", "b1", 1): "missing_key",
         (" \t", "c1", "b1", 1): "missing_key",
+        ("é" * 513, "c1", "b1", 1): "missing_key",
+        ("é" * 512, "c1", "b1", 1): None,
         ("u1", None, "b1", 1): "missing_key",
         ("u1", "broken", "", 1): "missing_key",
         ("u1", "c404", "b1", 9): "invalid_status",
@@ -157,3 +159,9 @@ def test_refused_and_retired_courses_are_unsettled_and_a_refused_row_does_not_un
         ("u1", "broken", ""),
     )
     assert sorted(row.course_id for row in unsettled_courses(rows).collect()) == ["broken", "c404", "retired"]
+
+
+def test_of_a_key_that_is_too_long_the_quarantine_has_the_beginning(spark: SparkSession) -> None:
+    kept = refused(assessed_of(spark, "timestamp", ("é" * 513, "c1", "b1", True, 1, None)), "user_id", "course_id")
+    row_key = '{"user_id":"' + "é" * 64 + '…","course_id":"c1"}'
+    assert [tuple(row) for row in kept.collect()] == [("missing_key", row_key)]

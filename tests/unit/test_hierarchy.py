@@ -175,7 +175,9 @@ def test_a_unit_whose_leaf_nodes_name_the_unit_is_invalid() -> None:
     assert course({"unit": "n1", "leafNodes": ["n1"]}).problem == "invalid_hierarchy"
 
 
-@pytest.mark.parametrize("identifier", [{}, {"identifier": None}, {"identifier": " "}, {"identifier": 7}])
+@pytest.mark.parametrize(
+    "identifier", [{}, {"identifier": None}, {"identifier": " "}, {"identifier": 7}, {"identifier": "é" * 513}]
+)
 def test_a_node_without_identifier_is_invalid_however_deep_it_is(identifier: dict[str, Any]) -> None:
     assert course("A", unit("n1", unit("n2", {"mimeType": "video/mp4", **identifier}))).problem == "invalid_hierarchy"
 
