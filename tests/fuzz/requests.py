@@ -48,7 +48,7 @@ REQUEST = {
 
 def body(chance: Random, _: Path) -> str:
     """A body is taken or refused, and whatever is answered to it is an envelope of JSON."""
-    raw = _body(chance)
+    raw = drawn_body(chance)
     exchange = begin([], 1)
     try:
         found = parsed(chance.choice(MODELS), raw)
@@ -93,7 +93,7 @@ def _answered(exchange: Exchange, error: Refused) -> str:
     return refusal.err
 
 
-def _body(chance: Random) -> bytes:
+def drawn_body(chance: Random) -> bytes:
     tree: Any = REQUEST
     for _ in range(chance.choice([0, 1, 1, 2, 4])):
         tree = changed_tree(chance, tree)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.fuzz import commands, files, requests, trees
 
-INPUTS = 4000
+INPUTS = 6000
 _PARTS = 10
 _TELLING = 100  # inputs, among which some of every kind are taken and some refused
 
@@ -33,13 +33,13 @@ class Kind:
 
 
 KINDS = {
-    "hierarchies": Kind(trees.hierarchy, 0.32),
-    "bodies": Kind(requests.body, 0.30),
-    "headers": Kind(requests.headers, 0.16),
-    "ids": Kind(files.ids, 0.15),
-    "backfills": Kind(files.backfill, 0.05),
-    "configurations": Kind(files.configuration, 0.01),
-    "commands": Kind(commands.command_line, 0.01),
+    "hierarchies": Kind(trees.hierarchy, 0.15),
+    "bodies": Kind(requests.body, 0.35),
+    "headers": Kind(requests.headers, 0.20),
+    "ids": Kind(files.ids, 0.26),
+    "backfills": Kind(files.backfill, 0.03),
+    "configurations": Kind(files.configuration, 0.005),
+    "commands": Kind(commands.command_line, 0.005),
 }
 
 
