@@ -72,12 +72,12 @@ def masked(configuration: Configuration, environ: Mapping[str, str]) -> str:
     for keys, value in resolved(configuration.settings).items():
         for depth, section in enumerate(keys[:-1]):
             if keys[: depth + 1] != shown[: depth + 1]:
-                lines.append((f"{'  ' * depth}{section}:", ""))
+                lines.append((f"{'  ' * depth}{_flow(section)}:", ""))
         shown = keys[:-1]
         comment = configuration.origins.get(dotted(keys), DEFAULT)
         if keys[-1].endswith(_VARIABLE):
             comment += ", the variable is set" if environ.get(value) else ", the variable is not set"
-        lines.append((f"{'  ' * len(shown)}{keys[-1]}: {_flow(value)}", comment))
+        lines.append((f"{'  ' * len(shown)}{_flow(keys[-1])}: {_flow(value)}", comment))
     width = min(60, max(len(line) for line, _ in lines))
     return "\n".join(f"{line:<{width}}  # {comment}" if comment else line for line, comment in lines)
 

@@ -11,6 +11,7 @@ from sys import executable
 from typing import Any
 
 import pytest
+import yaml
 
 import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
@@ -299,3 +300,9 @@ def test_a_secret_is_refused_as_a_flag() -> None:
     with pytest.raises(BadRequest, match=r"--set spark\.conf\.s3a\.secret\.key would stand in the list of processes"):
         flag_values(["spark.conf.s3a.secret.key=hush"])
     assert flag_values(["cassandra.password_env=PASSWORD"]) == {"cassandra.password_env": "PASSWORD"}
+
+
+@pytest.mark.parametrize("key", ["", "a: b", "#", "no", "- x"])
+def test_a_key_that_yaml_would_read_otherwise_is_shown_in_quotes(key: str, conf: WriteConf) -> None:
+    found = load(conf(yaml.safe_dump({"spark": {"conf": {key: "1"}}})), {}, {})
+    assert yaml.safe_load(masked(found, {}))["spark"]["conf"][key] == "1"
