@@ -75,9 +75,9 @@ def plain(row: Row) -> dict[str, Any]:
     return {"table": row["table"], "kind": row["kind"], "key": key, "metrics": metrics}
 
 
-def furthest_first(found: DataFrame) -> DataFrame:
-    """Findings by table, those furthest apart first."""
-    return found.orderBy("table", _furthest().desc(), *KEY_COLUMNS)
+def furthest_first(found: DataFrame | None) -> DataFrame | None:
+    """Findings by table, those furthest apart first; None where there are none."""
+    return None if found is None else found.orderBy("table", _furthest().desc(), *KEY_COLUMNS)
 
 
 def write_lines(path: Path, rows: DataFrame | None, said: Callable[[Row], dict[str, Any]] = plain) -> None:
