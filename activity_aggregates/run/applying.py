@@ -33,9 +33,9 @@ def apply_staged_rows(
     """Write every staged row, or those of one unit; raises Unreachable where some were not acknowledged."""
     counts = execution.counts
     rows = changes_of(execution, spark, directory, unit)
-    counts.setdefault("written", 0)
+    counts["written"] = 0  # also of a resumed run, which writes all of it again
     for table in TARGET_TABLES:
-        counts.setdefault(f"written.{table.name}", 0)
+        counts[f"written.{table.name}"] = 0
     if rows is None:
         return
     counted = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
