@@ -65,7 +65,7 @@ class _Placing:
     def place(self) -> tuple[Placed | None, frozenset[str]]:
         """What was found; or None and the contexts that have to be looked at whole too."""
         inputs, work = self.inputs, self.work
-        with inputs.steps("read enrolments") as step:
+        with inputs.steps("read enrolments"):
             raw = inputs.without_erased(inputs.results.keep(work.enrolments(work), "enrolments"))
             at_hand = self._courses_in_contexts(raw)
             outlines, has_facts = self._outlines(raw, at_hand)
@@ -78,10 +78,10 @@ class _Placing:
         with inputs.steps("read attempts") as attempts_step:
             scores, attempts = self._scores(by_key)
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
-        with inputs.steps("find owners"):
+        with inputs.steps("find owners") as owners_step:
             touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
-            step.rows = inputs.counts["read.enrolments"]
+            owners_step.rows = inputs.counts["read.enrolments"]
         if further := moved | self._contexts_with_refused(assessed, unsettled):
             return None, further
         refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}

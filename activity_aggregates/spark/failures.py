@@ -38,7 +38,7 @@ _OF_PLACES = (
         "or add the jar that brings it to spark.packages",
     ),
     _Failure(
-        re.compile(r"ClassNotFoundException: Class (\S*(?:fs|FileSystem|hadoop)\S*) not found"),
+        re.compile(r"ClassNotFoundException: Class (\S*(?:\.fs\.|FileSystem)\S*) not found"),
         BadRequest,
         "Spark has no jar with {1}, which a path needs: add it to spark.packages, "
         "for s3a: org.apache.hadoop:hadoop-aws in the version of Spark's Hadoop",
