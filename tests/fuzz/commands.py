@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from activity_aggregates.layers import CONTACT_POINTS_VARIABLE, PORT_VARIABLE
 from jobs.__main__ import COMMANDS, PROGRAM, command_of, main, parser_of
 from tests.fuzz.strange import changed_text, text
 
@@ -64,13 +67,12 @@ def _flags(name: str) -> list[str]:
 def _called(arguments: list[str], folder: Path) -> tuple[int | str | None, str, str]:
     """Exit code and both outputs of a command that runs in a folder of its own."""
     output, errors = io.StringIO(), io.StringIO()
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        with redirect_stdout(output), redirect_stderr(errors):
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(output), redirect_stderr(errors):
+        patched.chdir(folder)
+        for variable in (CONTACT_POINTS_VARIABLE, PORT_VARIABLE):  # of a store that must not be reached
+            patched.delenv(variable, raising=False)
+        try:
             code: int | str | None = main(arguments)
-    except SystemExit as ended:  # of --help
-        code = ended.code
-    finally:
-        os.chdir(before)
+        except SystemExit as ended:  # of --help
+            code = ended.code
     return code, output.getvalue(), errors.getvalue()

@@ -47,7 +47,7 @@ DEFAULTS = {
     "spark.ui.enabled": "false",
 }
 VERSION = f"activity-aggregates {__version__}\n"
-LACKING = "activity-aggregates: run needs numpy"
+LACKING = "activity-aggregates: run needs pyspark"
 OFFLINE = f"--no-index --find-links {CACHE / 'wheels'}"
 
 
