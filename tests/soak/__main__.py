@@ -22,8 +22,7 @@ from tests.soak.job import Job
 from tests.soak.ring import Ring
 from tests.soak.world import AS_OF, World, connected, make
 
-_SECONDS_AHEAD = 10
-_SKEWED = 3  # the node whose clock is ahead, where the machine can make it so
+_SKEWED = 3  # the node whose clock may be ahead
 _FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -53,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     with ExitStack() as opened:
         folder = Path(tempfile.mkdtemp(prefix="soak-"))
         opened.callback(shutil.rmtree, folder, ignore_errors=True)
-        ring, world, wanted = _begin(opened, folder, arguments.learners)
+        ring, world, wanted = _begin(opened, folder, arguments.learners, _clocks(arguments.ahead))
         for number in range(arguments.tries):
             for fault in chosen:
                 _try(fault, outcomes[fault.name], ring, world, wanted)
@@ -62,11 +61,13 @@ def main(argv: Sequence[str]) -> int:
     return _tell(outcomes)
 
 
-def _begin(opened: ExitStack, folder: Path, learners: int) -> tuple[Ring, World, dict[str, str]]:
+def _begin(
+    opened: ExitStack, folder: Path, learners: int, clocks: dict[int, dict[str, str]]
+) -> tuple[Ring, World, dict[str, str]]:
     """The ring, the world and what an undisturbed run leaves."""
     for place, size in (("world/runs", _STAGING_MIB), ("ring/node2", _NODE_MIB)):
         opened.enter_context(small_disk(folder / place, size))
-    ring = opened.enter_context(Ring(folder / "ring", _clocks()))
+    ring = opened.enter_context(Ring(folder / "ring", clocks))
     session = connected(ring.state)
     opened.callback(session.cluster.shutdown)
     world = make(session, ring.state, folder / "world", learners)
@@ -75,13 +76,16 @@ def _begin(opened: ExitStack, folder: Path, learners: int) -> tuple[Ring, World,
     return ring, world, world.digests()
 
 
-def _clocks() -> dict[int, dict[str, str]]:
+def _clocks(ahead: int) -> dict[int, dict[str, str]]:
+    """Variables by which the clock of one node is so many seconds ahead; such a node is several times slower."""
+    if not ahead:
+        return {}
     library = next(filter(os.path.exists, _FAKETIME), None)
     if library is None:
-        print("no libfaketime here (Debian: apt-get install faketime): the clocks of all nodes are right")
-        return {}
-    print(f"the clock of node {_SKEWED} is {_SECONDS_AHEAD} s ahead")
-    return {_SKEWED: {"LD_PRELOAD": library, "FAKETIME": f"+{_SECONDS_AHEAD}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}}
+        raise SystemExit(
+            "--ahead needs libfaketime (Debian: apt-get install faketime): install it, or leave --ahead out"
+        )
+    return {_SKEWED: {"LD_PRELOAD": library, "FAKETIME": f"+{ahead}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}}
 
 
 def _try(fault: Fault, outcome: Outcome, ring: Ring, world: World, wanted: dict[str, str]) -> None:
@@ -158,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", action="append", default=[], metavar="WORDS", help="faults with these words in their names"
     )
+    parser.add_argument("--ahead", type=int, default=0, metavar="SECONDS", help="of the clock of one node")
     return parser
 
 

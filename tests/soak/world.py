@@ -24,6 +24,7 @@ from tests.harness.store import Store
 AS_OF = "2026-06-01T00:00:00Z"
 TTL = 20  # seconds of a lease
 RETRY_SECONDS = 30
+_WRITE_SECONDS = 20  # that a run writes for, at the least: time enough to disturb it
 _SOURCES, _TARGETS = "soak_sources", "soak_targets"
 _COURSES, _LEAVES = 10, 3
 _REPLICAS = 3
@@ -72,7 +73,8 @@ def make(session: Session, state: State, folder: Path, learners: int) -> World:
     """Tables, settings and learners."""
     create_source_tables(session, dict.fromkeys(KEYSPACES, _SOURCES), _REPLICAS)
     conf = folder / "settings.yaml"
-    conf.write_text(yaml.safe_dump(merged(configuration(_SOURCES, _TARGETS, folder), _settings(state))), "utf-8")
+    settings = merged(configuration(_SOURCES, _TARGETS, folder), _settings(state, learners))
+    conf.write_text(yaml.safe_dump(settings), "utf-8")
     if main(["migrate", "--conf", str(conf)]) != 0:
         raise RuntimeError("migrate has failed: its message is above")
     world = World(session, folder, conf, Store(session, [_SOURCES, _TARGETS]))
@@ -80,13 +82,13 @@ def make(session: Session, state: State, folder: Path, learners: int) -> World:
     return world
 
 
-def _settings(state: State) -> dict[str, Any]:
+def _settings(state: State, learners: int) -> dict[str, Any]:
     return {
         "cassandra": {"contact_points": state.contact_points, "port": state.port, "request_timeout": 5},
         "target": {"replication": {"class": "SimpleStrategy", "replication_factor": _REPLICAS}},
         "lease": {"ttl": TTL},
         "limits": {"clock_skew": 2},
-        "writes": {"retry_seconds": RETRY_SECONDS},
+        "writes": {"retry_seconds": RETRY_SECONDS, "rows_per_second": max(100, 2 * learners // _WRITE_SECONDS)},
         "metrics": {"families": ["completion", "dates", "certificates", "scores", "time", "groups"]},
         "spark": {"conf": {"spark.ui.enabled": False, "spark.sql.shuffle.partitions": 2}},
     }

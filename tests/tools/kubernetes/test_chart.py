@@ -148,7 +148,7 @@ def test_the_settings_are_those_of_the_job_and_its_commands_can_be_read(
         command, *arguments = container["args"]
         parsed = parser_of(command, command_of([command])).parse_args(arguments)
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-        assert str(parsed.conf.parent) in mounts, job_name
+        assert {str(conf.parent) for conf in parsed.conf} <= mounts, job_name
         settings = in_the_pod(tmp_path / "settings.yaml", container)
         assert settings.spark.master.startswith("k8s://") == (name in ("example", "a-command") and command != "migrate")
 
