@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from scripts.embedded.paths import CHECKOUT
 
 # Options of a JVM that lives for one run, which is over before the best code has been compiled.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -13,6 +17,14 @@ SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 def command_line(command: str, *arguments: str | Path) -> list[str]:
     """`activity-aggregates` with its arguments, in the interpreter of the tests."""
     return [sys.executable, "-m", "jobs", command, *map(str, arguments)]
+
+
+def shown_settings(stream: int, folder: Path) -> tuple[int, str]:
+    """Exit code and errors of `config show` started in `folder`, which writes to a stream that is closed then."""
+    command = [sys.executable, str(CHECKOUT / "jobs" / "config.py"), "show"]
+    ended = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, cwd=folder, check=False)
+    os.close(stream)
+    return ended.returncode, ended.stderr
 
 
 _EXECUTOR = b"CoarseGrainedExecutorBackend"

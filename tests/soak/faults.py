@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,6 @@ class Fault:
     codes: tuple[int, ...] = (DONE,)
     flags: tuple[str, ...] = ()
     seconds: float = 300  # within which the run has to end
-    needs: str | None = None  # a program of the machine
 
 
 def _kill_node(scene: Scene) -> None:
@@ -134,7 +134,8 @@ def _kill_executors(scene: Scene) -> None:
     for _ in range(2):
         found = executors(scene.job.pid)
         if found:
-            subprocess.run(["kill", "-KILL", str(found[0])], check=False)
+            with suppress(ProcessLookupError):
+                os.kill(found[0], signal.SIGKILL)
         time.sleep(5)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.__main__ import COMMANDS, PROGRAM, command_of, main, parser_of
+from tests.harness.processes import shown_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,7 +146,4 @@ def test_who_reads_only_the_first_lines_sees_nothing_else(tmp_path: Path) -> Non
     """The reader is gone before the command has said anything."""
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, str(ROOT / "jobs" / "config.py"), "show"]
-    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
-    os.close(write)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert shown_settings(write, tmp_path) == (0, "")

@@ -21,6 +21,7 @@ from rich.console import Console, RenderableType
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.terminal.console import is_terminal
 from activity_aggregates.terminal.phases import Phase, summary, under_way
+from tests.harness.processes import shown_settings
 
 ROOT = Path(__file__).parents[2]
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
@@ -178,10 +179,7 @@ def test_a_phase_that_has_ended_stands_in_columns_where_there_is_room() -> None:
 def test_a_command_outlives_its_terminal(tmp_path: Path) -> None:
     screen, end = pty.openpty()
     os.close(screen)
-    command = [sys.executable, str(ROOT / "jobs" / "config.py"), "show"]
-    ended = subprocess.run(command, stdout=end, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
-    os.close(end)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert shown_settings(end, tmp_path) == (0, "")
 
 
 def test_what_draws_is_not_loaded_before_it_is_needed() -> None:
