@@ -26,11 +26,7 @@ _about: dict[str, str] = {}
 
 
 def entry(level: str, message: str, time: str | None = None, **details: Any) -> str:
-    """A line of now, or of the `time` that is given. What is None is left out.
-
-    >>> entry("info", "nothing to do", instant(1767601800.025), phase="start Spark", rows=None)
-    '{"time": "2026-01-05T08:30:00.025Z", "level": "info", "phase": "start Spark", "message": "nothing to do"}'
-    """
+    """A line of now, or of the `time` that is given, with what is spoken of. What is None is left out."""
     first: dict[str, Any] = {"time": time or instant(), "level": level, **_about}
     for name in ("run_id", "command", "phase"):
         if name in details:
@@ -104,13 +100,16 @@ def about(**fields: str) -> Iterator[None]:
 @contextmanager
 def saying(form: str, *, is_answer: bool) -> Iterator[None]:
     """Say everything in the block in this form; where standard output `is_answer` it stays what it is."""
+    _about.clear()
     if form != JSON:
-        yield
+        try:
+            yield
+        finally:
+            _about.clear()  # of a command that failed: the next one in this process is not about it
         return
     streams = {"stderr": Objects(sys.stderr, "warning")}
     if not is_answer:
         streams["stdout"] = Objects(sys.stdout, "info")
-    _about.clear()
     before = {name: getattr(sys, name) for name in streams}
     for name, stream in streams.items():
         setattr(sys, name, stream)

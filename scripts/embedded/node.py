@@ -60,6 +60,7 @@ class Node:
             f"@{_HERE / 'jvm.options'}",
             f"@{_HERE / f'jvm-{version}.options'}",
             self.mark,
+            f"-XX:ErrorFile={self.folder / 'crash-%p.log'}",  # a mapped file on a full disk ends the JVM itself
             f"-javaagent:{jamm}",
             *(f"-D{key}={value}" for key, value in self._properties().items()),
             f"-Xms{self.heap}m",

@@ -30,6 +30,14 @@ def test_every_line_is_an_object_whoever_writes_it(capsys: Captured) -> None:
     ]  # fmt: skip
 
 
+def test_a_command_that_failed_is_not_spoken_of_any_more() -> None:
+    with pytest.raises(ZeroDivisionError), logs.saying("", is_answer=True), logs.about(run_id="r1", phase="divide"):
+        _ = 1 / 0
+    assert logs.entry("info", "nothing to do", logs.instant(1767601800.025), phase="start Spark", rows=None) == (
+        '{"time": "2026-01-05T08:30:00.025Z", "level": "info", "phase": "start Spark", "message": "nothing to do"}'
+    )
+
+
 def test_what_is_said_of_a_run_names_it_and_its_phase(capsys: Captured) -> None:
     def name() -> tuple[str | None, str | None]:
         print("here", file=sys.stderr)
