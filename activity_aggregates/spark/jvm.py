@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from py4j.java_gateway import JavaClass, JavaGateway, JavaMember
+from py4j.java_gateway import JavaClass, JavaGateway, JavaMember, JavaPackage, JVMView
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 
@@ -73,23 +73,40 @@ def _relay(stream: int) -> None:
             logs.relay(line.rstrip("\n"), "spark")
 
 
-class _AskedOnce(JavaClass):  # type: ignore[misc]
+class _ClassAskedOnce(JavaClass):  # type: ignore[misc]
     """A class of the JVM whose static methods are looked up there once each, and not whenever they are called."""
 
     def __getattr__(self, name: str) -> Any:
-        member = super().__getattr__(name)
-        if isinstance(member, JavaMember):
-            setattr(self, name, member)
-        return member
+        return _kept(self, name, super().__getattr__(name))
+
+
+class _PackageAskedOnce(JavaPackage):  # type: ignore[misc]
+    """A package of the JVM: what a name in it means is searched for there, in every jar, once."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _kept(self, name, super().__getattr__(name))
+
+
+def _kept(owner: JavaClass | JavaPackage | JVMView, name: str, found: Any) -> Any:
+    """What was found under the name of its owner, for the next time; fields are not kept, they change."""
+    kept: Any = found
+    if isinstance(found, JavaPackage):
+        kept = _PackageAskedOnce(found._fqn, found._gateway_client, found._jvm_id)
+    elif isinstance(found, JavaClass):
+        kept = _ClassAskedOnce(found._fqn, found._gateway_client)
+    elif not isinstance(found, JavaMember):
+        return found
+    setattr(owner, name, kept)
+    return kept
 
 
 def ask_once() -> None:
     """Remember what PySpark asks the JVM for with every single column: which class and which method its name means.
 
-    A run of a few rows makes some 4,000 columns; two of three questions about each were these, the dearer ones.
+    A run of a few rows makes some 4,000 columns; two of three questions about each were these, the dearer ones. Lambdas
+    and exceptions, with which every counted map of Java ends, go through packages from their first name on.
     """
     jvm: Any = SparkContext._jvm
-    for name in ("functions", "PythonUtils"):
+    for name in ("functions", "PythonUtils", "Column", "SparkSession", "org", "py4j"):
         if name not in vars(jvm):
-            named = getattr(jvm, name)
-            setattr(jvm, name, _AskedOnce(named._fqn, named._gateway_client))
+            _kept(jvm, name, getattr(jvm, name))
