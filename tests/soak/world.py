@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.store.ledger import Ledger
-from activity_aggregates.store.targets import TARGET_TABLES
 from jobs.__main__ import main
 from scripts.embedded.instance import State
 from scripts.sample.schema import KEYSPACES, create_source_tables
+from tests.harness.digests import digests
 from tests.harness.environment import LEDGER, MIGRATIONS, configuration, merged
 from tests.harness.store import Store
 
@@ -49,7 +48,7 @@ class World:
 
     def digests(self) -> dict[str, str]:
         """Of every target table, its rows with maps and dates, in the order of their keys, read at LOCAL_QUORUM."""
-        return {table.name: _digest(self.store, table.name) for table in TARGET_TABLES}
+        return digests(self.store)
 
     def is_writing(self) -> bool:
         """Whether rows have arrived."""
@@ -125,13 +124,3 @@ def _insert(session: Session, table: str, columns: tuple[str, ...], rows: Iterat
     marks = ", ".join("?" for _ in columns)
     statement = session.prepare(f"INSERT INTO {_SOURCES}.{table} ({', '.join(columns)}) VALUES ({marks})")
     execute_concurrent_with_args(session, statement, rows, concurrency=64)
-
-
-def _digest(store: Store, table: str) -> str:
-    """With the number of rows, which says most where two differ."""
-    rows = sorted(repr(sorted((name, _plain(value)) for name, value in row.items())) for row in store.stored(table))
-    return f"{len(rows)} rows, {hashlib.sha256(''.join(rows).encode()).hexdigest()[:16]}"
-
-
-def _plain(value: Any) -> Any:
-    return sorted(value.items()) if hasattr(value, "items") else value

@@ -1,0 +1,288 @@
+"""A fortnight of a platform, hour by hour: what the tables hold after it, and whether anything grows that should not.
+
+Every hour something happens and an incremental run follows, every night a full one; now and then learners are erased,
+contexts are backfilled and the run is killed. In the middle everything is started anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cassandra.cluster import Cluster, Session
+
+from activity_aggregates.store.targets import TARGET_TABLES
+from scripts.embedded import instance
+from scripts.embedded.ports import free_ports
+from tests.harness.api import GROUP, Api, api_settings, key_pair, served
+from tests.harness.digests import digests
+from tests.harness.environment import Environment, environment
+from tests.harness.processes import descendants
+from tests.properties.histories import called
+from tests.properties.operations import Operation, command
+from tests.properties.platforms import Platform
+from tests.properties.replay import PUBLISHED, SHOWN, Replay
+
+HOURS = 24
+PLATFORMS = 12
+CHANGES = 0.4  # how many of the platforms change within an hour
+LEASE_SECONDS = 10  # of the settings of tests: as long as the lease of a killed run stands in the way
+LOST = 3
+DATES = ("agg_last_updated",)  # when each entry changed: a fresh run has none but its own
+SECRET = "a secret of a fortnight"
+DAILY = ("backfill", "users", "contexts", "groups", "changed", "repair", "dry", "erase")
+METRICS = {
+    "families": ["completion", "certificates", "dates", "groups", "scores", "time"],
+    "completion": "current",  # what was earned once would differ from what a full run into empty tables finds
+    "scores_in_course": True, "course_types": ["Course"], "time_zone": "UTC", "carry": [],
+}  # fmt: skip
+# By how much the last quarter may exceed the second one: both end a stretch of the same length after a start.
+MORE_MEMORY, MORE_FILES = 1.15, 1.1
+
+
+class Commands:
+    """A process that one command after the other is run in; a killed one is followed by another."""
+
+    def __init__(self, folder: Path, chance: random.Random) -> None:
+        self._said = folder / "said.txt"
+        self._chance = chance
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def call(self, arguments: list[str], conf: Path, killed_at: int | None) -> tuple[int, str]:
+        """Exit code and what was said. Where it is to be killed it is, some seconds after it began, unless it ended."""
+        process, said = self._running(), self._said.stat().st_size
+        killer = threading.Timer(self._chance.uniform(0.5, 6.0), process.kill)
+        if killed_at is not None:
+            killer.start()
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"{json.dumps([*arguments, '--conf', str(conf)])}\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        killer.cancel()
+        if not answer:
+            self.end()
+            time.sleep(LEASE_SECONDS + 1)
+        code = json.loads(answer)["code"] if answer else LOST
+        return code, self._said.read_bytes()[said:].decode(errors="replace")
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.harness.successive"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said.open("a"), text=True,
+            )  # fmt: skip
+        return self._process
+
+
+@dataclass
+class Usage:
+    """Of one kind of process: MiB of memory, and how many files and connections are open, hour by hour."""
+
+    memory: list[float] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+
+    def look(self, pids: Sequence[int]) -> None:
+        self.memory.append(sum(map(_resident_mib, pids)))
+        self.files.append(sum(map(_open_files, pids)))
+
+    def growth(self) -> tuple[float, float]:
+        """The last quarter by the second one, of memory and of files."""
+        return _growth(self.memory), _growth(self.files)
+
+
+def _growth(values: Sequence[float]) -> float:
+    quarter = len(values) // 4
+    return statistics.median(values[-quarter:]) / statistics.median(values[quarter : 2 * quarter])
+
+
+def _resident_mib(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0.0  # a worker that has just ended
+
+
+def _open_files(pid: int) -> int:
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return 0
+
+
+class Fortnight:
+    """The platforms, the commands, and what is looked at beside them."""
+
+    def __init__(self, seed: int, days: int, folder: Path, port: int) -> None:
+        self.chance = random.Random(f"fortnight {seed}")
+        self.days, self.folder, self.port = days, folder, port
+        self.name = f"fortnight-{os.getpid()}"
+        self.usage = {kind: Usage() for kind in ("the store", "the API", "commands")}
+        self.problems: list[str] = []
+        self.platforms = [Platform(f"w{n}-", random.Random(f"fortnight {seed} {n}")) for n in range(PLATFORMS)]
+        self._keys = key_pair()
+        self._ran: dict[str, int] = {}
+
+    def play(self) -> None:
+        """All of it; what was wrong is in `problems`."""
+        with ExitStack() as opened:
+            opened.callback(self._remove_store)
+            self._start_store()
+            made = opened.enter_context(environment(opened.enter_context(_connected(self.port)), self.folder))
+            commands = Commands(self.folder, self.chance)
+            opened.callback(commands.end)
+            replay = Replay(made, self.folder, commands.call)
+            replay.begin()
+            replay.happens(Operation("settings", {"metrics": METRICS}))
+            for happened in (operation for platform in self.platforms for operation in platform.begin()):
+                replay.happens(happened)
+            middle = self.days // 2
+            for days in (range(middle), range(middle, self.days)):
+                with served(self._api_settings(replay), self._keys) as api:
+                    for day in days:
+                        self._live_through(day, replay, commands, api)
+                commands.end()
+                self._stop_store()
+                self._start_store()
+            self._compare_with_one_run(made, replay)
+
+    def _live_through(self, day: int, replay: Replay, commands: Commands, api: Api) -> None:
+        at_hour = dict(zip(self.chance.sample(range(3, HOURS), 2), self.chance.choices(DAILY, k=2), strict=True))
+        dies_at = self.chance.choice([hour for hour in range(3, HOURS) if hour not in at_hour])
+        for hour in range(HOURS):
+            for platform in self.platforms:
+                for happened in platform.go_on() if platform.chance.random() < CHANGES else []:
+                    replay.happens(happened)
+            killed = 0 if hour == dies_at else None
+            self._run(replay, command("run", *(() if hour == 2 else ("--incremental",)), killed=killed))
+            for operation in called(at_hour[hour], None, self.platforms) if hour in at_hour else ():
+                self._run(replay, operation)
+            if hour in (2, HOURS - 1):
+                self._run(replay, command(*PUBLISHED))
+            self._ask(api)
+            self._look(commands, api)
+        seen = (f"{kind} {usage.memory[-1]:.0f} MiB, {usage.files[-1]} files" for kind, usage in self.usage.items())
+        ran = sum(self._ran.values())
+        print(f"day {day + 1}: {ran} commands, {len(self.problems)} problems; {'; '.join(seen)}", flush=True)
+
+    def _run(self, replay: Replay, operation: Operation) -> None:
+        kind = " ".join(word for word in operation.arguments[:2] if not word.endswith((".csv", ".yaml", ".txt")))
+        self._ran[kind] = self._ran.get(kind, 0) + 1
+        for problem in replay.called(operation)[:SHOWN]:
+            self.problems.append(f"{' '.join(operation.arguments)}: {problem}")
+            print("   ", self.problems[-1], flush=True)
+
+    def _ask(self, api: Api) -> None:
+        platform = self.chance.choice(self.platforms)
+        answer = api.ask_as_service(GROUP, groupId=self.chance.choice(platform.groups))
+        if answer.status_code not in (200, 404):
+            self.problems.append(f"the API answered {answer.status_code}: {answer.text}")
+
+    def _look(self, commands: Commands, api: Api) -> None:
+        processes = {
+            "the store": instance.living(instance.running(self.name)),
+            "the API": [api.process.pid, *descendants(api.process.pid)],
+            "commands": [commands.pid, *descendants(commands.pid)] if commands.pid else [],
+        }
+        for kind, pids in processes.items():
+            self.usage[kind].look(pids)
+
+    def _compare_with_one_run(self, made: Environment, replay: Replay) -> None:
+        """What all of it has left, and what one full run leaves in empty tables."""
+        for operation in (command("run"), command("verify"), command(*PUBLISHED)):
+            self._run(replay, operation)
+        left = digests(made.store, DATES)
+        for table in TARGET_TABLES:
+            made.session.execute(f"TRUNCATE {made.targets}.{table.name}")
+        self._run(replay, command("run"))
+        fresh = digests(made.store, DATES)
+        self.problems += [
+            f"{table}: {left[table]}, and {fresh[table]} after one run" for table in left if left[table] != fresh[table]
+        ]
+
+    def _api_settings(self, replay: Replay) -> Path:
+        settings = {"metrics": METRICS, "api": api_settings(self.folder, self._keys)}
+        folder = self.folder / "api"
+        folder.mkdir(exist_ok=True)
+        return replay.made.configure(settings, folder)
+
+    def _start_store(self) -> None:
+        self._cassandra("start", "--port", str(self.port))
+
+    def _stop_store(self) -> None:
+        self._cassandra("stop")
+
+    def _remove_store(self) -> None:
+        self._stop_store()
+        shutil.rmtree(instance.folder(self.name), ignore_errors=True)
+
+    def _cassandra(self, action: str, *arguments: str) -> None:
+        subprocess.run([sys.executable, "-m", "scripts.embedded", action, "--name", self.name, *arguments], check=True)
+
+    def tell(self) -> int:
+        """What ran, what it took, and what was wrong, as a table."""
+        print("\n| command | how often |\n|---|---|")
+        for kind, number in sorted(self._ran.items()):
+            print(f"| {kind} | {number} |")
+        print("\n| process | memory, last quarter by the second | open files |\n|---|---|---|")
+        for kind, usage in self.usage.items():
+            memory, files = usage.growth()
+            print(f"| {kind} | {memory:.2f} | {files:.2f} |")
+            if memory > MORE_MEMORY or files > MORE_FILES:
+                self.problems.append(f"{kind} grows: memory by {memory:.2f}, open files by {files:.2f}")
+        print(*self.problems, sep="\n")
+        print(f"{'failed' if self.problems else 'passed'}: {self.days} days, {len(self.problems)} problems")
+        return 1 if self.problems else 0
+
+
+@contextmanager
+def _connected(port: int) -> Iterator[Session]:
+    os.environ |= {"CASSANDRA_CONTACT_POINTS": "127.0.0.1", "CASSANDRA_PORT": str(port), "ERASED_SECRET": SECRET}
+    cluster = Cluster(["127.0.0.1"], port=port)
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/test fortnight", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--days", type=int, default=14, metavar="N", help="two at the least (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all that is drawn (%(default)s)")
+    arguments = parser.parse_args(argv)
+    if arguments.days < 2:
+        parser.error(f"--days {arguments.days} has no middle: give 2 or more")
+    folder = Path(tempfile.mkdtemp(prefix="fortnight-"))
+    try:
+        fortnight = Fortnight(arguments.seed, arguments.days, folder, free_ports(1, ["127.0.0.1"])[0])
+        fortnight.play()
+        return fortnight.tell()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
