@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ class Replay:
     made: Environment
     folder: Path
     call: Call
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of every command, beside those of metrics
     watcher: Watcher = field(default_factory=Watcher)
     conf: Path = field(init=False)
 
     def begin(self) -> None:
         self.made.empty()
-        self.conf = self.made.configure({}, self.folder)
+        self.conf = self.made.configure(self.settings, self.folder)
 
     def problems(self, operations: list[Operation]) -> list[str]:
         """What is wrong, of each platform after the first command that leaves something wrong with it."""
@@ -61,7 +62,7 @@ class Replay:
         """Rows are loaded, deleted or written by others, or the settings change."""
         store = self.made.store
         if operation.kind == "settings":
-            self.conf = self.made.configure({"metrics": operation.content["metrics"]}, self.folder)
+            self.conf = self.made.configure({**self.settings, "metrics": operation.content["metrics"]}, self.folder)
             self.watcher.happens(operation)
             return
         change = {"load": store.load, "delete": store.delete, "write": store.merge}[operation.kind]

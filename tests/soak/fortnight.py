@@ -49,6 +49,13 @@ METRICS = {
     "completion": "current",  # what was earned once would differ from what a full run into empty tables finds
     "scores_in_course": True, "course_types": ["Course"], "time_zone": "UTC", "carry": [],
 }  # fmt: skip
+# Of small queries, as in the session of the tests.
+SETTINGS = {
+    "spark": {"conf": {
+        "spark.ui.enabled": False, "spark.sql.shuffle.partitions": 2, "spark.sql.adaptive.enabled": False,
+        "spark.default.parallelism": 1, "spark.locality.wait": "0s",
+    }},
+}  # fmt: skip
 # By how much the last quarter may exceed the second one: both end a stretch of the same length after a start.
 MORE_MEMORY, MORE_FILES = 1.15, 1.1
 
@@ -154,7 +161,7 @@ class Fortnight:
             made = opened.enter_context(environment(opened.enter_context(_connected(self.port)), self.folder))
             commands = Commands(self.folder, self.chance)
             opened.callback(commands.end)
-            replay = Replay(made, self.folder, commands.call)
+            replay = Replay(made, self.folder, commands.call, SETTINGS)
             replay.begin()
             replay.happens(Operation("settings", {"metrics": METRICS}))
             for happened in (operation for platform in self.platforms for operation in platform.begin()):
