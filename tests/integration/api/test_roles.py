@@ -134,6 +134,20 @@ def test_the_jobs_make_no_table_and_write_no_source(guarded: Guarded, statement:
         guarded.session(stack, JOB).execute(statement)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT * FROM {SOURCE}.user_enrolments",
+        f"CREATE TABLE {SOURCE}.another (id text PRIMARY KEY)",
+        f"GRANT SELECT ON KEYSPACE {SOURCE} TO {MIGRATE}",
+        f"DROP KEYSPACE {TARGET}",
+    ],
+)
+def test_migrate_keeps_to_its_keyspace(guarded: Guarded, statement: str) -> None:
+    with ExitStack() as stack, pytest.raises(Unauthorized):
+        guarded.session(stack, MIGRATE).execute(statement)
+
+
 def test_a_run_does_its_work_as_its_role(spark: SparkSession, guarded: Guarded) -> None:
     assert spark.version  # the job runs on this session
     store = Store(guarded.admin, [SOURCE, TARGET])
