@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 
-from scripts.embedded import client, instance
+from scripts.embedded import client, instance, nodetool
 from scripts.embedded.artifacts import CASSANDRA, NEWEST
 from scripts.embedded.errors import SetupError
 from scripts.embedded.node import TOKENS
@@ -34,6 +34,8 @@ def main(argv: list[str]) -> int:
                     if arguments.export
                     else f"Cassandra {arguments.name!r} answers at {_address(state)}"
                 )
+            case "nodetool":
+                print(nodetool.ask(arguments.name, arguments.words), end="")
             case "cql":
                 print(client.ask(instance.running(arguments.name), arguments.statement))
     except SetupError as error:
@@ -106,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--export", action="store_true", help='shell variables: eval "$(scripts/cassandra status --export)"'
     )
+    tool = commands.add_parser("nodetool", parents=[common], help="Cassandra's own tool, on each of its nodes")
+    tool.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="for example: flush KEYSPACE")
     cql = commands.add_parser("cql", parents=[common], help="run one statement and print the answer")
     cql.add_argument("statement")
     return parser

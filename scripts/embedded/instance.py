@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from scripts.embedded.artifacts import NEWEST
@@ -30,6 +30,7 @@ class State:
     release: str = NEWEST
     username: str | None = None
     password: str | None = None
+    jmx_ports: list[int] = field(default_factory=list)  # of the nodes, on localhost alone
     ca_file: str | None = None
     truststore_file: str | None = None
     client_file: str | None = None  # certificate and key that a client has to show, as PEM

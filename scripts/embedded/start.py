@@ -129,6 +129,7 @@ def _state(wish: Wish, nodes: list[Node], trust: Certificates | None) -> instanc
         release=wish.release,
         username="cassandra" if wish.auth else None,
         password="cassandra" if wish.auth else None,
+        jmx_ports=list(chosen.jmx),
         **_tls_files(wish, trust),
     )
 

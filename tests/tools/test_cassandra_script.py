@@ -41,6 +41,8 @@ def test_data_outlive_a_stop_and_a_second_start_changes_nothing(name: str) -> No
     keyspace = "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
     assert cassandra("cql", "--name", name, keyspace).stdout == "\n"
     assert cassandra(*start).stdout == cassandra("status", "--name", name).stdout
+    refused = cassandra("nodetool", "--name", name, "nonsense")
+    assert (refused.returncode, refused.stderr) == (1, "nodetool: Found unexpected parameters: [nonsense]\n")
     assert cassandra("stop", "--name", name).returncode == 0
     assert cassandra("status", "--name", name).returncode == 1
     assert cassandra(*start).returncode == 0
