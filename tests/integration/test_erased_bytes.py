@@ -61,7 +61,7 @@ def test_an_erased_learner_is_in_no_file_once_the_node_has_compacted(
     assert GONE not in said.out + said.err
     nodetool.ask(node, ["flush", made.targets])
     nodetool.ask(node, ["compact", made.targets])
-    # What it compacted it deletes a moment later. The sources name the learner, and so does the log of commits until its
+    # What it compacted it deletes a moment later. The sources name the learner; so does the log of commits, until its
     # segments are used again.
     others = {"commitlog", *(f"data/{made.sources}/{table}" for keyspace, table in made.store.places())}
     wait_until(lambda: rooms_of_node(node) <= others, f"{GONE} is still in {rooms_of_node(node) - others}")
