@@ -31,9 +31,9 @@ def keys() -> KeyPair:
 
 def refused(world: Environment, folder: Path, api: dict[str, Any], insecure_local: bool = False, **environ: str) -> str:
     """The sentence with which a start is refused, before a port is taken."""
-    given = load(world.configure({"api": api}, folder), os.environ, {}).settings
+    conf, secrets = world.configure({"api": api}, folder), {**roles.variables(roles.JOB), **environ}
     with pytest.raises(BadRequest) as caught:
-        deployment(given, {**roles.variables(roles.JOB), **environ}, insecure_local)
+        deployment(load(conf, os.environ, {}).settings, secrets, insecure_local)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
