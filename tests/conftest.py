@@ -15,6 +15,7 @@ from activity_aggregates.configuration import load
 from activity_aggregates.spark.session import EXTENSION
 from activity_aggregates.store.connection import connection, open_session
 from tests.harness.processes import SHORT_LIVED
+from tests.harness.roles import JOB, MIGRATE, create_roles, is_demanded, signed_in_as
 
 # A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
 # and so does compiling at its best what is not called all the time.
@@ -54,12 +55,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def cassandra() -> Iterator[Session]:
-    """A session of the cluster that the environment names."""
+    """A session of the cluster that the environment names; where it demands a login, commands have their roles."""
     for variable in ("CASSANDRA_CONTACT_POINTS", "CASSANDRA_PORT"):
         if not os.environ.get(variable):
             pytest.fail(f"{variable} is not set: run the tests with scripts/test, which starts a Cassandra", False)
     with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
-        yield session
+        if is_demanded():
+            create_roles(session)
+            session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {MIGRATE}")  # tests have target.replication
+        with signed_in_as(JOB):
+            yield session
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 
-from scripts.embedded import client, instance
+from scripts.embedded import client, instance, nodetool
 from scripts.embedded.artifacts import CASSANDRA, NEWEST
 from scripts.embedded.errors import SetupError
 from scripts.embedded.node import TOKENS
@@ -33,6 +34,8 @@ def main(argv: list[str]) -> int:
                     if arguments.export
                     else f"Cassandra {arguments.name!r} answers at {_address(state)}"
                 )
+            case "nodetool":
+                print(nodetool.ask(arguments.name, arguments.words), end="")
             case "cql":
                 print(client.ask(instance.running(arguments.name), arguments.statement))
     except SetupError as error:
@@ -46,7 +49,7 @@ def _address(state: instance.State) -> str:
 
 
 def _exports(state: instance.State) -> str:
-    return f"export CASSANDRA_CONTACT_POINTS={','.join(state.contact_points)} CASSANDRA_PORT={state.port}"
+    return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in state.variables.items())])
 
 
 def _wish(arguments: argparse.Namespace) -> Wish:
@@ -58,7 +61,8 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         port=arguments.port,
         throwaway=arguments.throwaway or arguments.nodes > 1,
         auth=arguments.auth,
-        tls=arguments.tls,
+        tls=arguments.tls or arguments.client_certificates,
+        client_certificates=arguments.client_certificates,
     )
 
 
@@ -91,8 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         "--throwaway", action="store_true", help="start empty, and keep nothing after stop (always so with three nodes)"
     )
     begin.add_argument("--auth", action="store_true", help="demand a login: cassandra, cassandra")
+    begin.add_argument("--tls", action="store_true", help="demand TLS; `status --export` names the authority to trust")
     begin.add_argument(
-        "--tls", action="store_true", help="demand TLS; state.json of the instance names the authority to trust"
+        "--client-certificates",
+        action="store_true",
+        help="demand TLS, and a certificate of the client, named there too",
     )
     commands.add_parser("stop", parents=[common], help="stop it; data stays for the next start")
     status = commands.add_parser(
@@ -101,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument(
         "--export", action="store_true", help='shell variables: eval "$(scripts/cassandra status --export)"'
     )
+    tool = commands.add_parser("nodetool", parents=[common], help="Cassandra's own tool, on each of its nodes")
+    tool.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="for example: flush KEYSPACE")
     cql = commands.add_parser("cql", parents=[common], help="run one statement and print the answer")
     cql.add_argument("statement")
     return parser

@@ -25,6 +25,8 @@ def session(state: State) -> Iterator[Session]:
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)  # while a node starts, every attempt would be a traceback
     login = PlainTextAuthProvider(state.username, state.password) if state.username else None
     trust = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else None
+    if trust and state.client_file:
+        trust.load_cert_chain(state.client_file)
     cluster = Cluster(state.contact_points, port=state.port, auth_provider=login, ssl_context=trust)
     try:
         yield cluster.connect()

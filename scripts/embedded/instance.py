@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from scripts.embedded.artifacts import NEWEST
@@ -15,6 +15,7 @@ from scripts.embedded.errors import SetupError
 from scripts.embedded.paths import INSTANCES
 
 STOP_SECONDS = 30
+_SETTING = "ACTIVITY_AGGREGATES__CASSANDRA__"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,32 @@ class State:
     release: str = NEWEST
     username: str | None = None
     password: str | None = None
+    jmx_ports: list[int] = field(default_factory=list)  # of the nodes, on localhost alone
     ca_file: str | None = None
+    truststore_file: str | None = None
+    client_file: str | None = None  # certificate and key that a client has to show, as PEM
+    keystore_file: str | None = None
+    store_password: str | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What commands of this project need in their environment to reach it."""
+        tls = f"{_SETTING}TLS__"
+        named = {
+            "CASSANDRA_CONTACT_POINTS": ",".join(self.contact_points),
+            "CASSANDRA_PORT": str(self.port),
+            f"{_SETTING}USERNAME": self.username,
+            "CASSANDRA_PASSWORD": self.password,
+            f"{tls}ENABLED": self.ca_file and "true",
+            f"{tls}CA_FILE": self.ca_file,
+            f"{tls}CERT_FILE": self.client_file,
+            f"{tls}KEY_FILE": self.client_file,
+            f"{tls}TRUSTSTORE_FILE": self.truststore_file,
+            "CASSANDRA_TRUSTSTORE_PASSWORD": self.store_password,
+            f"{tls}KEYSTORE_FILE": self.keystore_file,
+            "CASSANDRA_KEYSTORE_PASSWORD": self.keystore_file and self.store_password,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def folder(name: str) -> Path:

@@ -38,6 +38,7 @@ class Wish:
     throwaway: bool
     auth: bool
     tls: bool
+    client_certificates: bool
 
     @property
     def addresses(self) -> list[str]:
@@ -87,18 +88,21 @@ def stop(name: str) -> bool:
 
 def _refuse_other(wish: Wish, running: instance.State) -> None:
     nodes, auth, tls = len(running.contact_points), running.username is not None, running.ca_file is not None
-    asked = (wish.release, wish.nodes, wish.auth, wish.tls)
-    if (running.release, nodes, auth, tls) != asked or wish.port not in (None, running.port):
+    asked = (wish.release, wish.nodes, wish.auth, wish.tls, wish.client_certificates)
+    offered = (running.release, nodes, auth, tls, running.client_file is not None)
+    if offered != asked or wish.port not in (None, running.port):
         raise SetupError(
             f"Cassandra {running.release} {wish.name!r} runs already with {nodes} node(s) on port {running.port}, "
-            f"{'with' if auth else 'without'} a login and {'with' if tls else 'without'} TLS: stop it first, "
+            f"{'with' if auth else 'without'} a login, {'with' if tls else 'without'} TLS and "
+            f"{'with' if running.client_file else 'without'} certificates of clients: stop it first, "
             "or start this one under another --name."
         )
 
 
 def _nodes(wish: Wish, trust: Certificates | None) -> list[Node]:
     chosen = ports.choose(wish.addresses, wish.port, usual=wish.name == "default")
-    settings = (_AUTHENTICATION if wish.auth else {}) | (trust.settings() if trust else {})
+    encryption = trust.settings(of_clients=wish.client_certificates) if trust else {}
+    settings = (_AUTHENTICATION if wish.auth else {}) | encryption
     return [
         Node(
             folder=instance.folder(wish.name) / f"node{number + 1}",
@@ -125,8 +129,17 @@ def _state(wish: Wish, nodes: list[Node], trust: Certificates | None) -> instanc
         release=wish.release,
         username="cassandra" if wish.auth else None,
         password="cassandra" if wish.auth else None,
-        ca_file=str(trust.authority) if trust else None,
+        jmx_ports=list(chosen.jmx),
+        **_tls_files(wish, trust),
     )
+
+
+def _tls_files(wish: Wish, trust: Certificates | None) -> dict[str, str]:
+    if trust is None:
+        return {}
+    trusted = {"ca_file": str(trust.authority), "truststore_file": str(trust.truststore)}
+    shown = {"client_file": str(trust.client), "keystore_file": str(trust.keystore)} if wish.client_certificates else {}
+    return trusted | shown | {"store_password": trust.store_password}
 
 
 def _launch(node: Node, files: list[Path]) -> int:

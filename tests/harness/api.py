@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.harness import roles
 from tests.harness.log_lines import message
 from tests.harness.processes import command_line
 
@@ -115,7 +116,8 @@ def served(conf: Path, keys: KeyPair, *arguments: str, environ: Mapping[str, str
     folder = conf.parent / "without-spark"
     folder.mkdir(exist_ok=True)
     (folder / "pyspark.py").write_text("raise RuntimeError('Spark was imported into the read API')\n")
-    variables = {**os.environ, **(environ or {}), "PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}"}
+    variables = {**os.environ, **roles.variables(roles.API), **(environ or {})}
+    variables["PYTHONPATH"] = f"{folder}{os.pathsep}{Path.cwd()}"
     errors = conf.parent / "errors.txt"
     with errors.open("w") as stderr:
         process = subprocess.Popen(

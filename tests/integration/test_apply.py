@@ -24,6 +24,7 @@ from activity_aggregates.writing.apply import Applied, apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
 from jobs.migrate import migrate
+from tests.harness.roles import JOB, MIGRATE, TARGET, allow, signed_in_as
 
 WIDE = {f"a{number}": 1.0 for number in range(60)}
 METRICS = ("completed", "b", "c", *WIDE)
@@ -36,6 +37,7 @@ STAGED = ", ".join(
         *(f"{prefix}{name} map<string,{kind}>" for name, kind in _MAPS.items() for prefix in ("", "was_")),
     ]
 )
+
 COLUMNS = [column.partition(" ")[0] for column in STAGED.split(", ")]
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = WriteLimits(batch_rows=32, batch_bytes=32768, in_flight=16, rows_per_second=None, retry_seconds=10)
@@ -142,7 +144,9 @@ def migrated(spark: SparkSession, cassandra: Session) -> Iterator[Target]:
     replication = {"class": "SimpleStrategy", "replication_factor": 1}
     flags = {"target.keyspace": keyspace, "target.replication": replication}
     target = Target(spark, cassandra, load(None, os.environ, flags))
-    migrate(target.configuration, os.environ, check=False)
+    with signed_in_as(MIGRATE):
+        migrate(load(None, os.environ, flags), os.environ, check=False)
+    allow(cassandra, {TARGET: keyspace}, JOB)
     yield target
     cassandra.execute(f"DROP KEYSPACE {keyspace}")
 

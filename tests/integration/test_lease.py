@@ -17,6 +17,7 @@ from cassandra.cluster import Session
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.store.lease import HeldBy, Lease, LeaseTicket, taken, waited_for
 from tests.harness.leases import held
+from tests.harness.roles import JOB, TARGET, allow
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,6 +43,7 @@ def keyspace(cassandra: Session) -> Iterator[str]:
     cassandra.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
     columns = "name text PRIMARY KEY, holder text, run_id text, since timestamp"
     cassandra.execute(f"CREATE TABLE {name}.aggregate_lease ({columns})")
+    allow(cassandra, {TARGET: name}, JOB)
     yield name
     cassandra.execute(f"DROP KEYSPACE {name}")
 

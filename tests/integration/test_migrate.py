@@ -14,18 +14,18 @@ from cassandra.cluster import Session
 
 from activity_aggregates.configuration import Configuration, load
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
-from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.migrations import migrations, pending, statements
 from jobs.migrate import migrate
+from tests.harness.roles import MIGRATE, signed_in_as
 
 SIMPLE = {"class": "SimpleStrategy", "replication_factor": 1}
 NAMES = [migration.name for migration in migrations()]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
-    with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:
-        yield session
+def session(cassandra: Session) -> Iterator[Session]:
+    with signed_in_as(MIGRATE):
+        yield cassandra
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from activity_aggregates.store.erased import NOBODY
 from activity_aggregates.store.migrations import statements
 from metrics.trees.hierarchy import outline
 from scripts.sample.schema import KEYSPACES
+from tests.harness.roles import JOB, allow
 from tests.harness.store import Store
 from tests.harness.waiting import wait_until
 
@@ -107,6 +108,7 @@ def deployed(cassandra: Session, schema: Path) -> Iterator[dict[str, str]]:
         for statement in statements(schema.read_text("utf-8")):
             names = {variable: keyspaces[name] for variable, name in KEYSPACES.items()}
             cassandra.execute(Template(statement).substitute(names))
+        allow(cassandra, keyspaces, JOB)
         yield keyspaces
     finally:
         for keyspace in keyspaces.values():

@@ -26,6 +26,7 @@ from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.watching.textfile import metrics_file_kept
 from jobs.__main__ import main
 from tests.harness.leases import held
+from tests.harness.roles import JOB, MIGRATE, TARGET, allow, signed_in_as
 
 KEYSPACE = "report_test"
 START = datetime(2026, 1, 31, 6, tzinfo=UTC)
@@ -47,7 +48,9 @@ def conf(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     path = tmp_path_factory.mktemp("report") / "conf.yaml"
     replication = {"class": "SimpleStrategy", "replication_factor": 1}
     path.write_text(yaml.safe_dump({"target": {"keyspace": KEYSPACE, "replication": replication}}))
-    assert main(["migrate", "--conf", str(path)]) == 0
+    with signed_in_as(MIGRATE):
+        assert main(["migrate", "--conf", str(path)]) == 0
+    allow(cassandra, {TARGET: KEYSPACE}, JOB)
     yield path
     cassandra.execute(f"DROP KEYSPACE {KEYSPACE}")
 

@@ -41,6 +41,8 @@ def test_data_outlive_a_stop_and_a_second_start_changes_nothing(name: str) -> No
     keyspace = "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
     assert cassandra("cql", "--name", name, keyspace).stdout == "\n"
     assert cassandra(*start).stdout == cassandra("status", "--name", name).stdout
+    refused = cassandra("nodetool", "--name", name, "nonsense")
+    assert (refused.returncode, refused.stderr) == (1, "nodetool: Found unexpected parameters: [nonsense]\n")
     assert cassandra("stop", "--name", name).returncode == 0
     assert cassandra("status", "--name", name).returncode == 1
     assert cassandra(*start).returncode == 0
@@ -49,13 +51,16 @@ def test_data_outlive_a_stop_and_a_second_start_changes_nothing(name: str) -> No
 
 
 def test_a_login_and_tls_are_demanded_where_they_were_asked_for(name: str) -> None:
-    assert cassandra("start", "--name", name, "--heap", "400", "--throwaway", "--auth", "--tls").returncode == 0
+    start = ("start", "--name", name, "--heap", "400", "--throwaway", "--auth", "--client-certificates")
+    assert cassandra(*start).returncode == 0
     asked = cassandra("cql", "--name", name, "SELECT role FROM system_auth.roles")
     assert (asked.stdout, asked.stderr) == ("role\ncassandra\n", "")
     state = instance.running(name)
     assert not client.answers(replace(state, ca_file=None))
+    assert not client.answers(replace(state, client_file=None))
     assert not client.answers(replace(state, username=None))
-    assert "with a login and with TLS: stop it first" in cassandra("start", "--name", name, "--auth").stderr
+    refused = cassandra("start", "--name", name, "--auth").stderr
+    assert "with a login, with TLS and with certificates of clients: stop it first" in refused
     assert cassandra("stop", "--name", name).returncode == 0
     assert not (INSTANCES / name).exists()
 

@@ -54,6 +54,9 @@ OFFLINE = f"--no-index --find-links {CACHE / 'wheels'}"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The archives of a release that was built twice, by users with other folders, time zones and file modes."""
+    subprocess.run(
+        [CHECKOUT / "scripts" / "locked", "audit"], check=True, capture_output=True
+    )  # once, not twice at once
     builds = {}
     for zone, umask in (("UTC", 0o022), ("Asia/Tokyo", 0o077)):
         folder = tmp_path_factory.mktemp("dist")
@@ -154,9 +157,22 @@ def test_a_release_holds_what_is_needed_and_its_checksums_vouch_for_all_of_it(ma
     assert {
         f"activity_aggregates-{__version__}-py3-none-any.whl", f"activity_aggregates-{__version__}.zip", "env.tar.gz",
         "jobs/run.py", "conf/default.yaml", "requirements/spark.lock", "deploy/cron/job", "docs/installing.md",
-        "LICENSE", "CHANGELOG.md",
+        "LICENSE", "CHANGELOG.md", "sbom.cdx.json",
     } <= files.keys()  # fmt: skip
     assert not [name for name in files if "__pycache__" in name]
+
+
+def test_the_bill_of_materials_has_what_the_locks_and_the_list_of_jars_have(machine: Machine) -> None:
+    listed = json.loads((machine.release / "sbom.cdx.json").read_text())["components"]
+    hashes = {part["purl"]: sorted(each["content"] for each in part["hashes"]) for part in listed}
+    lock = (machine.release / "requirements" / "job.lock").read_text()
+    (numpy, of_numpy) = re.findall(r"^numpy==(\S+).*\n((?: .*\n)+)", lock, re.MULTILINE)[0]
+    assert hashes[f"pkg:pypi/numpy@{numpy}"] == sorted(re.findall(r"sha256:(\w+)", of_numpy))
+    jars_in_it = {purl: found for purl, found in hashes.items() if purl.startswith("pkg:maven/")}
+    assert sorted(jars_in_it.values()) == sorted([artifact.sha256] for artifact in CONNECTOR.artifacts)
+    names = {purl.removeprefix("pkg:pypi/") for purl in hashes.keys() - jars_in_it.keys()}
+    locks = [(machine.release / "requirements" / f"{name}.lock").read_text() for name in ("job", "spark", "api")]
+    assert names == {"@".join(pin) for text in locks for pin in re.findall(r"^(\S+?)==(\S+)", text, re.MULTILINE)}
 
 
 def test_pip_brings_the_command_to_an_empty_folder_and_it_says_what_a_run_lacks(

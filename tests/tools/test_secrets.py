@@ -1,12 +1,12 @@
 """An erase on a Cassandra that demands a login over TLS: it works, and its secrets and whom it erases are seen nowhere.
 
-An erase, because it is a run and more.
+An erase, because it is a run and more; on executors of their own, and with Spark's pages open.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,26 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pyspark
 import pytest
 import yaml
 from cassandra.cluster import Session
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
-from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
-from cryptography.x509 import load_pem_x509_certificate
 
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import Unreachable
-from activity_aggregates.store.connection import Connection, connection, open_session
+from activity_aggregates.store.connection import connection, open_session
+from scripts.embedded import instance
+from scripts.embedded.ports import free_ports
 from tests.harness.processes import command_line
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "Corr3ctHorse"
-STORE_PASSWORD = "Batt3ryStapl3"
-SECRETS = {
-    "CASSANDRA_PASSWORD": PASSWORD,
-    "CASSANDRA_TRUSTSTORE_PASSWORD": STORE_PASSWORD,
-    "ERASED_SECRET": "Staples-for-the-battery-horse",
-}
 GONE = "learner-who-goes"
 HIERARCHY = (
     '{"identifier": "c1", "mimeType": "application/vnd.ekstep.content-collection", "children": [{"identifier": "l1"}]}'
@@ -65,36 +60,48 @@ GRANT MODIFY ON KEYSPACE target TO aggregator;
 
 @dataclass(frozen=True)
 class Guarded:
-    """A Cassandra that demands a login over TLS, and the conf file of a user that may run the jobs."""
+    """A Cassandra that demands a login over TLS and certificates of clients, and what a user of the jobs has."""
 
-    conf: Path
+    folder: Path
     admin: Session
-    event_logs: Path
+    secrets: dict[str, str]
+    pages: str
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf.yaml"
+
+    def given_away(self, text: str) -> list[str]:
+        """What of the secrets, and of who is erased, stands in a text."""
+        return [name for name, secret in {**self.secrets, "the learner": GONE}.items() if secret in text]
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left behind: its exit code, its output and every command line seen while it ran."""
+    """What a command left behind: its exit code, its output, and what was seen while it ran."""
 
     exit_code: int
     output: str
     command_lines: str
+    pages: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     name = f"test-secrets-{os.getpid()}"
-    embedded("start", "--name", name, "--throwaway", "--heap", "512", "--auth", "--tls")
+    embedded("start", "--name", name, "--throwaway", "--heap", "512", "--auth", "--client-certificates")
     try:
-        state = json.loads((ROOT / ".cassandra" / name / "state.json").read_text())
+        state = instance.running(name)
         folder = tmp_path_factory.mktemp("guarded")
-        settings = guarded_settings(folder, state)
-        conf = folder / "conf.yaml"
-        conf.write_text(yaml.safe_dump(settings))
-        with open_session(admin_connection(state)) as admin:
+        (port,) = free_ports(1, ["127.0.0.1"])
+        (folder / "conf.yaml").write_text(yaml.safe_dump(guarded_settings(folder, state, port)))
+        secrets = {name: value for name, value in state.variables.items() if name.endswith("STORE_PASSWORD")}
+        secrets |= {"CASSANDRA_PASSWORD": PASSWORD, "ERASED_SECRET": "Staples-for-the-battery-horse"}
+        given = load(None, state.variables, {}).settings.cassandra
+        with open_session(connection(given, state.variables)) as admin:
             for statement in filter(str.strip, SCHEMA.split(";\n")):
                 admin.execute(statement)
-            yield Guarded(conf, admin, folder)
+            yield Guarded(folder, admin, secrets, f"http://127.0.0.1:{port}/api/v1/applications")
     finally:
         embedded("stop", "--name", name)
 
@@ -103,60 +110,67 @@ def embedded(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "scripts.embedded", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
-def admin_connection(state: dict[str, Any]) -> Connection:
-    flags = {
-        "cassandra.contact_points": state["contact_points"],
-        "cassandra.port": state["port"],
-        "cassandra.username": state["username"],
-        "cassandra.tls": {"enabled": True, "ca_file": state["ca_file"]},
-    }
-    environ = {"CASSANDRA_PASSWORD": state["password"]}
-    return connection(load(None, {}, flags).settings.cassandra, environ)
-
-
-def guarded_settings(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
-    authority = load_pem_x509_certificate(Path(state["ca_file"]).read_bytes())
-    truststore = folder / "trust.p12"
-    encryption = BestAvailableEncryption(STORE_PASSWORD.encode())
-    truststore.write_bytes(serialize_java_truststore([PKCS12Certificate(authority, b"authority")], encryption))
+def guarded_settings(folder: Path, state: instance.State, port: int) -> dict[str, Any]:
     source = {"format": "cassandra", "keyspace": "source"}
     return {
         "cassandra": {
-            "contact_points": state["contact_points"],
-            "port": state["port"],
+            "contact_points": state.contact_points,
+            "port": state.port,
             "username": "aggregator",
-            "tls": {"enabled": True, "ca_file": state["ca_file"], "truststore_file": str(truststore)},
+            "tls": {
+                "enabled": True,
+                "ca_file": state.ca_file,
+                "cert_file": state.client_file,
+                "key_file": state.client_file,
+                "truststore_file": state.truststore_file,
+                "keystore_file": state.keystore_file,
+            },
         },
         "target": {"keyspace": "target"},
         "sources": {"enrolments": source, "progress": source, "hierarchies": source, "attempts": None},
-        "staging": {"dir": str(folder / "runs")},
+        "staging": {"dir": str(folder / "runs"), "shared": True},
         "erased": {"secret_env": "ERASED_SECRET"},
         "spark": {
-            "master": "local[1]",
+            "master": "local-cluster[1,1,1024]",
             "conf": {
                 "spark.log.level": "INFO",
                 "spark.logConf": True,
                 "spark.eventLog.enabled": True,
                 "spark.eventLog.dir": folder.as_uri(),
+                "spark.executor.memory": "512m",
+                "spark.local.dir": str(folder / "local"),
                 "spark.sql.shuffle.partitions": 2,
-                "spark.ui.enabled": False,
+                "spark.ui.port": port,
             },
         },
     }
 
 
-def ran(conf: Path, command: str, *arguments: str, **secrets: str) -> Ran:
-    """Runs the command as a process and looks at the list of processes until it ends."""
+def ran(guarded: Guarded, command: str, *arguments: str, **secrets: str) -> Ran:
+    """Runs the command as a process and looks at the list of processes and at Spark's pages until it ends."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("CASSANDRA_")} | secrets
-    called = command_line(command, *arguments, "--conf", conf)
-    seen: set[str] = set()
-    with (conf.parent / "output.txt").open("w+") as output:
-        process = subprocess.Popen(called, env=environ, cwd=conf.parent, stdout=output, stderr=subprocess.STDOUT)
+    environ["SPARK_WORKER_DIR"] = str(guarded.folder / "work")
+    called = command_line(command, *arguments, "--conf", guarded.conf)
+    seen, pages = set[str](), dict[str, str]()
+    with (guarded.folder / f"{command}.txt").open("w+") as output:
+        process = subprocess.Popen(called, env=environ, cwd=guarded.folder, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             seen |= command_lines()
+            pages |= spark_pages(guarded.pages)
             time.sleep(0.5)
         output.seek(0)
-        return Ran(process.returncode, output.read(), "\n".join(seen))
+        return Ran(process.returncode, output.read(), "\n".join(seen), pages)
+
+
+def spark_pages(address: str) -> dict[str, str]:
+    """What Spark's pages say of the application that runs, by their names; nothing while there is none."""
+    try:
+        (application,) = httpx.get(address).json()
+        names = ("environment", "allexecutors", "jobs", "stages", "sql?details=true&planDescription=true&length=1000")
+        found = {name: httpx.get(f"{address}/{application['id']}/{name}", timeout=60) for name in names}
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return {name: page.text for name, page in found.items() if page.status_code == httpx.codes.OK}
 
 
 def command_lines() -> set[str]:
@@ -166,16 +180,16 @@ def command_lines() -> set[str]:
 
 @pytest.fixture(scope="module")
 def erased(guarded: Guarded) -> Ran:
-    migrated = ran(guarded.conf, "migrate", **SECRETS)
+    migrated = ran(guarded, "migrate", **guarded.secrets)
     assert migrated.exit_code == 0, migrated.output
     guarded.admin.execute(
         "UPDATE target.activity_user_agg SET agg = agg + {'pageViews': 7} WHERE activity_type = 'Course' "
         "AND activity_id = 'c1' AND user_id = %s AND context_id = 'cb:b1'",
         [GONE],
     )
-    users = guarded.conf.parent / "users.txt"
+    users = guarded.folder / "users.txt"
     users.write_text(f"{GONE}\n")
-    return ran(guarded.conf, "erase", "--users-file", str(users), **SECRETS)
+    return ran(guarded, "erase", "--users-file", str(users), **guarded.secrets)
 
 
 def test_the_driver_and_the_connector_reach_it(guarded: Guarded, erased: Ran) -> None:
@@ -185,32 +199,67 @@ def test_the_driver_and_the_connector_reach_it(guarded: Guarded, erased: Ran) ->
     assert "1 rows erased" in erased.output
 
 
-def test_no_secret_is_in_the_output_even_when_spark_logs_its_configuration(erased: Ran) -> None:
+def test_no_secret_is_in_the_output_even_when_spark_logs_its_configuration(guarded: Guarded, erased: Ran) -> None:
     assert "Spark configuration:" in erased.output
-    assert not given_away(erased.output)
+    assert not guarded.given_away(erased.output)
 
 
-def test_no_secret_is_in_the_list_of_processes(erased: Ran) -> None:
+def test_no_secret_is_in_the_list_of_processes_of_the_driver_and_of_executors(guarded: Guarded, erased: Ran) -> None:
     assert "spark.logConf=true" in erased.command_lines
-    assert not given_away(erased.command_lines)
+    assert "CoarseGrainedExecutorBackend" in erased.command_lines
+    assert not guarded.given_away(erased.command_lines)
+
+
+def test_no_secret_is_in_the_logs_of_executors(guarded: Guarded, erased: Ran) -> None:
+    assert erased.exit_code == 0
+    (event_log,) = guarded.folder.glob("app-*")
+    logs = Path(pyspark.__file__).parent / "work" / event_log.name  # where executors on this machine keep them
+    text = "\n".join(path.read_text(errors="replace") for path in logs.glob("*/std*"))
+    shutil.rmtree(logs)
+    assert " INFO " in text
+    assert not guarded.given_away(text)
+
+
+def test_no_secret_is_on_the_pages_of_spark(guarded: Guarded, erased: Ran) -> None:
+    assert "spark.eventLog.dir" in erased.pages["environment"]
+    assert "user_enrolments" in "".join(erased.pages.values())
+    assert len(erased.pages) == 5
+    assert not guarded.given_away("".join(erased.pages.values()))
 
 
 def test_no_secret_is_in_the_event_log_of_spark(guarded: Guarded, erased: Ran) -> None:
-    (event_log,) = guarded.event_logs.glob("local-*")
+    (event_log,) = guarded.folder.glob("app-*")
     text = event_log.read_text()
     assert "user_enrolments" in text
     assert "MapInArrow" in text
-    assert not given_away(text)
+    assert not guarded.given_away(text)
 
 
-def given_away(text: str) -> list[str]:
-    return [name for name, secret in {**SECRETS, "the learner": GONE}.items() if secret in text]
+def test_no_secret_is_in_a_file_that_is_left(guarded: Guarded, erased: Ran) -> None:
+    """Spark's own folders among them; whoever asked for an erase has said whom."""
+    assert erased.exit_code == 0
+    left = {path.name: path.read_bytes() for path in guarded.folder.rglob("*") if path.is_file()}
+    found = {name: guarded.given_away(content.decode("latin-1")) for name, content in left.items()}
+    assert {name: given for name, given in found.items() if given} == {"users.txt": ["the learner"]}
+
+
+def test_no_secret_is_in_the_ledger_or_in_a_report(guarded: Guarded, erased: Ran) -> None:
+    assert erased.exit_code == 0
+    rows = [
+        guarded.admin.execute(f"SELECT * FROM target.{table}").all() for table in ("aggregate_runs", "aggregate_lease")
+    ]
+    assert "erase" in repr(rows)
+    assert not guarded.given_away(repr(rows))
+    reported = ran(guarded, "report", "last", "--json", **guarded.secrets)
+    assert reported.exit_code == 0, reported.output
+    assert not guarded.given_away(reported.output)
 
 
 def test_the_password_may_be_in_a_file(guarded: Guarded, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")
-    found = ran(guarded.conf, "migrate", "--set", f"cassandra.password_file={file}", CASSANDRA_PASSWORD="another")
+    kept = {name: value for name, value in guarded.secrets.items() if name != "CASSANDRA_PASSWORD"}
+    found = ran(guarded, "migrate", "--set", f"cassandra.password_file={file}", CASSANDRA_PASSWORD="another", **kept)
     assert found.exit_code == 0, found.output
 
 
@@ -220,6 +269,7 @@ def test_the_password_may_be_in_a_file(guarded: Guarded, tmp_path: Path) -> None
         ({}, "refuses the user aggregator: check name and password"),
         ({"cassandra.username": None}, "asks for a user: set cassandra.username"),
         ({"cassandra.tls.ca_file": None}, "certificate verify failed"),
+        ({"cassandra.tls.cert_file": None, "cassandra.tls.key_file": None}, "cassandra.tls are right"),
         ({"cassandra.tls.enabled": False}, "cassandra.tls are right"),
     ],
 )

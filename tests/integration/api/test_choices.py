@@ -15,6 +15,7 @@ from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api, api_settings, key_p
 from tests.harness.environment import Environment
 from tests.harness.log_lines import message, objects
 from tests.harness.raw_http import sent
+from tests.harness.roles import API, let_read
 from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import BIG_GROUP, member, members
 
@@ -44,6 +45,7 @@ def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder, keys = tmp_path_factory.mktemp("choices"), key_pair()
     make_users(world)
     make_members(world)
+    let_read(world.session, API, f"{world.sources}.odd_user", f"{world.sources}.odd_member")
     settings = {
         "sources": {
             "group_members": {"table": "odd_member"},

@@ -19,6 +19,7 @@ from activity_aggregates.api.stored.statements import MOST_DAYS, aggregate_table
 from activity_aggregates.api.stored.store import Store
 from activity_aggregates.configuration import load
 from tests.harness.environment import Environment
+from tests.harness.roles import API, signed_in_as
 from tests.integration.api.conftest import RUN_MS
 
 MANY = 450  # days of another context
@@ -29,8 +30,9 @@ class Days:
     """Answers about days, as a process gives them."""
 
     def __init__(self, world: Environment, folder: Path) -> None:
-        given = load(world.configure({}, folder), os.environ, {}).settings
-        deployed = deployment(given, os.environ, insecure_local=True)
+        with signed_in_as(API):
+            given = load(world.configure({}, folder), os.environ, {}).settings
+            deployed = deployment(given, os.environ, insecure_local=True)
         handler = leaving_maps(aggregate_tables(given.target), None)
         reads = statements(given.sources, given.target, [])
         self.listing = deployed.listing

@@ -22,6 +22,7 @@ from activity_aggregates.store.connection import connection, open_session
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 from tests.harness.api import GROUP, Api, api_settings, key_pair, refusal, served
 from tests.harness.environment import environment
+from tests.harness.roles import leave
 from tests.harness.waiting import wait_until
 
 WAITING = 300  # requests
@@ -61,6 +62,7 @@ def cassandra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """A Cassandra of this test's own, which keeps its data when it is killed."""
     try:
         start()
+        leave(monkeypatch)
         monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", "127.0.0.1")
         monkeypatch.setenv("CASSANDRA_PORT", str(state()[1]))
         with open_session(connection(load(None, os.environ, {}).settings.cassandra, os.environ)) as session:

@@ -26,6 +26,7 @@ from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.api.stored.store import Store
 from activity_aggregates.configuration import load
 from tests.harness.environment import Environment
+from tests.harness.roles import API, signed_in_as
 from tests.integration.api.conftest import member
 
 MEMBERS = 2000
@@ -74,7 +75,8 @@ def desk(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder: Path = tmp_path_factory.mktemp("reads")
     users = {"format": "cassandra", "keyspace": world.sources, "table": "user"}
     conf = world.configure({"sources": {"users": users}}, folder)
-    deployed = deployment(load(conf, os.environ, {}).settings, os.environ, insecure_local=True)
+    with signed_in_as(API):
+        deployed = deployment(load(conf, os.environ, {}).settings, os.environ, insecure_local=True)
     handler = leaving_maps(deployed.aggregate_tables, deployed.users_table)
     statements = deployed.statements, deployed.fallbacks
     store = Store(deployed.connection, *statements, 30, deployed.erased, 60, 1000, handler)

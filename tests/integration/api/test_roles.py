@@ -21,19 +21,18 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
 from activity_aggregates.store.connection import connection, open_session
-from activity_aggregates.store.migrations import statements
 from jobs.__main__ import main
 from scripts.embedded.paths import CHECKOUT, INSTANCES
 from scripts.sample.schema import KEYSPACES, create_source_tables
 from tests.harness.api import GROUP, api_settings, key_pair, served
 from tests.harness.environment import configuration
+from tests.harness.roles import API, JOB, MIGRATE, PASSWORD, create_roles, grant, in_test, leave
 from tests.harness.store import Store
 from tests.integration.api.conftest import member
 
 NAME = f"test-roles-{os.getpid()}"
-ADMIN, PASSWORD = "cassandra", "a-password-of-the-test"
+ADMIN = "cassandra"
 SOURCE, TARGET = "source", "target"
-ROLES = {name: f"activity_aggregates_{name}" for name in ("migrate", "job", "api")}
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def embedded(*command: str) -> None:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("roles")
     with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.delenv("CASSANDRA_CONTACT_POINTS", raising=False)
-        patched.delenv("CASSANDRA_PORT", raising=False)
+        leave(patched)
         patched.setenv("CASSANDRA_PASSWORD", PASSWORD)
         stack.callback(shutil.rmtree, INSTANCES / NAME, ignore_errors=True)
         stack.callback(embedded, "stop")
@@ -83,34 +81,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         create = "CREATE KEYSPACE {} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
         admin.execute(create.format(TARGET))
         found = Guarded(admin, port, folder)
-        grant(found, "migrate")
-        assert main(["migrate", "--conf", str(found.conf(ROLES["migrate"]))]) == 0
-        grant(found, "job", "api")
+        create_roles(admin)
+        grant(admin, in_test(SOURCE, TARGET), MIGRATE)
+        assert main(["migrate", "--conf", str(found.conf(MIGRATE))]) == 0
+        grant(admin, in_test(SOURCE, TARGET), JOB, API)
         yield found
-
-
-def grant(guarded: Guarded, *roles: str) -> None:
-    """What the file says of these roles, in the keyspaces of the test."""
-    names = [ROLES[role] for role in roles]
-    for statement in statements((CHECKOUT / "conf" / "schema" / "roles.cql").read_text("utf-8")):
-        words = statement.split()
-        if words[0] == "CREATE" and words[5] in names:
-            guarded.admin.execute(statement)
-            guarded.admin.execute(f"ALTER ROLE {words[5]} WITH PASSWORD = '{PASSWORD}'")
-        elif words[-1] in names and is_there(words[4]):
-            guarded.admin.execute(" ".join([*words[:4], in_test(words[4]), *words[5:]]))
-
-
-def in_test(place: str) -> str:
-    """A keyspace or a table of the file, where the test has it."""
-    keyspace, dot, table = place.partition(".")
-    return f"{TARGET if keyspace == 'activity_aggregates' else SOURCE}{dot}{table}"
-
-
-def is_there(place: str) -> bool:
-    """Whether a target table is one that this version has."""
-    keyspace, _, table = place.partition(".")
-    return keyspace != "activity_aggregates" or not table or table in load(None, {}, {}).settings.target.tables
 
 
 def test_the_api_answers_as_its_role(guarded: Guarded) -> None:
@@ -119,7 +94,7 @@ def test_the_api_answers_as_its_role(guarded: Guarded) -> None:
     store.load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
     store.load("group_member", [member("g1", "u1")])
     store.load("user", [{"id": "u1", "firstname": "Asha"}])
-    conf = guarded.conf(ROLES["api"], api=api_settings(guarded.folder, keys))
+    conf = guarded.conf(API, api=api_settings(guarded.folder, keys))
     with served(conf, keys) as api:
         assert api.ask(GROUP, groupId="g1").status_code == 200
         activity = api.activity(groupId="g1", activityId="c1", activityType="Course")
@@ -142,7 +117,7 @@ def test_the_api_answers_as_its_role(guarded: Guarded) -> None:
 )
 def test_the_api_may_nothing_else(guarded: Guarded, statement: str) -> None:
     with ExitStack() as stack, pytest.raises(Unauthorized):
-        guarded.session(stack, ROLES["api"]).execute(statement)
+        guarded.session(stack, API).execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +131,21 @@ def test_the_api_may_nothing_else(guarded: Guarded, statement: str) -> None:
 )
 def test_the_jobs_make_no_table_and_write_no_source(guarded: Guarded, statement: str) -> None:
     with ExitStack() as stack, pytest.raises(Unauthorized):
-        guarded.session(stack, ROLES["job"]).execute(statement)
+        guarded.session(stack, JOB).execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT * FROM {SOURCE}.user_enrolments",
+        f"CREATE TABLE {SOURCE}.another (id text PRIMARY KEY)",
+        f"GRANT SELECT ON KEYSPACE {SOURCE} TO {MIGRATE}",
+        f"DROP KEYSPACE {TARGET}",
+    ],
+)
+def test_migrate_keeps_to_its_keyspace(guarded: Guarded, statement: str) -> None:
+    with ExitStack() as stack, pytest.raises(Unauthorized):
+        guarded.session(stack, MIGRATE).execute(statement)
 
 
 def test_a_run_does_its_work_as_its_role(spark: SparkSession, guarded: Guarded) -> None:
@@ -164,6 +153,6 @@ def test_a_run_does_its_work_as_its_role(spark: SparkSession, guarded: Guarded) 
     store = Store(guarded.admin, [SOURCE, TARGET])
     store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["l1"]}})
     store.load("user_enrolments", [{"userid": "u1", "courseid": "c1", "batchid": "b1", "active": True}])
-    assert main(["run", "--conf", str(guarded.conf(ROLES["job"]))]) == 0
+    assert main(["run", "--conf", str(guarded.conf(JOB))]) == 0
     row = guarded.admin.execute(f"SELECT agg FROM {TARGET}.activity_user_agg").one()
     assert dict(row.agg)["completedCount"] == 0

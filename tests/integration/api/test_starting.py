@@ -17,6 +17,7 @@ import pytest
 from activity_aggregates.api.deployment import deployment
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import BadRequest
+from tests.harness import roles
 from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
 from tests.harness.environment import Environment
 from tests.harness.waiting import wait_until
@@ -30,8 +31,9 @@ def keys() -> KeyPair:
 
 def refused(world: Environment, folder: Path, api: dict[str, Any], insecure_local: bool = False, **environ: str) -> str:
     """The sentence with which a start is refused, before a port is taken."""
+    conf, secrets = world.configure({"api": api}, folder), {**roles.variables(roles.JOB), **environ}
     with pytest.raises(BadRequest) as caught:
-        deployment(load(world.configure({"api": api}, folder), os.environ, {}).settings, environ, insecure_local)
+        deployment(load(conf, os.environ, {}).settings, secrets, insecure_local)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
