@@ -246,6 +246,7 @@ def test_the_lease_comes_when_the_other_run_ends(machine: StillMachine) -> None:
     found, told = waiting(machine, R2, 100.0)
     assert isinstance(found, Lease)
     assert (machine.seconds, told) == (3.0, [HeldBy("r1", 60)])
+    assert (held_at(machine, found, 62.9), held_at(machine, found, 63.0)) == (True, False)
 
 
 def test_the_lease_of_a_run_that_is_over_is_waited_for_until_it_expires(machine: StillMachine) -> None:

@@ -148,6 +148,14 @@ def test_records_are_found_over_the_turn_of_years_and_a_gap_of_two(ledger: Ledge
     assert ids(ledger.recent(9)) == ["now", "before", "long ago"]
 
 
+def test_after_two_years_without_a_run_there_may_be_another_one(ledger: Ledger) -> None:
+    assert ids(saved(ledger, began(NOON.replace(year=2024), "two years ago")).recent(9)) == ["two years ago"]
+    assert ids(saved(ledger, began(NOON.replace(year=2021), "before that")).recent(9)) == [
+        "two years ago",
+        "before that",
+    ]
+
+
 def test_three_empty_years_are_the_end(ledger: Ledger) -> None:
     saved(ledger, began(NOON, "now"), began(NOON.replace(year=2022), "too long ago"))
     assert ids(ledger.recent(9)) == ["now"]
