@@ -293,3 +293,8 @@ def test_what_is_retired_below_a_course_is_not_described() -> None:
 
 def test_without_entries_only_the_course_is_listed() -> None:
     assert course("A", unit("n1", "B")).described == {"c1": {}}
+
+
+def test_an_identifier_may_be_as_long_as_a_key_in_bytes_and_no_longer() -> None:
+    assert list(course("é" * 512).leaves) == ["é" * 512]
+    assert course("é" * 512 + "l").problem == "invalid_hierarchy"
