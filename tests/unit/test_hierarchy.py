@@ -266,6 +266,12 @@ def test_the_row_of_a_refused_course_has_no_words_and_that_of_a_retired_one_no_p
     ]
 
 
+@pytest.mark.parametrize(("leaves", "masks"), [(62, [2**62 - 1]), (63, [2**63 - 1]), (64, [-1]), (65, [-1, 1])])
+def test_the_last_bit_of_a_word_is_the_sign_of_its_number(leaves: int, masks: list[int]) -> None:
+    words = course(*(f"l{number}" for number in range(leaves))).words()
+    assert [word["collections"][0]["below"] for word in words] == masks
+
+
 def test_the_row_of_a_course_has_its_leaves_collections_masks_and_texts() -> None:
     tree = {"course": "c1", "name": "A", "children": [unit("n1", "l1"), {"leaf": "l2", "optional": True}]}
     (row,) = outline_rows(iter([("c1", hierarchy_text(tree))]), {"title": "name"})

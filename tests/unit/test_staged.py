@@ -89,7 +89,7 @@ def test_the_largest_of_several_files_are_found(tmp_path: Path) -> None:
 
 
 def test_what_comes_moves_as_far_as_it_is_and_metrics_as_far_as_entries(tmp_path: Path) -> None:
-    score = {"entries": [("score:A", 1.6)], "was_entries": [("score:A", 0.0)]}
+    score = {"entries": [("score:A", 2.6)], "was_entries": [("score:A", 1.0)]}
     folder = staged(tmp_path, row("moved", 1, 2.5), row("score", 1, 1, **score), row("new", None, 2), row("far", 1, 4))
     assert largest(folder, 4) == ["far", "new", "score", "moved"]
 
@@ -109,8 +109,8 @@ def test_a_date_that_is_in_neither_state_has_not_moved(tmp_path: Path) -> None:
 
 
 def test_of_rows_that_moved_equally_far_the_first_come_first(tmp_path: Path) -> None:
-    folder = staged(tmp_path, *(row(f"{number:02d}", 1, 2) for number in range(60)))
-    assert largest(folder, 3) == ["00", "01", "02"]
+    folder = staged(tmp_path, *(row(f"{number:02d}", 1, 2 + number % 2) for number in range(60)))
+    assert largest(folder, 5) == ["01", "03", "05", "07", "09"]
 
 
 def test_a_file_without_rows_of_the_table_does_not_hide_those_of_the_next(tmp_path: Path) -> None:
