@@ -67,9 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/test mutants", description="Tells which changes of the code no test notices."
     )
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="a path or a folder, say metrics/progress.py")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant, for a first look")
+    parser.add_argument("--every", type=_number, default=1, metavar="N", help="only every Nth mutant, for a first look")
     parser.add_argument("--needs-cassandra", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
 
 
 def _is_below(path: str, wanted: str) -> bool:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from pyspark import SparkContext, accumulators
@@ -55,11 +54,15 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"{seconds:.1f}", flush=True)
     times, more = _LONGEST
-    return try_all(job["mutants"], module, tests, times * seconds + more, needs_spark)
+    is_sound = try_all(job["mutants"], module, tests, times * seconds + more, needs_spark)
+    if is_sound and tried(tests, _A_WHILE) != SURVIVED:  # then others may have been noticed by what is amiss here
+        print(_SAID.read_text("utf-8", errors="replace"), file=sys.stderr)
+        return 2
+    return 0
 
 
-def try_all(mutants: Sequence[str], module: Path, tests: Sequence[str], seconds: float, has_spark: bool) -> int:
-    """Print what became of each; after one that took too long Spark is not asked any more."""
+def try_all(mutants: Sequence[str], module: Path, tests: Sequence[str], seconds: float, has_spark: bool) -> bool:
+    """Print what became of each; returns False after one that took too long with Spark, which is not asked any more."""
     source, written = module.read_text("utf-8"), module.stat().st_mtime_ns
     for number, code in enumerate(mutants, 1):
         module.write_text(code, "utf-8")
@@ -69,15 +72,15 @@ def try_all(mutants: Sequence[str], module: Path, tests: Sequence[str], seconds:
         os.utime(module, ns=(written, written))
         print(outcome, flush=True)
         if outcome == TIMEOUT and has_spark:
-            return 0
-    return 0
+            return False
+    return True
 
 
 def start_spark() -> None:
     """A session that every fork finds. Workers of Python are new for each task, for they import the mutant, too."""
     from tests.harness.session import small_session
 
-    small_session(Path(mkdtemp(prefix="warehouse-")), **_OF_MUTANTS)
+    small_session(Path("warehouse").absolute(), **_OF_MUTANTS)
     SparkSession.stop = lambda self: None  # type: ignore[method-assign]
     forget()
 

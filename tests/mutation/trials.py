@@ -76,5 +76,5 @@ def _tried(module: Module, mutants: Sequence[Mutant], folder: Path) -> Iterator[
         yield from (line.strip() for line in process.stdout)
         if process.wait():
             errors.seek(0)
-            told = f"{module.path}: its tests have to pass before there are mutants"
+            told = f"{module.path}: without a change its tests have to pass, before and after the mutants"
             raise SystemExit(f"{errors.read()}\n{told}: scripts/test {' '.join(module.tests)}")
