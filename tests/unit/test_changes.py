@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts, compare, plain_texts, staged_schema
+from activity_aggregates.changes.change_set import COUNTED, change_counts, compare, plain_texts, staged_schema
 from activity_aggregates.store.targets import (
     ACTIVITY_AGG,
     ACTIVITY_CATALOG,
@@ -167,6 +167,7 @@ def test_rows_are_counted_by_what_happens_to_them(compared: DataFrame) -> None:
     assert ours == {
         "stored": 12, "compared": 15, "changed": 9, "added": 2, "retracted": 1, "newer": 4, "lowered": 0, "undated": 1,
     }  # fmt: skip
+    assert set(ours) == set(COUNTED)
     assert {count for name, count in counts.asDict().items() if "user" not in name} == {0}
 
 
@@ -250,6 +251,10 @@ def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
         ("c1", {"name": "new", "status": "Live"}, True, "different"),
         ("same", {"name": "a", "status": "b"}, False, "different"), ("gone", None, True, "extra"),
     )  # fmt: skip
+    counts = rows.agg(*change_counts(ACTIVITY_METADATA, ())).first()
+    assert counts is not None
+    found = {name.partition(" ")[0]: count for name, count in counts.asDict().items()}
+    assert found == dict.fromkeys(COUNTED, 0) | {"stored": 3, "compared": 3, "changed": 2, "retracted": 1}
 
 
 def test_a_row_of_the_catalog_comes_goes_or_gets_another_course(spark: SparkSession) -> None:
