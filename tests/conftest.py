@@ -12,23 +12,17 @@ from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.spark.session import EXTENSION
 from activity_aggregates.store.connection import connection, open_session
 from tests.harness.processes import SHORT_LIVED
 from tests.harness.roles import JOB, MIGRATE, create_roles, is_demanded, signed_in_as
-
-# A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
-# and so does compiling at its best what is not called all the time.
-OF_HUNDREDS_OF_RUNS = (
-    "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=20000 "
-    "-XX:Tier4MinInvocationThreshold=3000 -XX:Tier4CompileThreshold=40000 -XX:Tier4BackEdgeThreshold=120000"
-)
+from tests.harness.session import small_session
 
 # Files with a part of their own in scripts/test, and the variable by which it asks for them.
 OF_THEIR_OWN = {
     "test_airflow.py": "AIRFLOW_PYTHON",
     "test_executor.py": "KUBERNETES_TOOLS",
     "test_kafka.py": "WITH_KAFKA",
+    "mutants.py": "MUTATION_PYTHON",
 }
 
 
@@ -71,32 +65,9 @@ def cassandra() -> Iterator[Session]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small session; what `main` is called for in this process runs on it, too."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
-        "spark.sql.extensions": EXTENSION,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": OF_HUNDREDS_OF_RUNS,
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "1",  # a small table is read by three tasks, not by five
-        "spark.sql.adaptive.enabled": "false",  # as in the environments of runs
-        "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
-        # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.
-        "spark.sql.ui.retainedExecutions": "5",
-        "spark.ui.retainedJobs": "50",
-        "spark.ui.retainedStages": "50",
-        "spark.locality.wait": "0s",  # as in a run of its own; tasks that wait for a better place may wait for ever
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
-        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-    }
-    builder = SparkSession.builder.master("local[2]").appName("tests")
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("SPARK_SUBMIT_OPTS")
-        session = builder.config(map=settings).getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+        session = small_session(tmp_path_factory.mktemp("warehouse"))
     yield session
     session.stop()
 

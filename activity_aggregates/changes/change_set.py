@@ -84,7 +84,6 @@ def _joined(
     """Both sides of a row; a side of which there is nothing at all costs no join."""
     map_name, map_type = _MAPS[table.holds]
     values = dict.fromkeys(metrics, "double") | {map_name: map_type}
-    ours = {"is_computed": "boolean"} | values
     theirs = {WAS + name: kind for name, kind in values.items()} | {
         "newer": "array<string>", "undated": "array<string>", "stays": "boolean"
     }  # fmt: skip
@@ -96,7 +95,7 @@ def _joined(
         joined = computed.join(stored, list(table.key), how="full")
     else:
         joined = _only(computed, stored)
-    wanted = {**ours, **theirs, **further}
+    wanted = {**values, **theirs, **further}
     missing = {name: F.lit(None).cast(kind) for name, kind in wanted.items() if name not in joined.columns}
     return joined.withColumns(missing | {"is_computed": _or_false(joined, "is_computed")})
 

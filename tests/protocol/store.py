@@ -19,7 +19,7 @@ KEYS = {
 _NEWEST_FIRST = "started_at"
 _STATEMENT = re.compile(
     r"(?P<verb>INSERT INTO|UPDATE|DELETE FROM|SELECT (?P<selected>.+?) FROM) \w+\.(?P<table>\w+)"
-    r"(?: \((?P<columns>[^)]*)\) VALUES \([^)]*\))?"
+    r"(?: \((?P<columns>[^)]*)\) VALUES \((?:%s|\?)(?:, (?:%s|\?))*\))?"
     r"(?P<absent> IF NOT EXISTS)?(?P<using> USING (?:TTL|TIMESTAMP) (?:%s|\?))?"
     r"(?: SET (?P<set>.+?))?(?: WHERE (?P<where>.+?))?(?: IF (?P<condition>\w+) = %s)?"
 )

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
+from activity_aggregates.changes.change_set import COUNTED, change_counts, compare, plain_texts, staged_schema
 from activity_aggregates.store.targets import (
     ACTIVITY_AGG,
     ACTIVITY_CATALOG,
@@ -79,6 +79,34 @@ def kinds(rows: DataFrame) -> dict[str, str]:
     return {row.user_id: row.kind for row in rows.filter("is_changed").collect()}
 
 
+def test_a_staged_row_has_every_key_both_states_of_metrics_and_maps_and_what_is_said_of_it() -> None:
+    assert staged_schema(["completed"]).split(", ") == [
+        "table string", "activity_type string", "activity_id string", "user_id string", "context_id string",
+        "day date", "group_id string", "completed double", "was_completed double", "entries map<string,double>",
+        "was_entries map<string,double>", "texts map<string,string>", "was_texts map<string,string>",
+        "is_changed boolean", "kind string", "newer int", "is_undated boolean",
+    ]  # fmt: skip
+
+
+def test_what_is_compared_has_the_columns_of_a_staged_row_and_those_that_are_taken_along(spark: SparkSession) -> None:
+    computed = frame(spark, f"{COMPUTED}, course_id string", ("Course", "c1", "u1", "cb:b1", 1.0, None, None, "c1"))
+    stored = frame(spark, STORED, *keyed({"gone": (1.0, None, None, None, None)}))
+    further = {"course_id": "string", "shown": "int"}
+    found = compare(ACTIVITY_USER_AGG, NAMES, computed, stored, F.lit(False), further)
+    flags = ["is_changed", "kind", "newer", "is_undated"]
+    values = ["score", "maxScore", "was_score", "was_maxScore", "entries", "was_entries"]
+    key = ["activity_type", "activity_id", "user_id", "context_id"]
+    assert found.columns == ["table", *key, *values, *flags, "course_id", "shown"]
+    staged = dict(column.split(" ") for column in staged_schema(NAMES).split(", "))
+    assert {name: kind for name, kind in found.dtypes if name in staged} == {
+        name: kind for name, kind in staged.items() if name in found.columns
+    }
+    assert_rows(
+        found, "user_id string, newer int, is_undated boolean, course_id string, shown int",
+        ("u1", 0, False, "c1", None), ("gone", 0, False, None, None),
+    )  # fmt: skip
+
+
 def test_a_row_has_both_states_and_is_changed_where_they_differ(compared: DataFrame) -> None:
     assert_rows(
         rows_of(compared, "new", "equal", "different", "narrower"), STATES,
@@ -139,6 +167,7 @@ def test_rows_are_counted_by_what_happens_to_them(compared: DataFrame) -> None:
     assert ours == {
         "stored": 12, "compared": 15, "changed": 9, "added": 2, "retracted": 1, "newer": 4, "lowered": 0, "undated": 1,
     }  # fmt: skip
+    assert set(ours) == set(COUNTED)
     assert {count for name, count in counts.asDict().items() if "user" not in name} == {0}
 
 
@@ -199,6 +228,12 @@ def test_a_side_of_which_there_is_nothing_is_compared_without(spark: SparkSessio
     )
 
 
+@pytest.mark.usefixtures("spark")
+def test_a_table_of_which_there_is_nothing_at_all_is_not_compared() -> None:
+    with pytest.raises(AssertionError, match=r"^a table is compared that is neither computed nor stored$"):
+        compare(ACTIVITY_USER_AGG, NAMES, None, None, F.lit(False))
+
+
 def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
     key = "activity_type string, activity_id string"
     computed = frame(
@@ -216,6 +251,10 @@ def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
         ("c1", {"name": "new", "status": "Live"}, True, "different"),
         ("same", {"name": "a", "status": "b"}, False, "different"), ("gone", None, True, "extra"),
     )  # fmt: skip
+    counts = rows.agg(*change_counts(ACTIVITY_METADATA, ())).first()
+    assert counts is not None
+    found = {name.partition(" ")[0]: count for name, count in counts.asDict().items()}
+    assert found == dict.fromkeys(COUNTED, 0) | {"stored": 3, "compared": 3, "changed": 2, "retracted": 1}
 
 
 def test_a_row_of_the_catalog_comes_goes_or_gets_another_course(spark: SparkSession) -> None:
@@ -226,6 +265,9 @@ def test_a_row_of_the_catalog_comes_goes_or_gets_another_course(spark: SparkSess
     )  # fmt: skip
     rows = plain_texts(ACTIVITY_CATALOG, owners, "course_id", "held_course_id")
     c1, c2 = {"course_id": "c1"}, {"course_id": "c2"}
+    columns = ["context_id", "activity_type", "activity_id", "texts", "was_texts"]
+    assert rows.columns == ["table", *columns, "is_changed", "kind", "newer", "is_undated"]
+    assert {(row.table, row.newer, row.is_undated) for row in rows.collect()} == {("activity_catalog", 0, False)}
     assert_rows(
         rows,
         "activity_id string, texts map<string,string>, was_texts map<string,string>, is_changed boolean, kind string",

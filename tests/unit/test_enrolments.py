@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates.sources.declarations import ENROLMENTS
 from activity_aggregates.sources.typed import typed
 from metrics.enrolments import (
+    DETAILS,
     assess_enrolments,
     contexts,
     enrolments_by_key,
@@ -18,6 +19,7 @@ from metrics.enrolments import (
 )
 from metrics.keys import enrolment_key
 from metrics.refusals import accepted, refusal_counts, refused
+from tests.harness.frames import assert_rows, frame
 
 DATE = datetime(2026, 1, 1, tzinfo=UTC)
 COURSES = [
@@ -65,6 +67,9 @@ def test_each_refused_row_has_the_first_reason_that_holds(spark: SparkSession) -
     rows = assessed(spark, *((user, course, batch, True, status) for user, course, batch, status in expected))
     found = {(row.user_id, row.course_id, row.batch_id, row.status): row.problem for row in rows.collect()}
     assert found == expected
+    dates = ["completed_on", "enrolled_on", "accessed_on"]
+    key = ["user_id", "course_id", "batch_id"]
+    assert rows.columns == [*key, "active", "status", *dates, "certificates", "problem", "is_retired", "is_unsettled"]
 
 
 def test_a_date_that_is_none_is_the_reason_after_key_and_status_and_before_the_course(spark: SparkSession) -> None:
@@ -127,10 +132,31 @@ def test_of_several_rows_any_active_one_enrols_and_any_completed_one_earns(spark
     }
 
 
+def test_of_several_rows_the_earliest_dates_the_latest_access_and_any_certificate_count(spark: SparkSession) -> None:
+    def at(second: int) -> datetime:
+        return datetime.fromtimestamp(second, UTC)
+
+    key = "user_id string, course_id string, batch_id string, is_retired boolean"
+    dates = "enrolled_on timestamp, completed_on timestamp, accessed_on timestamp"
+    rows = frame(
+        spark, f"{key}, active boolean, status int, {dates}, certificates int",
+        ("u1", "c1", "b1", False, True, 1, at(2), at(5), at(7), 0),
+        ("u1", "c1", "b1", False, True, 1, at(1), at(6), at(8), 2),
+        ("u1", "c1", "b1", False, True, 1, None, None, None, None),
+        ("u2", "c1", "b1", True, True, 1, None, None, None, 0),
+    )  # fmt: skip
+    found = enrolments_by_key(rows)
+    names = ["user_id", "course_id", "batch_id", "is_retired", "is_enrolled", "is_earned", *DETAILS]
+    assert found.columns == ["key_high", "key_low", *names]
+    assert_rows(
+        found, f"{key}, is_earned boolean, enrolledOn bigint, completedOn bigint, lastActiveOn bigint, certified int",
+        ("u1", "c1", "b1", False, True, 1000, 5000, 8000, 1), ("u2", "c1", "b1", True, False, None, None, None, 0),
+    )  # fmt: skip
+
+
 def test_enrolments_have_keys_of_their_own_also_where_their_names_run_together(spark: SparkSession) -> None:
     rows = [("ab", "c", "d"), ("a", "bc", "d"), ("a", "b", "cd"), ("d", "c", "ab")]
-    frame = spark.createDataFrame(rows, "user_id string, course_id string, batch_id string")
-    keys = frame.select(*enrolment_key()).collect()
+    keys = frame(spark, "user_id string, course_id string, batch_id string", *rows).select(*enrolment_key()).collect()
     assert len({row.key_high for row in keys}) == len({row.key_low for row in keys}) == len(rows)
 
 

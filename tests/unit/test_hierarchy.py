@@ -266,6 +266,29 @@ def test_the_row_of_a_refused_course_has_no_words_and_that_of_a_retired_one_no_p
     ]
 
 
+@pytest.mark.parametrize(("leaves", "masks"), [(62, [2**62 - 1]), (63, [2**63 - 1]), (64, [-1]), (65, [-1, 1])])
+def test_the_last_bit_of_a_word_is_the_sign_of_its_number(leaves: int, masks: list[int]) -> None:
+    words = course(*(f"l{number}" for number in range(leaves))).words()
+    assert [word["collections"][0]["below"] for word in words] == masks
+
+
+def test_the_row_of_a_course_has_its_leaves_collections_masks_and_texts() -> None:
+    tree = {"course": "c1", "name": "A", "children": [unit("n1", "l1"), {"leaf": "l2", "optional": True}]}
+    (row,) = outline_rows(iter([("c1", hierarchy_text(tree))]), {"title": "name"})
+    whole = {"activity_type": "Course", "activity_id": "c1", "leaf_nodes_count": 1}
+    part = {"activity_type": "CourseUnit", "activity_id": "n1", "leaf_nodes_count": 1}
+    assert row == {
+        "course_id": "c1", "problem": None, "is_retired": False, "leaves": ["l1", "l2"], "collections": [whole, part],
+        "words": [
+            {"word": 0, "collections": [whole | {"below": 3, "required": 1}, part | {"below": 1, "required": 1}]}
+        ],
+        "described": [
+            {"activity_id": "c1", "metadata": [("title", "A")]}, {"activity_id": "n1", "metadata": []},
+            {"activity_id": "l1", "metadata": []}, {"activity_id": "l2", "metadata": []},
+        ],
+    }  # fmt: skip
+
+
 def described(*children: Any, **root: Any) -> dict[str, dict[str, str]]:
     entries = {"name": "name", "state": "status", "leaves": "leafNodesCount"}
     tree = {"course": "do_root", "children": list(children), **root}
@@ -293,3 +316,8 @@ def test_what_is_retired_below_a_course_is_not_described() -> None:
 
 def test_without_entries_only_the_course_is_listed() -> None:
     assert course("A", unit("n1", "B")).described == {"c1": {}}
+
+
+def test_an_identifier_may_be_as_long_as_a_key_in_bytes_and_no_longer() -> None:
+    assert list(course("é" * 512).leaves) == ["é" * 512]
+    assert course("é" * 512 + "l").problem == "invalid_hierarchy"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from activity_aggregates.sources.declarations import ENROLMENTS, PROGRESS
 from activity_aggregates.sources.typed import typed
 from metrics.enrolments import assess_enrolments, enrolments_by_key
+from metrics.keys import enrolment_key
 from metrics.progress import (
     assess_progress,
     matched_progress_counts,
@@ -19,6 +22,7 @@ from metrics.progress import (
 )
 from metrics.refusals import accepted
 from metrics.trees.courses import collection_masks, is_draft, numbered_leaves, outlines
+from tests.harness.frames import assert_rows, frame
 from tests.harness.hierarchy import hierarchy_text
 
 # 130 leaves, l0 to l129, of which l129 is optional: three words. The units share l60 to l69.
@@ -35,7 +39,8 @@ WIDE = hierarchy_text(
     }
 )
 ENROLLED = "user_id string, course_id string, batch_id string, active boolean"
-SEEN = "user_id string, course_id string, batch_id string, content_id string, status int"
+KEY = "user_id string, course_id string, batch_id string"
+SEEN = f"{KEY}, content_id string, status int"
 LEARNERS = [("u1", True), ("u2", True), ("u3", True), ("u4", False), ("u6", True)]
 CONTENTS: dict[str, list[tuple[str, int | None]]] = {
     "u1": [("l0", 2), ("l63", 2), ("l64", 2), ("l127", 2), ("l128", 2), ("l129", 2), ("foreign", 2), ("l1", 0)],
@@ -44,6 +49,10 @@ CONTENTS: dict[str, list[tuple[str, int | None]]] = {
     "u5": [("l0", 2)],
     "u6": [("foreign", 2), ("n1", 2)],
 }
+
+
+def at(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +114,38 @@ def test_rows_that_count_nowhere_are_counted_by_why(learners: DataFrame) -> None
     }  # fmt: skip
 
 
+def test_a_row_of_a_course_has_the_latest_access_to_any_content_and_details_of_its_enrolment(
+    spark: SparkSession, courses: DataFrame
+) -> None:
+    enrolments = frame(
+        spark, f"{KEY}, is_retired boolean, is_enrolled boolean, is_earned boolean, certified int",
+        ("u1", "c1", "b1", False, True, True, 1), ("u2", "c1", "b1", True, True, False, 0),
+    ).select("*", *enrolment_key())  # fmt: skip
+    contents = frame(
+        spark, f"{SEEN}, accessed_on timestamp",
+        ("u1", "c1", "b1", "l0", 1, at(1)), ("u1", "c1", "b1", "l70", 2, at(2)),
+        ("u1", "c1", "b1", "foreign", 1, at(3)), ("u2", "c1", "b1", "l0", 2, at(4)),
+        ("u2", "c1", "b1", "foreign", 2, at(4)),
+    )  # fmt: skip
+    joined = with_progress(enrolments, progress_words(contents, numbered_leaves(courses)))
+    found = progress_by_collection(joined, collection_masks(courses), ["certified"])
+    learner = ["key_high", "key_low", "user_id", "course_id", "context_id", "is_earned", "certified"]
+    activity = ["activity_type", "activity_id", "leafNodesCount", "startedCount", "completedCount", "accessedOn"]
+    assert found.columns == [*learner, *activity]
+    assert_rows(
+        found.filter("activity_type = 'Course'"),
+        "activity_id string, user_id string, context_id string, course_id string, is_earned boolean, certified int, "
+        "startedCount bigint, completedCount bigint, leafNodesCount bigint, accessedOn bigint",
+        ("c1", "u1", "cb:b1", "c1", True, 1, 2, 1, 129, 3000),
+    )  # fmt: skip
+    assert_rows(
+        joined.agg(*matched_progress_counts()),
+        "matched bigint, retired_progress bigint, inactive_enrolment bigint, foreign_content bigint", (5, 2, 0, 1),
+    )  # fmt: skip
+    nothing = joined.filter(F.lit(False)).agg(*matched_progress_counts())
+    assert [tuple(row) for row in nothing.collect()] == [(0, 0, 0, 0)]
+
+
 def test_progress_without_key_or_with_an_unknown_status_is_refused(spark: SparkSession) -> None:
     expected: dict[tuple[Any, ...], str | None] = {
         ("u1", "c1", "b1", "l1", 3): "invalid_status",
@@ -120,8 +161,8 @@ def test_progress_without_key_or_with_an_unknown_status_is_refused(spark: SparkS
 def test_progress_with_a_date_that_is_none_is_refused_after_key_and_status(spark: SparkSession) -> None:
     rows = [("u1", 1), ("u1", 3), (" ", 1)]
     seen = [(user, "c1", "b1", "l1", status, "never") for user, status in rows]
-    frame = spark.createDataFrame(seen, f"{SEEN}, accessed_on string")
-    found = assess_progress(typed(frame, PROGRESS)).collect()
+    dated = spark.createDataFrame(seen, f"{SEEN}, accessed_on string")
+    found = assess_progress(typed(dated, PROGRESS)).collect()
     assert [row.problem for row in found] == ["invalid_date", "invalid_status", "missing_key"]
 
 

@@ -11,22 +11,27 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from activity_aggregates.sources.declarations import ATTEMPTS, GROUP_ATTEMPTS
 from activity_aggregates.sources.typed import typed
+from metrics.keys import enrolment_key
 from metrics.quizzes import (
+    QUIZ_COLUMNS,
     assess_attempts,
     assess_group_attempts,
     best_attempts,
+    matched_attempt_counts,
     open_attempts,
+    quiz_scores,
     scores_by_enrolment,
 )
 from metrics.refusals import ATTEMPT_REASONS, accepted, refusal_counts, refused
+from tests.harness.frames import assert_rows, frame
 
+ENROLMENT = "user_id string, course_id string, batch_id string"
 EARLY, LATE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def attempts(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     """Rows of (content_id, attempt_id, total_score, total_max_score, last_attempted_on) of u1 in batch b1 of c1."""
-    frame = spark.createDataFrame([("c1", "b1", "u1", *row) for row in rows], ATTEMPTS.schema)
-    return assess_attempts(typed(frame, ATTEMPTS))
+    return assess_attempts(typed(frame(spark, ATTEMPTS.schema, *(("c1", "b1", "u1", *row) for row in rows)), ATTEMPTS))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +122,36 @@ def test_attempts_inside_a_group_are_refused_for_the_same_reasons(spark: SparkSe
 def test_scores_at_the_edges_are_accepted(spark: SparkSession) -> None:
     rows = attempts(spark, ("Q", "t1", 0.0, 0.0, None), ("Q", "t2", 4.0, 3.0, None), ("Q", "t3", 1e308, 1e308, None))
     assert [row.problem for row in rows.collect()] == [None, None, None]
+
+
+def test_attempts_belong_to_the_enrolment_of_their_learner_whether_it_is_active_or_not(spark: SparkSession) -> None:
+    enrolments = frame(
+        spark, f"{ENROLMENT}, is_enrolled boolean, is_retired boolean, lastActiveOn bigint",
+        ("u1", "c1", "b1", True, False, 1), ("u2", "c1", "b1", False, False, 1), ("u3", "c1", "b1", True, True, 1),
+        ("u4", "c1", "b1", True, False, 1),
+    ).select("*", *enrolment_key())  # fmt: skip
+    taken = frame(
+        spark, ATTEMPTS.schema,
+        ("c1", "b1", "u1", "Q", "t1", 1.0, 3.0, LATE), ("c1", "b1", "u1", "Q", "t2", 2.0, 3.0, EARLY),
+        ("c1", "b1", "u2", "Q", "t1", 1.0, 3.0, None), ("c1", "b1", "u3", "Q", "t1", 1.0, 3.0, EARLY),
+        ("c1", "b2", "u1", "Q", "t1", 3.0, 3.0, EARLY),
+    )  # fmt: skip
+    best = best_attempts(accepted(assess_attempts(typed(taken, ATTEMPTS))))
+    found = quiz_scores(enrolments, best)
+    assert best.columns == ["key_high", "key_low", "content_id", *QUIZ_COLUMNS, "attempt_rows"]
+    place = ["user_id", "course_id", "context_id", "is_enrolled", "is_retired", "activity_type", "activity_id"]
+    assert found.columns == ["key_high", "key_low", *place, *QUIZ_COLUMNS, "attempt_rows"]
+    assert_rows(
+        found,
+        "user_id string, course_id string, context_id string, is_enrolled boolean, is_retired boolean, "
+        "activity_type string, activity_id string, score double, maxScore double, attemptsCount bigint, "
+        "lastActiveOn bigint, attempt_rows bigint",
+        ("u1", "c1", "cb:b1", True, False, "Quiz", "Q", 2.0, 3.0, 2, 1767312000000, 2),
+        ("u2", "c1", "cb:b1", False, False, "Quiz", "Q", 1.0, 3.0, 1, None, 1),
+        ("u3", "c1", "cb:b1", True, True, "Quiz", "Q", 1.0, 3.0, 1, 1767225600000, 1),
+    )  # fmt: skip
+    counted = found.agg(*matched_attempt_counts())
+    assert_rows(counted, "matched bigint, retired_attempts bigint, inactive_attempts bigint", (4, 1, 1))
 
 
 def test_the_scores_of_a_learner_are_those_of_every_quiz_taken_while_enrolled(spark: SparkSession) -> None:

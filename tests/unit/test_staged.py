@@ -88,12 +88,50 @@ def test_the_largest_of_several_files_are_found(tmp_path: Path) -> None:
     assert largest(tmp_path, 4) == ["2.8", "1.8", "0.8", "2.7"]
 
 
+def test_what_comes_moves_as_far_as_it_is_and_metrics_as_far_as_entries(tmp_path: Path) -> None:
+    score = {"entries": [("score:A", 2.6)], "was_entries": [("score:A", 1.0)]}
+    folder = staged(tmp_path, row("moved", 1, 2.5), row("score", 1, 1, **score), row("new", None, 2), row("far", 1, 4))
+    assert largest(folder, 4) == ["far", "new", "score", "moved"]
+
+
+def test_an_entry_that_comes_or_goes_moves_as_far_as_it_is(tmp_path: Path) -> None:
+    came = {"entries": [("score:A", 1.9)], "was_entries": []}
+    went = {"entries": [], "was_entries": [("score:A", 1.8)]}
+    none: dict[str, Any] = {"entries": [], "was_entries": []}
+    rows = [row("went", 1, 1, **went), row("moved", 1, 2.5), row("came", 1, 1, **came)]
+    folder = staged(tmp_path, row("none", 1, 1.2, **none), row("half", 1, 1.5), *rows)
+    assert largest(folder, 5) == ["came", "went", "moved", "half", "none"]
+
+
+def test_a_date_that_is_in_neither_state_has_not_moved(tmp_path: Path) -> None:
+    folder = staged(tmp_path, row("half", 1, 1.5), row("came", 1, 1, completedOn=1.0))
+    assert largest(folder, 2) == ["came", "half"]
+
+
+def test_of_rows_that_moved_equally_far_the_first_come_first(tmp_path: Path) -> None:
+    folder = staged(tmp_path, *(row(f"{number:02d}", 1, 2 + number % 2) for number in range(60)))
+    assert largest(folder, 5) == ["01", "03", "05", "07", "09"]
+
+
+def test_a_file_without_rows_of_the_table_does_not_hide_those_of_the_next(tmp_path: Path) -> None:
+    for number, table in enumerate(("activity_catalog", "activity_agg")):
+        (part := tmp_path / str(number)).mkdir()
+        staged(part, row("c1", 1, 2, table=table))
+    assert largest(tmp_path, 5) == ["c1"]
+
+
+def test_an_entry_that_goes_moves_as_far_as_it_was_and_a_date_by_one() -> None:
+    assert Entry("completedCount", 5.0, None).difference == 5.0
+    assert Entry("completedOn", 172_800_000.0, None).difference == 1.0
+
+
 def test_only_changes_on_this_machine_are_found_in_the_part_of_their_table(tmp_path: Path) -> None:
     for part in ("learners", "others"):
         (tmp_path / "a run" / "changes" / part).mkdir(parents=True)
     run, changes = f"file:{tmp_path}/a%20run", tmp_path / "a run" / "changes"
     assert local_changes(run, ACTIVITY_USER_AGG) == changes / "learners"
     assert local_changes(run, ACTIVITY_AGG) == local_changes(run, GROUP_ACTIVITY_AGG) == changes / "others"
+    assert local_changes(f"{tmp_path}/a%20run", ACTIVITY_AGG) == changes / "others"
     assert local_changes(f"hdfs://cluster{tmp_path}/a run", ACTIVITY_AGG) is None
     assert local_changes(f"file:{tmp_path}/pruned", ACTIVITY_AGG) is None
     assert local_changes("", ACTIVITY_AGG) is None
