@@ -32,6 +32,15 @@ SOURCES = {
     "timespent": "timespent",
 }
 
+# What the test configuration says besides places: no limit stops a run, groups are computed.
+TEST_SETTINGS = {
+    "limits": {"refused_share": 1.0, "retracted_share": 1.0, "lowered_share": 1.0, "retracted_floor": 0},
+    "metrics": {"families": ["completion"]},
+    "incremental": {"lookback": 0},
+    "lease": {"ttl": 10},
+    "log": {"format": "plain"},
+}
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -82,18 +91,14 @@ def environment(session: Session, folder: Path) -> Iterator[Environment]:
 
 
 def configuration(sources: str, targets: str, folder: Path) -> dict[str, Any]:
-    """The test configuration: no limit stops a run, groups are computed."""
+    """The test configuration."""
     return {
+        **TEST_SETTINGS,
         "target": {"keyspace": targets, "replication": {"class": "SimpleStrategy", "replication_factor": 1}},
         "sources": {
             name: {"format": "cassandra", "keyspace": sources, "table": table} for name, table in SOURCES.items()
         },
-        "limits": {"refused_share": 1.0, "retracted_share": 1.0, "lowered_share": 1.0, "retracted_floor": 0},
-        "metrics": {"families": ["completion"]},
-        "incremental": {"lookback": 0},
-        "lease": {"ttl": 10},
         "staging": {"dir": str(folder / "runs")},
-        "log": {"format": "plain"},
     }
 
 

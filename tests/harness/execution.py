@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.harness.comparison import differences
 from tests.harness.environment import Environment, merged
 from tests.harness.errors import CaseError, Mismatch
 from tests.harness.records import record_differences
+from tests.harness.store import Store
 from tests.harness.values import Row
 
 Content = dict[str, Any]
@@ -52,24 +54,16 @@ def perform(step: Step, environment: Environment, conf: Path) -> list[str]:
         case "expect_run":
             return record_differences(environment.ledger.latest(), content)
         case _:
-            return compare(content, environment, others_allowed=step.kind == "expect_some")
+            return compare(content, store, store.stored, others_allowed=step.kind == "expect_some")
 
 
-def compare(content: Content, environment: Environment, others_allowed: bool, among: str = "") -> list[str]:
-    """What does not hold of the stored rows, or of those in one of whose texts `among` stands."""
-    store = environment.store
+def compare(content: Content, store: Store, stored: Callable[[str], Sequence[Row]], others_allowed: bool) -> list[str]:
+    """What does not hold of the rows of tables that `stored` gives."""
     return [
         sentence
         for table, rows in content.items()
-        for sentence in differences(
-            table, store.key(table), [row for row in store.stored(table) if _says(row, among)],
-            store.expected(table, rows), others_allowed,
-        )
-    ]  # fmt: skip
-
-
-def _says(row: Row, text: str) -> bool:
-    return not text or any(text in value for value in row.values() if isinstance(value, str))
+        for sentence in differences(table, store.key(table), stored(table), store.expected(table, rows), others_allowed)
+    ]
 
 
 def command(arguments: Sequence[str], expected: int, conf: Path) -> list[str]:
@@ -90,6 +84,22 @@ def called(arguments: Sequence[str], conf: Path) -> tuple[int, str]:
     finally:
         print(f"$ activity-aggregates {' '.join(arguments)}\n{output.getvalue()}", end="")
     return code, output.getvalue()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said and ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+def said(command: Callable[..., int], *arguments: str) -> Said:
+    """What a command says on each of its streams in this process."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = command(*arguments)
+    return Said(code, out.getvalue(), err.getvalue())
 
 
 def _arguments(content: Content, folder: Path) -> list[str]:

@@ -1,167 +1,130 @@
-"""Cases of one shape in one world: each with ids of its own, so that the runs that all of them ask for are run once."""
+"""Cases that share a world: what many of them run is run once, for all of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from tests.harness.case import Case, Step, read_case
-from tests.harness.environment import Environment
+from activity_aggregates.store.targets import TARGET_TABLES
+from tests.harness.case import Step
+from tests.harness.environment import Environment, merged
 from tests.harness.errors import Mismatch
 from tests.harness.execution import compare, perform
-from tests.harness.hierarchy import MIME_TYPES
-from tests.harness.records import flattened, record_differences
-from tests.harness.store import HIERARCHIES
+from tests.harness.pooled import Pooled, Settings, read
+from tests.harness.records import record_differences
+from tests.harness.schedule import scheduled
+from tests.harness.turns import Turn, added_up, united
+from tests.harness.values import shown
 
-_SHARED = ("load", "delete", "write", "run", "expect", "expect_some", "expect_run")
-# Counts of rows that each case has by itself, by the first word of their names: of a pool they are added up, and a case
-# that does not name one has none.
-_ADDED_UP = {
-    "refused", "counted", "foreign_content", "orphan_progress", "inactive_attempts", "retired",
-    "retired_progress", "shared_context",
-}  # fmt: skip
-_IDS = {
-    "userid", "user_id", "courseid", "course_id", "batchid", "batch_id", "contentid", "content_id", "groupid",
-    "group_id", "id", "identifier", "activity_id", *MIME_TYPES,
-}  # fmt: skip
-_ALONE = {"date-beyond-range"}  # it has all dates of a run read in another way
-_IN_TEXT = re.compile(r'"identifier"\s*:\s*"([^"]+)"')
-
-Shape = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """A case under ids that begin with its prefix, and the file that it is from."""
-
-    file: Path
-    case: Case
-    prefix: str
-
-    def rounds(self) -> list[list[Step]]:
-        """The steps before the first run, between one run and the next, and after the last."""
-        found: list[list[Step]] = [[]]
-        for step in self.case.steps:
-            if step.kind == "run":
-                found.append([])
-            else:
-                found[-1].append(step)
-        return found
+_ALONE = {
+    "date-beyond-range",  # it has all dates of a run read in another way
+    "incremental-follows-changes",  # it counts all that a run looks at, for whatever reason
+    "metadata-names-activities",  # it counts all that is stored
+    "quiz-scores-of-an-activity",  # a run without scores takes the steps that learners reached from all rows of quizzes
+}
+# Lists that say what is computed besides: of a world it is what any of its cases asks for.
+_UNITED = ("families", "carry", "course_types")
 
 
 def worlds(files: Sequence[Path]) -> list[list[Path]]:
     """The files, those together that can share a world."""
-    by_shape: dict[Shape, list[Path]] = {}
-    alone: list[list[Path]] = []
+    found: dict[str, list[Path]] = {}
     for file in files:
-        found = None if file.stem in _ALONE else shape(read_case(file))
-        if found is None:
-            alone.append([file])
-        else:
-            by_shape.setdefault(found, []).append(file)
-    return [*by_shape.values(), *alone]
+        found.setdefault(_world(read(file)), []).append(file)
+    return sorted(found.values(), key=len, reverse=True)
 
 
-def shape(case: Case) -> Shape | None:
-    """What a case runs; None where it has settings or looks at a run as a whole, and so needs a world of its own."""
-    counts = {name for step in case.steps if step.kind == "expect_run" for name in step.content}
-    can_share = (
-        all(step.kind in _SHARED for step in case.steps) and {name.split(".")[0] for name in counts} <= _ADDED_UP
+def _world(case: Pooled) -> str:
+    """The same for cases that can share one: all settings that are more than a list of what is computed besides."""
+    times = [turn.as_of for turn in case.turns]
+    is_alone = any(
+        "--set" in turn.words or (turn.step.kind == "run" and turn.step.content.get("exit")) for turn in case.turns
     )
-    arguments = [step.content.get("args") or [] for step in case.steps if step.kind == "run"]
-    if case.settings or not can_share or any("exit" in step.content for step in case.steps if step.kind == "run"):
-        return None
-    if any(words and (len(words) != 2 or words[0] != "--as-of") for words in arguments):
-        return None
-    return tuple(" ".join(map(str, words)) for words in arguments)
+    if is_alone or case.file.stem in _ALONE or any(later < earlier for earlier, later in pairwise(filter(None, times))):
+        return case.file.name
+    settings = {**case.settings, "metrics": dict(case.settings["metrics"])}
+    for name in _UNITED:
+        settings["metrics"].pop(name, None)
+    return json.dumps([bool(any(times)), settings], sort_keys=True)
+
+
+def _united(pool: Sequence[Pooled]) -> Settings:
+    settings = pool[0].settings
+    for case in pool:
+        lists = {name: case.settings["metrics"].get(name, []) for name in _UNITED}
+        both = {name: [*dict.fromkeys([*settings["metrics"].get(name, []), *own])] for name, own in lists.items()}
+        settings = merged(settings, {"metrics": {name: entries for name, entries in both.items() if entries}})
+    return settings
 
 
 def execute_together(files: Sequence[Path], environment: Environment, folder: Path) -> None:
-    """Raises Mismatch with all that does not hold of any of the cases."""
-    pool = [pooled(file, f"p{number}-") for number, file in enumerate(files)]
-    conf = environment.configure({}, folder)
-    runs = [step for step in pool[0].case.steps if step.kind == "run"]
-    problems: list[str] = []
-    for number, steps in enumerate(zip(*(each.rounds() for each in pool), strict=True)):
-        if number:
-            problems += perform(runs[number - 1], environment, conf)
-        problems += _of_the_run([step for own in steps for step in own], environment)
-        for each, own in zip(pool, steps, strict=True):
-            found = [sentence for step in own for sentence in _performed(step, environment, conf, each.prefix)]
-            problems += [f"{each.file.name} ({each.case.why}): {sentence}" for sentence in found]
-        if problems:
-            raise Mismatch("\n  ".join([f"after {number} runs:", *problems]))
+    """Raises Mismatch with all that does not hold of any of the cases, after the first command that shows it."""
+    World([read(file).renamed(f"p{number}-") for number, file in enumerate(files)], environment, folder).execute()
 
 
-def pooled(file: Path, prefix: str) -> Pooled:
-    """The case of a file with its ids renamed."""
-    case = read_case(file)
-    ids = {name for step in case.steps for name in ids_of(step.content) if name.strip()}
-    steps = [
-        step if step.kind == "run" else replace(step, content=renamed(step.content, ids, prefix)) for step in case.steps
-    ]
-    return Pooled(file, replace(case, steps=steps), prefix)
+class World:
+    """Cases under ids of their own, each with a configuration file of its own, for one of them may change it."""
+
+    def __init__(self, pool: Sequence[Pooled], environment: Environment, folder: Path) -> None:
+        self.environment = environment
+        conf = environment.configure(_united(pool), folder)
+        self.confs = {case.file: Path(shutil.copy(conf, folder / f"{case.prefix}conf.yaml")) for case in pool}
+        self.pool = pool
+
+    def execute(self) -> None:
+        left = [iter(case.turns) for case in self.pool]
+        is_otherwise_set = False
+        for numbers in scheduled([case.commands for case in self.pool]):
+            taking = [(self.pool[number], next(left[number])) for number in sorted(numbers)]
+            if not is_otherwise_set and taking[0][1].is_otherwise_set:
+                _raise(self._at_the_end())
+                is_otherwise_set = True
+            _raise(self._together(taking))
+        if not is_otherwise_set:
+            _raise(self._at_the_end())
+
+    def _together(self, taking: Sequence[tuple[Pooled, Turn]]) -> Iterator[str]:
+        """One command, with what its cases do before it and look at after it."""
+        for case, turn in taking:
+            for step in turn.before:
+                yield from case.said(step, self._performed(case, step))
+        run = united([turn.step for _, turn in taking])
+        yield from _of_all(taking, perform(run, self.environment, self.confs[taking[0][0].file]))
+        expecting = [(case, turn) for case, turn in taking if [*turn.of_the_run()]]
+        if wanted := added_up([dict(turn.of_the_run()) for _, turn in expecting]):
+            yield from _of_all(expecting, record_differences(self.environment.ledger.latest(), wanted))
+        for case, turn in taking:
+            for step in turn.after:
+                yield from case.said(step, self._performed(case, step))
+
+    def _performed(self, case: Pooled, step: Step) -> list[str]:
+        if step.kind == "expect_run":  # it is of all cases that have run it
+            return []
+        if step.kind not in ("expect", "expect_some"):
+            return perform(step, self.environment, self.confs[case.file])
+        store = self.environment.store
+        known = {table: rows for table, rows in step.content.items() if case.knows(table)}
+        return compare(known, store, lambda table: case.seen(table, store.stored(table)), step.kind == "expect_some")
+
+    def _at_the_end(self) -> Iterator[str]:
+        """What a case has last looked at is as it was, whatever the others have run since; each row is some case's."""
+        for case in self.pool:
+            for step in case.last_looks():
+                yield from (f"at the end, {sentence}" for sentence in case.said(step, self._performed(case, step)))
+        for table in TARGET_TABLES:
+            rows = self.environment.store.stored(table.name)
+            strange = [row for row in rows if not any(case.owns(row) for case in self.pool)]
+            yield from (f"{table.name} has a row of none of the cases: {shown(row)}" for row in strange)
 
 
-def ids_of(content: Any) -> Iterator[str]:
-    """The ids that tables, rows and trees name.
-
-    >>> sorted(ids_of({"content_hierarchy": {"c1": {"course": "c1", "children": ["A", {"unit": "n1"}]}}}))
-    ['A', 'c1', 'c1', 'n1']
-    """
-    if isinstance(content, str):
-        yield from _IN_TEXT.findall(content)
-    elif isinstance(content, list):
-        for each in content:
-            yield from ids_of(each)
-    elif isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _named_under(key, value)
-            yield from ids_of(value)
+def _of_all(taking: Sequence[tuple[Pooled, Turn]], sentences: Sequence[str]) -> list[str]:
+    steps = ", ".join(f"{case.file.name} step {turn.step.number}" for case, turn in taking)
+    return [f"in one run for {steps}: {sentence}" for sentence in sentences]
 
 
-def _named_under(key: str, value: Any) -> Iterator[str]:
-    if key in _IDS and isinstance(value, str):
-        yield value
-    elif key == HIERARCHIES and isinstance(value, Mapping):
-        yield from value
-    elif key == "children" and isinstance(value, list):
-        yield from (child for child in value if isinstance(child, str))
-
-
-def renamed(content: Any, ids: set[str], prefix: str) -> Any:
-    """With the prefix before every id, wherever it stands as a word.
-
-    >>> renamed({"context_id": "cb:b1", "agg": {"score:Q": 1}}, {"b1", "Q"}, "p1-")
-    {'context_id': 'cb:p1-b1', 'agg': {'score:p1-Q': 1}}
-    """
-    words = re.compile(r"(?<![\w-])(" + "|".join(sorted(map(re.escape, ids), key=len, reverse=True)) + r")(?![\w-])")
-
-    def of(value: Any) -> Any:
-        if isinstance(value, str):
-            return words.sub(lambda found: prefix + found[0], value)
-        if isinstance(value, Mapping):
-            return {of(key): of(entry) for key, entry in value.items()}
-        return [of(each) for each in value] if isinstance(value, list) else value
-
-    return of(content)
-
-
-def _of_the_run(steps: Sequence[Step], environment: Environment) -> list[str]:
-    counted = [dict(flattened(step.content)) for step in steps if step.kind == "expect_run"]
-    if not counted:
-        return []
-    wanted = {name: sum(each.get(name, 0) for each in counted) for name in {name for each in counted for name in each}}
-    return record_differences(environment.ledger.latest(), wanted)
-
-
-def _performed(step: Step, environment: Environment, conf: Path, prefix: str) -> list[str]:
-    if step.kind == "expect_run":
-        return []
-    if step.kind not in ("expect", "expect_some"):
-        return perform(step, environment, conf)
-    found = compare(step.content, environment, others_allowed=step.kind == "expect_some", among=prefix)
-    return [f"step {step.number}: {sentence}" for sentence in found]
+def _raise(problems: Iterator[str]) -> None:
+    if found := [*problems]:
+        raise Mismatch("\n  ".join(["of cases that share a world:", *found]))

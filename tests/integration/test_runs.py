@@ -1,4 +1,4 @@
-"""Runs that are repeated, killed, interrupted, overtaken and held off, on a real Cassandra."""
+"""Runs that are repeated, killed, interrupted and held off, on a real Cassandra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.protocol.usual import OF_EVERYTHING
 from activity_aggregates.store.lease import LeaseTicket, waited_for
-from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, SUPERSEDED, RunRecord
+from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.leases import held
@@ -25,7 +25,7 @@ from tests.harness.records import left_by_a_killed_run
 from tests.harness.waiting import PATIENCE_SECONDS, wait_at_work
 
 LEARNERS = 2000
-BEFORE, AFTER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+BEFORE = "2026-01-01T00:00:00Z"
 SLOWLY = "writes.rows_per_second=150"
 
 
@@ -115,16 +115,6 @@ def test_an_interrupted_run_exits_with_130_and_can_be_resumed(world: World) -> N
     assert (world.latest().status, len(world.stored()) < LEARNERS) == (INTERRUPTED, True)
     assert world.run("--resume", world.latest().run_id) == 0
     assert len(world.stored()) == LEARNERS
-
-
-def test_a_run_that_another_one_overtook_is_superseded(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.enrol(1)
-    assert world.run("--as-of", AFTER, "--context", "cb:b1") == 0
-    world.do("u0", "A")
-    assert world.run("--as-of", BEFORE, "--context", "cb:b1") == 0
-    assert "superseded by run" in capsys.readouterr().out
-    assert (world.latest().status, world.latest().counts["written"]) == (SUPERSEDED, 0)
-    assert world.stored() == {"u0": learner(0)}
 
 
 def test_a_second_run_at_once_does_nothing_and_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -236,12 +236,16 @@ def test_a_lease_of_a_run_at_work_is_not_waited_for_unless_it_is_asked_for(platf
     assert platform.run(FULL_AND_WAIT).status == SUCCEEDED
 
 
-def test_a_run_with_an_older_as_of_is_superseded_and_writes_nothing(platform: Platform) -> None:
-    first = platform.run(FULL)
+@pytest.mark.parametrize("request_", [FULL, RunRequest(scope=B1)], ids=["of everything", "of a context"])
+def test_a_run_with_an_older_as_of_is_superseded_and_writes_nothing(platform: Platform, request_: RunRequest) -> None:
+    first = platform.run(request_)
+    before = platform.world.stored(CONTEXT_ROWS)
     platform.do("cb:b1", "u1", 3)
-    stale = RunRequest(as_of=first.as_of.replace(year=2025))
+    stale = replace(request_, as_of=first.as_of.replace(year=2025))
     assert "superseded by run" in platform.told_by(stale)
+    assert (platform.latest.status, platform.latest.counts["written"]) == (SUPERSEDED, 0)
     assert platform.world.writes.get(platform.latest.run_id) is None
+    assert platform.world.stored(CONTEXT_ROWS) == before
 
 
 def test_a_backfill_is_computed_once(platform: Platform) -> None:
