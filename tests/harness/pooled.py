@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,13 @@ from tests.harness.values import Row
 
 Settings = dict[str, Any]
 
+# What cases have in their first run without naming it: in a run of several, counts are added up.
+_UNNAMED = {
+    "enrolled-without-progress": {"inactive_enrolment": 1},
+    "group-of-three": {"computed.group_activities": 1},
+    "quiz-best-attempt": {"orphan_attempts": 1},
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
@@ -33,7 +40,8 @@ class Pooled:
 
     @cached_property
     def turns(self) -> list[Turn]:
-        return turns_of(self.case)
+        first, *later = turns_of(self.case)
+        return [replace(first, unnamed=_UNNAMED.get(self.file.stem, {})), *later]
 
     @cached_property
     def commands(self) -> list[Command]:

@@ -29,6 +29,7 @@ class Turn:
     before: Sequence[Step]
     is_otherwise_set: bool
     after: list[Step] = field(default_factory=list)
+    unnamed: Mapping[str, int] = field(default_factory=dict)  # counts of the run that the case has and is silent about
 
     @property
     def words(self) -> list[str]:
@@ -62,6 +63,7 @@ class Turn:
 
     def of_the_run(self) -> Iterator[tuple[str, Any]]:
         """What the case expects of the record, by dotted names."""
+        yield from self.unnamed.items()
         for step in self.after:
             if step.kind == "expect_run":
                 yield from ((name.removeprefix("counted."), value) for name, value in flattened(step.content))
