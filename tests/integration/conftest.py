@@ -18,12 +18,21 @@ from tests.harness.environment import Environment, environment
 from tests.harness.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def made(spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """Keyspaces of the module's own; what it calls `main` for in this process runs on the session of all tests."""
+@pytest.fixture(scope="session")
+def made_once(
+    spark: SparkSession, cassandra: Session, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    """Keyspaces with their tables: to make them takes as long as some runs."""
     with environment(cassandra, tmp_path_factory.mktemp("made")) as created:
         wait_until_seen(spark, created)
         yield created
+
+
+@pytest.fixture(scope="module")
+def made(made_once: Environment) -> Environment:
+    """Empty tables, which no test alters; what it calls `main` for in this process runs on the session of all tests."""
+    made_once.empty()
+    return made_once
 
 
 def wait_until_seen(spark: SparkSession, created: Environment) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,9 @@ from activity_aggregates.errors import Unreachable
 from activity_aggregates.run.erasing import SparkRows
 from activity_aggregates.store.ledger import APPLYING, DRY_RUN, LOST, SUCCEEDED, RunRecord
 from jobs.__main__ import main
-from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, serve_command, served
+from tests.harness.api import ACTIVITY, EARLIER, GROUP, api_settings, key_pair, refusal, result, served
 from tests.harness.environment import Environment
+from tests.harness.execution import Said, said
 from tests.harness.store import Snapshot
 from tests.harness.waiting import wait_until
 
@@ -31,24 +29,52 @@ COURSE = {"activity_type": "Course", "activity_id": "c1"}
 FOREIGN = {"agg": {"pageViews": 7}}
 
 
-@pytest.fixture(scope="module")
-def after_a_run(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """What is stored after a run over the `world`."""
-    return after(made, tmp_path_factory.mktemp("run"), World.run)
+@dataclass(frozen=True)
+class Story:
+    """A first run, one for the learner alone, and the erase that they are followed by, tried first.
+
+    The one for the learner is as an earlier version recorded it, and the first run had died while it wrote.
+    """
+
+    computed: Snapshot
+    asked: RunRecord  # as this version records it
+    ledger: str
+    named: str  # in the ledger, before the erase
+    before: dict[str, list[dict[str, Any]]]
+    tried: Said
+    of_trying: RunRecord
+    after_trying: dict[str, list[dict[str, Any]]]
+    died: RunRecord
+    erase: Said
+    record: RunRecord
+    staged: list[Path]
+    erased: Snapshot
 
 
 @pytest.fixture(scope="module")
-def after_an_erase(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """What is stored after the one was erased from the `world`."""
-    return after(made, tmp_path_factory.mktemp("erase"), World.erase)
-
-
-def after(made: Environment, folder: Path, command: Callable[[World], int]) -> Snapshot:
-    fill(made)
+def story(made: Environment, tmp_path_factory: pytest.TempPathFactory) -> Story:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("ERASED_SECRET", SECRET)
-        assert command(World(made, folder)) == 0
-    return made.store.snapshot()
+        return told(made, World(made, tmp_path_factory.mktemp("story")))
+
+
+def told(made: Environment, world: World) -> Story:
+    fill(made)
+    assert world.run() == 0
+    died, computed = world.latest(), made.store.snapshot()
+    assert world.run("--user", GONE, "--dry-run") == 0
+    asked, ledger = world.latest(), repr(world.rows("aggregate_runs"))
+    world.rewrite(asked, scope=f'{{"users": ["{GONE}"]}}')
+    named, before = repr(world.rows("aggregate_runs")), world.tables_of_learners()
+    (world.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())  # as a spreadsheet saves it
+    tried = said(world.erase, "--dry-run")
+    of_trying, after_trying = world.latest(), world.tables_of_learners()
+    world.rewrite(died, status=APPLYING)
+    erase = said(world.erase, "--set", "limits.retracted_share=0.1", "--wait", "60")
+    return Story(
+        computed, asked, ledger, named, before, tried, of_trying, after_trying, died, erase, world.latest(),
+        world.staged(), made.store.snapshot(),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -66,16 +92,16 @@ def world(place: World) -> World:
 
 
 @pytest.fixture
-def computed(place: World, after_a_run: Snapshot) -> World:
-    """The world after a run."""
-    place.made.restore(after_a_run)
+def computed(place: World, story: Story) -> World:
+    """The world after its first run."""
+    place.made.restore(story.computed)
     return place
 
 
 @pytest.fixture
-def erased(place: World, after_an_erase: Snapshot) -> World:
+def erased(place: World, story: Story) -> World:
     """The world after the one was erased."""
-    place.made.restore(after_an_erase)
+    place.made.restore(story.erased)
     return place
 
 
@@ -144,6 +170,17 @@ class World:
         assert record is not None
         return record
 
+    def tables_of_learners(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows, and who was erased."""
+        return {table: self.rows(table) for table in (*LEARNER_TABLES, "aggregate_erased")}
+
+    def rewrite(self, run: RunRecord, **column: str) -> None:
+        """Have the ledger hold something else of a run."""
+        ((name, value),) = column.items()
+        table, where = f"{self.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
+        key = [run.started_at.year, run.started_at, run.run_id]
+        self.made.session.execute(f"UPDATE {table} SET {name} = %s {where}", [value, *key])
+
     def staged(self) -> list[Path]:
         return list(self.conf.parent.glob("runs/*"))
 
@@ -169,28 +206,54 @@ class World:
         assert self.staged() == []
 
 
-def test_whole_rows_go_and_what_they_were_counted_in_is_computed_anew(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert world.run() == 0
-    assert world.run("--user", GONE, "--dry-run") == 0
-    assert GONE in world.all_text()
-    assert world.counts("activity_agg")["c1"]["enrolledCount"] == 2
-    before = sum(row["user_id"] == GONE for table in LEARNER_TABLES for row in world.rows(table))
+def test_whole_rows_go_and_what_they_were_counted_in_is_computed_anew(erased: World, story: Story) -> None:
+    erased.assert_erased()
+    before = sum(row["user_id"] == GONE for table in LEARNER_TABLES for row in story.before[table])
     assert before == 5
-    capsys.readouterr()
-    assert world.erase() == 0
-    said = capsys.readouterr()
-    world.assert_erased()
-    record = world.latest()
-    assert (record.command, record.status, record.scope.describe()) == ("erase", SUCCEEDED, "1 learner")
-    assert said.out.splitlines()[-1] == f"{before} rows erased, {record.counts['written']} rows written"
-    assert "are read in full: no key begins with the learner" in said.err
-    assert GONE not in said.out + said.err
+    record = story.record
+    assert (story.erase.code, record.command, record.status) == (0, "erase", SUCCEEDED)
+    assert record.scope.describe() == "1 learner"
+    assert story.erase.out.splitlines()[-1] == f"{before} rows erased, {record.counts['written']} rows written"
+    assert "are read in full: no key begins with the learner" in story.erase.err
+    assert GONE not in story.erase.out + story.erase.err
+    assert story.staged == []
     assert record.counts["erased.aggregate_quarantine"] == 1
-    quarantined = [row["row_key"] for row in world.rows("aggregate_quarantine")]
+    quarantined = [row["row_key"] for row in erased.rows("aggregate_quarantine")]
     assert quarantined
     assert all(STAYS in key for key in quarantined)
+
+
+def test_a_dry_run_counts_and_changes_nothing(story: Story) -> None:
+    assert story.tried.out.splitlines() == [
+        "dry run: nothing was erased",
+        "activity_user_agg: 4 rows would be erased",
+        "group_activity_user_agg: 1 rows would be erased",
+        "aggregate_quarantine: 1 rows would be erased",
+    ]
+    assert (story.tried.code, story.of_trying.status) == (0, DRY_RUN)
+    assert story.after_trying == story.before
+    assert story.after_trying["aggregate_erased"] == []
+
+
+def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_or_never(
+    erased: World, story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = story.died.run_id
+    assert f"run {run_id} is lost: applying what it has staged first" in story.erase.err
+    assert erased.run("--resume", run_id) == 2
+    assert f"run {run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
+
+
+def test_the_ledger_names_nobody_whom_a_run_was_asked_for(erased: World, story: Story) -> None:
+    assert story.asked.scope.describe() == "1 learner"
+    assert GONE not in story.ledger
+    assert erased.run("--user", GONE) == 2, "nobody of this name is there any more"
+    assert GONE not in erased.all_text()
+
+
+def test_the_first_erase_takes_the_ids_in_scopes_that_an_earlier_version_recorded(erased: World, story: Story) -> None:
+    assert GONE in story.named
+    assert GONE not in repr(erased.rows("aggregate_runs"))
 
 
 def test_no_later_run_brings_them_back_although_the_sources_still_name_them(erased: World) -> None:
@@ -264,73 +327,22 @@ def test_without_a_secret_nobody_is_erased(world: World, monkeypatch: pytest.Mon
     assert world.rows("aggregate_erased") == []
 
 
-def test_a_dry_run_counts_and_changes_nothing(computed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {table: computed.rows(table) for table in LEARNER_TABLES}
-    capsys.readouterr()
-    assert computed.erase("--dry-run") == 0
-    shown = capsys.readouterr().out.splitlines()
-    assert shown == [
-        "dry run: nothing was erased",
-        "activity_user_agg: 4 rows would be erased",
-        "group_activity_user_agg: 1 rows would be erased",
-        "aggregate_quarantine: 1 rows would be erased",
-    ]
-    assert {table: computed.rows(table) for table in LEARNER_TABLES} == before
-    assert computed.rows("aggregate_erased") == []
-    assert computed.latest().status == DRY_RUN
+def test_one_that_died_is_finished_by_the_same_command(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any run, so that it computes all who stay."""
 
-
-def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_or_never(
-    computed: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = computed.latest()
-    table, where = f"{computed.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
-    computed.made.session.execute(
-        f"UPDATE {table} SET status = 'applying' {where}", [run.started_at.year, run.started_at, run.run_id]
-    )
-    assert computed.erase("--set", "limits.retracted_share=0.1", "--wait", "60") == 0
-    assert f"run {run.run_id} is lost: applying what it has staged first" in capsys.readouterr().err
-    computed.assert_erased()
-    assert computed.run("--resume", run.run_id) == 2
-    assert f"run {run.run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
-
-
-def test_the_ledger_names_nobody_whom_a_run_was_asked_for(computed: World) -> None:
-    assert computed.run("--user", GONE) == 0
-    assert computed.latest().scope.describe() == "1 learner"
-    assert GONE not in repr(computed.rows("aggregate_runs"))
-    assert computed.erase() == 0
-    assert computed.run("--user", GONE) == 2, "nobody of this name is there any more"
-    assert GONE not in computed.all_text()
-
-
-def test_the_first_erase_takes_the_ids_in_scopes_that_an_earlier_version_recorded(computed: World) -> None:
-    (computed.conf.parent / "users.txt").write_bytes(f"\ufeff{GONE}\r\n".encode())  # as a spreadsheet saves it
-    run = computed.latest()
-    table, where = f"{computed.made.targets}.aggregate_runs", "WHERE year = %s AND started_at = %s AND run_id = %s"
-    computed.made.session.execute(
-        f"UPDATE {table} SET scope = %s {where}",
-        [f'{{"users": ["{GONE}"]}}', run.started_at.year, run.started_at, run.run_id],
-    )
-    assert GONE in computed.all_text()
-    assert computed.erase() == 0
-    computed.assert_erased()
-
-
-def test_one_that_died_is_finished_by_the_same_command(computed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object) -> int:
         raise Unreachable("the store is gone: run again")
 
     with monkeypatch.context() as patched:
         patched.setattr(SparkRows, "delete", lost)
-        assert computed.erase() == 3
-    died = computed.latest()
-    computed.made.ledger.save(replace(died, status=APPLYING, finished_at=None))  # as one that could not say so
-    assert computed.rows("aggregate_erased")
-    assert GONE in computed.all_text()
-    assert computed.erase("--wait", "60") == 0
-    computed.assert_erased()
-    before = computed.made.ledger.get(died.run_id)
+        assert world.erase() == 3
+    died = world.latest()
+    world.made.ledger.save(replace(died, status=APPLYING, finished_at=None))  # as one that could not say so
+    assert world.rows("aggregate_erased")
+    assert GONE in world.all_text()
+    assert world.erase("--wait", "60") == 0
+    world.assert_erased()
+    before = world.made.ledger.get(died.run_id)
     assert before is not None
     assert before.status == LOST
 
@@ -362,9 +374,18 @@ def test_the_api_leaves_them_out_as_soon_as_it_knows_and_without_the_secret_answ
     ("secret", "sentence"),
     [("", "set the variable ERASED_SECRET"), (OTHER_SECRET, "the variable ERASED_SECRET holds another secret")],
 )
-def test_the_api_does_not_start_without_the_secret(erased: World, tmp_path: Path, secret: str, sentence: str) -> None:
+def test_the_api_does_not_start_without_the_secret(
+    erased: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    secret: str,
+    sentence: str,
+) -> None:
     conf = erased.settings(api=api_settings(tmp_path, key_pair()))
-    environ = {**os.environ, "ERASED_SECRET": secret}
-    done = subprocess.run(serve_command(conf), check=False, capture_output=True, text=True, env=environ)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert sentence in done.stderr
+    monkeypatch.setenv("ERASED_SECRET", secret)
+    capsys.readouterr()
+    assert main(["serve", "--conf", str(conf)]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1), told.err
+    assert sentence in told.err
