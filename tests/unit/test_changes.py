@@ -230,7 +230,7 @@ def test_a_side_of_which_there_is_nothing_is_compared_without(spark: SparkSessio
 
 @pytest.mark.usefixtures("spark")
 def test_a_table_of_which_there_is_nothing_at_all_is_not_compared() -> None:
-    with pytest.raises(AssertionError, match=r"^a table is compared that is neither computed nor stored$"):
+    with pytest.raises(AssertionError, match=r"^a table is compared that is neither computed nor stored"):
         compare(ACTIVITY_USER_AGG, NAMES, None, None, F.lit(False))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from metrics.declarations import METRICS, Metric, Selection, declared, names
+from metrics.declarations import METRICS, Metric, Selection, all_names, declared, names
 from metrics.names import ACTIVITY_TYPES
 
 
@@ -41,6 +41,12 @@ def test_every_metric_says_in_a_sentence_what_it_means_and_stands_in_known_types
 def test_completion_alone_leaves_out_what_further_families_add() -> None:
     assert "attemptsCount" in names("activity_agg")
     assert "attemptsCount" not in names("activity_agg", Selection(("completion",)))
+
+
+def test_what_is_taken_along_of_others_entries_is_in_the_rows_of_groups_members_alone() -> None:
+    carrying = Selection(("completion",), carry=("pageViews",))
+    assert names("group_activity_user_agg", carrying)[-1] == all_names(carrying)[-1] == "pageViews"
+    assert "pageViews" not in names("activity_user_agg", carrying)
 
 
 def test_learners_are_counted_by_sums_alone() -> None:
