@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -53,6 +54,12 @@ def test_names_of_columns_and_tables_follow_the_settings() -> None:
         "SELECT activity_type, activity_id, metrics, agg_last_updated FROM activity_aggregates.numbers "
         "WHERE group_id = ?"
     )
+
+
+def test_it_knows_no_statement_that_writes() -> None:
+    found = reads(**{"api.profile": {"name": "firstname"}})
+    assert {*found} == {*Read}
+    assert [statement for statement in found.values() if not re.fullmatch(r"SELECT [^;]+", statement)] == []
 
 
 def test_users_are_not_read_unless_their_attributes_are_shown() -> None:

@@ -23,6 +23,7 @@ FOLDERS = (ROOT / folder for folder in ("docs", "deploy", ".github"))
 ALL = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in folder.rglob("*.md"))])
 PRESENT = [path for path in ALL if path.name != "CHANGELOG.md"]  # which names what has gone, too
 GUARANTEES = ROOT / "docs/guarantees.md"
+SECURITY = ROOT / "SECURITY.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 UNPUBLISHED = ("deploy", ".github")  # which are read where they are
 MOST_PROMISES = 10
@@ -128,8 +129,10 @@ def test_there_are_few_promises_and_each_names_a_test() -> None:
     assert [promise for promise in promises() if "`tests/" not in promise] == []
 
 
-def test_the_tests_that_prove_the_promises_are_there() -> None:
-    named = re.findall(r"`(tests/[\w/.-]+)(?:::(\w+))?`", GUARANTEES.read_text("utf-8"))
+@pytest.mark.parametrize("page", [GUARANTEES, SECURITY], ids=lambda page: page.name)
+def test_the_tests_that_prove_the_promises_are_there(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/.-]+)(?:::(\w+))?`", page.read_text("utf-8"))
+    assert named
     assert [f"{file} {test}" for file, test in named if not is_there(file, test)] == []
 
 
