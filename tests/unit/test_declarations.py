@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from activity_aggregates.sources.declarations import ENROLMENTS
 from metrics.declarations import METRICS, Metric, Selection, all_names, declared, names
 from metrics.names import ACTIVITY_TYPES
 
@@ -47,6 +48,10 @@ def test_what_is_taken_along_of_others_entries_is_in_the_rows_of_groups_members_
     carrying = Selection(("completion",), carry=("pageViews",))
     assert names("group_activity_user_agg", carrying)[-1] == all_names(carrying)[-1] == "pageViews"
     assert "pageViews" not in names("activity_user_agg", carrying)
+
+
+def test_what_a_metric_rests_on_is_an_optional_column_of_the_enrolments() -> None:
+    assert {each.rests_on for each in METRICS if each.rests_on} == {"certificates"} == {*ENROLMENTS.optional}
 
 
 def test_learners_are_counted_by_sums_alone() -> None:
