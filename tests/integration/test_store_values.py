@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from cassandra.cluster import Session
-
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import Environment
 
 BEYOND = 1764144000000000000
 KEY = {"userid": "u1", "courseid": "c1", "batchid": "b1"}
-
-
-@pytest.fixture(scope="module")
-def made(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    with environment(cassandra, tmp_path_factory.mktemp("values")) as created:
-        yield created
 
 
 def test_a_time_beyond_what_a_date_can_hold_is_stored_put_back_and_read_as_its_number(made: Environment) -> None:
@@ -37,7 +26,7 @@ def test_certificates_are_a_list_of_maps(made: Environment) -> None:
 
 
 def test_a_day_is_written_and_read_as_its_text(made: Environment) -> None:
-    made.session.execute(f"CREATE TABLE {made.targets}.days (id text PRIMARY KEY, day date)")
-    store = type(made.store)(made.session, [made.targets])
-    store.load("days", [{"id": "d", "day": "2026-01-31"}])
-    assert store.stored("days") == store.expected("days", [{"id": "d", "day": "2026-01-31"}])
+    day = {"activity_type": "Course", "activity_id": "c1", "context_id": "cb:b1", "day": "2026-01-31"}
+    made.store.load("activity_day_agg", [day])
+    (stored,) = made.store.stored("activity_day_agg")
+    assert {**stored, **day} == stored

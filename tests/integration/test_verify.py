@@ -58,51 +58,51 @@ class World:
         return record
 
 
-def test_differences_are_told_by_kind_and_metric_the_largest_first(
-    world: World, capsys: pytest.CaptureFixture[str]
+def test_differences_are_told_by_kind_and_metric_the_largest_first_and_each_is_a_line_of_the_file(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.set(1, completedCount=2, completed=1)
     world.set(2, completedCount=9)
     world.made.store.delete("activity_user_agg", [world.learner(3)])
+    world.set(9, score=5)
+    catalog = {"activity_type": "Course", "activity_id": "c1", "context_id": "cb:b1"}
+    world.made.store.load("activity_catalog", [{**catalog, "course_id": "c2"}])
+    out = tmp_path / "differences.jsonl"
     capsys.readouterr()
-    assert world.verify() == 1
+    assert world.verify("--out", str(out)) == 1
     said = capsys.readouterr()
     assert said.out.splitlines() == [
-        "activity_user_agg: 3 rows differ: 1 missing, 2 different",
+        "activity_user_agg: 4 rows differ: 1 missing, 1 extra, 2 different",
         "  completed: 1 missing, 1 different",
         "  completedCount: 1 missing, 2 different",
         "  completionPercentage: 1 missing",
         "  leafNodesCount: 1 missing",
+        "  score: 1 extra",
         "  startedCount: 1 missing",
         "  missing Course c1 u3 cb:b3: "
         + ", ".join(f"{name} - -> {value:g}" for name, value in sorted(WANTED.items())),
+        "  extra Course c1 u9 cb:b9: score 5 -> -",
         "  different Course c1 u2 cb:b2: completedCount 9 -> 0",
         "  different Course c1 u1 cb:b1: completed 1 -> 0, completedCount 2 -> 0",
         "activity_agg: no difference",
         "group_activity_agg: no difference",
         "group_activity_user_agg: no difference",
         "activity_metadata: no difference",
-        "activity_catalog: no difference",
+        "activity_catalog: 1 rows differ: 1 different",
+        "  course_id: 1 different",
+        '  different cb:b1 Course c1: course_id "c2" -> "c1"',
     ]
-    assert "3 rows differ, more than --max-differences 0 allows: look at them above, then write" in said.err
+    assert "5 rows differ, more than --max-differences 0 allows: look at them above, then write" in said.err
     assert (world.latest().command, world.latest().status) == ("verify", DRY_RUN)
-
-
-def test_every_difference_is_a_line_of_the_file(world: World, tmp_path: Path) -> None:
-    world.set(1, completed=1)
-    world.made.store.delete("activity_user_agg", [world.learner(2)])
-    world.set(9, score=5)
-    catalog = {"activity_type": "Course", "activity_id": "c1", "context_id": "cb:b1"}
-    world.made.store.load("activity_catalog", [{**catalog, "course_id": "c2"}])
-    out = tmp_path / "differences.jsonl"
-    assert world.verify("--out", str(out)) == 1
     lines = sorted((json.loads(line) for line in out.read_text("utf-8").splitlines()), key=json.dumps)
     missing = {name: (None, value) for name, value in WANTED.items()}
+    one = {"completed": (1.0, 0.0), "completedCount": (2.0, 0.0)}
     assert lines == [
         difference("activity_catalog", "different", catalog, course_id=("c2", "c1")),
-        difference("activity_user_agg", "different", world.learner(1), completed=(1.0, 0.0)),
+        difference("activity_user_agg", "different", world.learner(1), **one),
+        difference("activity_user_agg", "different", world.learner(2), completedCount=(9.0, 0.0)),
         difference("activity_user_agg", "extra", world.learner(9), score=(5.0, None)),
-        difference("activity_user_agg", "missing", world.learner(2), **missing),
+        difference("activity_user_agg", "missing", world.learner(3), **missing),
     ]
 
 

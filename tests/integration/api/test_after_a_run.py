@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cassandra.cluster import Session
-from pyspark.sql import SparkSession
-
 from jobs.__main__ import main
 from tests.harness import field_clients as steps
 from tests.harness.api import EARLIER, api_settings, key_pair, result, served, values
-from tests.harness.environment import environment
+from tests.harness.environment import Environment
 from tests.integration.api.conftest import RUN, RUN_MS, member
 
 
 def test_a_member_in_two_batches_is_shown_once_with_the_best_and_one_who_never_enrolled_with_nothing(
-    spark: SparkSession, cassandra: Session, tmp_path: Path
+    made: Environment, tmp_path: Path
 ) -> None:
-    assert spark.version  # the job runs on this session
     keys = key_pair()
-    with environment(cassandra, tmp_path) as world:
-        course = {"courseid": "c1", "active": True, "status": 1}
-        done = {"courseid": "c1", "contentid": "l1", "status": 2}
-        world.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["l1", "l2", "l3"]}})
-        world.store.load("user_enrolments", [{"userid": "u1", "batchid": batch, **course} for batch in ("b1", "b2")])
-        world.store.load("user_content_consumption", [{"userid": "u1", "batchid": "b2", **done}])
-        world.store.load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
-        world.store.load("group_member", [member("g1", "u1"), member("g1", "u2")])
-        conf = world.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
-        assert main(["run", "--conf", str(conf), "--as-of", RUN]) == 0
+    course = {"courseid": "c1", "active": True, "status": 1}
+    done = {"courseid": "c1", "contentid": "l1", "status": 2}
+    made.store.load("content_hierarchy", {"c1": {"course": "c1", "children": ["l1", "l2", "l3"]}})
+    made.store.load("user_enrolments", [{"userid": "u1", "batchid": batch, **course} for batch in ("b1", "b2")])
+    made.store.load("user_content_consumption", [{"userid": "u1", "batchid": "b2", **done}])
+    made.store.load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
+    made.store.load("group_member", [member("g1", "u1"), member("g1", "u2")])
+    conf = made.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
+    assert main(["run", "--conf", str(conf), "--as-of", RUN]) == 0
 
-        with served(conf, keys) as api:
-            activity = api.activity(groupId="g1", activityId="c1", activityType="Course")
-            asked = api.ask(EARLIER, groupId="g1", activityId="c1", activityType="Digital Textbook")
+    with served(conf, keys) as api:
+        activity = api.activity(groupId="g1", activityId="c1", activityType="Course")
+        asked = api.ask(EARLIER, groupId="g1", activityId="c1", activityType="Digital Textbook")
 
     assert values(activity["agg"]) == {
         "memberCount": 2,
