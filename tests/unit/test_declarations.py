@@ -44,6 +44,14 @@ def test_completion_alone_leaves_out_what_further_families_add() -> None:
     assert "attemptsCount" not in names("activity_agg", Selection(("completion",)))
 
 
+def test_without_the_family_of_groups_a_group_has_nothing_of_the_other_families() -> None:
+    without = Selection(("completion", "dates", "certificates", "scores", "time"))
+    completion = ("memberCount", "enrolledCount", "completedCount", "completionPercentage")
+    assert names("group_activity_agg", without) == completion
+    assert "certifiedCount" in names("group_activity_agg")
+    assert "certifiedCount" in names("activity_agg", without)
+
+
 def test_what_is_taken_along_of_others_entries_is_in_the_rows_of_groups_members_alone() -> None:
     carrying = Selection(("completion",), carry=("pageViews",))
     assert names("group_activity_user_agg", carrying)[-1] == all_names(carrying)[-1] == "pageViews"
