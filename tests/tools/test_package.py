@@ -207,6 +207,9 @@ def test_the_job_is_submitted_as_documented_to_executors_that_have_nothing_else(
     # spark-submit passes on both streams of a Python driver as its standard output.
     assert len(said_by_spark(submitted.stdout)) <= 3, "what Spark says before it knows how much it is to say"
     without = re.sub(r" *--conf spark.sql.extensions=.*\n", "", documented("Submit"))
+    without = without.replace(
+        "local-cluster[2,1,1024]", "local[1]"
+    )  # it is refused before an executor has to do anything
     refused = machine.shell(without.replace("jobs/run.py", "jobs/run.py --incremental"), machine.release)
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"start it with --conf spark.sql.extensions={EXTENSION}" in refused.stdout
