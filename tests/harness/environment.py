@@ -15,7 +15,7 @@ from cassandra.cluster import Session
 from activity_aggregates.store.ledger import Ledger
 from jobs.__main__ import main
 from scripts.sample.schema import KEYSPACES, create_source_tables
-from tests.harness.roles import API, JOB, MIGRATE, allow, in_test, signed_in_as
+from tests.harness.roles import API, JOB, in_test, migrating
 from tests.harness.store import Snapshot, Store
 
 MIGRATIONS = "aggregate_migrations"
@@ -80,10 +80,9 @@ def environment(session: Session, folder: Path) -> Iterator[Environment]:
     conf.write_text(yaml.safe_dump(configuration(sources, targets, folder)), "utf-8")
     try:
         create_source_tables(session, dict.fromkeys(KEYSPACES, sources))
-        with signed_in_as(MIGRATE):
+        with migrating(session, in_test(sources, targets), JOB, API):
             if main(["migrate", "--conf", str(conf)]) != 0:
                 raise RuntimeError("migrate has failed: its message is above")
-        allow(session, in_test(sources, targets), JOB, API)
         yield Environment(session, sources, targets, Store(session, [sources, targets]))
     finally:
         for keyspace in (sources, targets):

@@ -73,6 +73,14 @@ def allow(admin: Session, keyspaces: Mapping[str, str], *roles: str) -> None:
         grant(admin, keyspaces, *roles)
 
 
+@contextmanager
+def migrating(admin: Session, keyspaces: Mapping[str, str], *roles: str) -> Iterator[None]:
+    """What is called inside migrates; afterwards these roles may do in its keyspaces what the file grants them."""
+    with signed_in_as(MIGRATE):
+        yield
+    allow(admin, keyspaces, *roles)
+
+
 def let_read(admin: Session, role: str, *tables: str) -> None:
     """What the file says to add for tables under other names than its own."""
     for table in tables if is_demanded() else ():

@@ -24,7 +24,7 @@ from activity_aggregates.writing.apply import Applied, apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
 from jobs.migrate import migrate
-from tests.harness.roles import JOB, MIGRATE, TARGET, allow, signed_in_as
+from tests.harness.roles import JOB, TARGET, migrating
 
 WIDE = {f"a{number}": 1.0 for number in range(60)}
 METRICS = ("completed", "b", "c", *WIDE)
@@ -144,9 +144,8 @@ def migrated(spark: SparkSession, cassandra: Session) -> Iterator[Target]:
     replication = {"class": "SimpleStrategy", "replication_factor": 1}
     flags = {"target.keyspace": keyspace, "target.replication": replication}
     target = Target(spark, cassandra, load(None, os.environ, flags))
-    with signed_in_as(MIGRATE):
+    with migrating(cassandra, {TARGET: keyspace}, JOB):
         migrate(load(None, os.environ, flags), os.environ, check=False)
-    allow(cassandra, {TARGET: keyspace}, JOB)
     yield target
     cassandra.execute(f"DROP KEYSPACE {keyspace}")
 

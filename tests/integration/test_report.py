@@ -26,7 +26,7 @@ from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.watching.textfile import metrics_file_kept
 from jobs.__main__ import main
 from tests.harness.leases import held
-from tests.harness.roles import JOB, MIGRATE, TARGET, allow, signed_in_as
+from tests.harness.roles import JOB, TARGET, migrating
 
 KEYSPACE = "report_test"
 START = datetime(2026, 1, 31, 6, tzinfo=UTC)
@@ -48,9 +48,8 @@ def conf(cassandra: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     path = tmp_path_factory.mktemp("report") / "conf.yaml"
     replication = {"class": "SimpleStrategy", "replication_factor": 1}
     path.write_text(yaml.safe_dump({"target": {"keyspace": KEYSPACE, "replication": replication}}))
-    with signed_in_as(MIGRATE):
+    with migrating(cassandra, {TARGET: KEYSPACE}, JOB):
         assert main(["migrate", "--conf", str(path)]) == 0
-    allow(cassandra, {TARGET: KEYSPACE}, JOB)
     yield path
     cassandra.execute(f"DROP KEYSPACE {KEYSPACE}")
 
@@ -327,9 +326,8 @@ def test_a_keyspace_without_tables_asks_for_migrate(tmp_path: Path, capsys: pyte
 def test_the_table_of_runs_says_what_was_called(conf: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     later = START + timedelta(hours=1)
     ledger.save(RUN)
-    unit = replace(
-        RUN, run_id="b", command="backfill 2026-01-31-again@1a2b", scope=Scope(contexts=frozenset({"cb:b1"}))
-    )
+    scope = Scope(contexts=frozenset({"cb:b1"}))
+    unit = replace(RUN, run_id="b", command="backfill 2026-01-31-again@1a2b", scope=scope)
     ledger.save(replace(unit, as_of=later, started_at=later, finished_at=None, status="applying", counts={}))
     assert main(["runs", "--conf", str(conf)]) == 0
     header, newest, oldest, lag = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
