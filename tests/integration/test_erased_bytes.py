@@ -11,12 +11,15 @@ from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
+from cassandra.cluster import Session
+from pyspark.sql import SparkSession
 
 from jobs.__main__ import main
 from scripts.embedded import nodetool
 from scripts.embedded.paths import INSTANCES
-from tests.harness.environment import Environment
+from tests.harness.environment import Environment, environment
 from tests.harness.waiting import wait_until
+from tests.integration.conftest import wait_until_seen
 
 GONE = f"learner-{uuid4().hex}"
 # Of a hash without a key anybody who has the ids could tell whose it is.
@@ -32,25 +35,37 @@ def node() -> str:
     pytest.skip("this Cassandra is none of scripts/cassandra, and keeps its files elsewhere")
 
 
+@pytest.fixture
+def plain(spark: SparkSession, cassandra: Session, tmp_path: Path) -> Iterator[Environment]:
+    """Tables of its own: not compressed, and with nothing kept of what was deleted beyond the next compaction."""
+    (tmp_path / "migrate").mkdir()
+    with environment(cassandra, tmp_path / "migrate") as created:
+        for keyspace, table in created.store.places():
+            if keyspace == created.targets:
+                options = "compression = {'enabled': 'false'} AND gc_grace_seconds = 0"
+                cassandra.execute(f"ALTER TABLE {keyspace}.{table} WITH {options}")
+        wait_until_seen(spark, created)
+        yield created
+
+
 def test_an_erased_learner_is_in_no_file_once_the_node_has_compacted(
-    made: Environment, node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    plain: Environment, node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ERASED_SECRET", "Staples-for-the-battery-horse")
-    say_it_plainly(made)
-    fill(made)
-    conf = made.configure(settings(tmp_path), tmp_path)
+    fill(plain)
+    conf = plain.configure(settings(tmp_path), tmp_path)
     (tmp_path / "asked").mkdir()
     users = tmp_path / "asked" / "users.txt"
     users.write_text(f"{GONE}\n")
 
     assert main(["run", "--conf", str(conf)]) == 0
     done = {"userid": GONE, "courseid": "c1", "batchid": "b1"}
-    made.store.load("user_content_consumption", [{**done, "contentid": "A", "status": 2}])
-    made.store.load("user_enrolments", [{**done, "status": 2, "completedon": "2026-01-03T10:00:00Z"}])
+    plain.store.load("user_content_consumption", [{**done, "contentid": "A", "status": 2}])
+    plain.store.load("user_enrolments", [{**done, "status": 2, "completedon": "2026-01-03T10:00:00Z"}])
     assert main(["run", "--incremental", "--conf", str(conf)]) == 0
-    nodetool.ask(node, ["flush", made.targets])
+    nodetool.ask(node, ["flush", plain.targets])
     assert {"runs", "completions", "asked"} == rooms(tmp_path)
-    of_targets = [f"data/{made.targets}/{table}" for table in ("activity_user_agg", "aggregate_quarantine")]
+    of_targets = [f"data/{plain.targets}/{table}" for table in ("activity_user_agg", "aggregate_quarantine")]
     assert {*of_targets} <= rooms_of_node(node)
 
     assert main(["erase", "--users-file", str(users), "--conf", str(conf)]) == 0
@@ -59,20 +74,12 @@ def test_an_erased_learner_is_in_no_file_once_the_node_has_compacted(
     assert {"report.html", "lineage.jsonl", "runs.prom"} <= {path.name for path in tmp_path.iterdir()}
     said = capfd.readouterr()
     assert GONE not in said.out + said.err
-    nodetool.ask(node, ["flush", made.targets])
-    nodetool.ask(node, ["compact", made.targets])
+    nodetool.ask(node, ["flush", plain.targets])
+    nodetool.ask(node, ["compact", plain.targets])
     # What it compacted it deletes a moment later. The sources name the learner; so does the log of commits, until its
     # segments are used again.
-    others = {"commitlog", *(f"data/{made.sources}/{table}" for keyspace, table in made.store.places())}
+    others = {"commitlog", *(f"data/{plain.sources}/{table}" for keyspace, table in plain.store.places())}
     wait_until(lambda: rooms_of_node(node) <= others, f"{GONE} is still in {rooms_of_node(node) - others}")
-
-
-def say_it_plainly(made: Environment) -> None:
-    """Targets whose files are not compressed, and which forget what was deleted at the next compaction."""
-    for keyspace, table in made.store.places():
-        if keyspace == made.targets:
-            options = "compression = {'enabled': 'false'} AND gc_grace_seconds = 0"
-            made.session.execute(f"ALTER TABLE {keyspace}.{table} WITH {options}")
 
 
 def settings(folder: Path) -> dict[str, object]:
