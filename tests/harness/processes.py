@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scripts.embedded.paths import CHECKOUT
@@ -43,6 +43,12 @@ def descendants(ancestor: int) -> list[int]:
     while newest := {pid for pid, parent in parents.items() if parent in newest} - found:
         found |= newest
     return sorted(found)
+
+
+def are_over(pids: Iterable[int]) -> bool:
+    """Whether all of them have ended, those too that nobody has collected yet."""
+    living = {pid for pid, line in _processes() if line}
+    return living.isdisjoint(pids)
 
 
 def _processes() -> Iterator[tuple[int, bytes]]:

@@ -26,7 +26,8 @@ from activity_aggregates.errors import Unreachable
 from activity_aggregates.store.connection import connection, open_session
 from scripts.embedded import instance
 from scripts.embedded.ports import free_ports
-from tests.harness.processes import command_line
+from tests.harness.processes import are_over, command_line, descendants
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "Corr3ctHorse"
@@ -147,17 +148,22 @@ def guarded_settings(folder: Path, state: instance.State, port: int) -> dict[str
 
 
 def ran(guarded: Guarded, command: str, *arguments: str, **secrets: str) -> Ran:
-    """Runs the command as a process and looks at the list of processes and at Spark's pages until it ends."""
+    """Runs the command as a process and looks at the list of processes and at Spark's pages until it ends.
+
+    The JVM ends after its driver; until then files come and go.
+    """
     environ = {key: value for key, value in os.environ.items() if not key.startswith("CASSANDRA_")} | secrets
     environ["SPARK_WORKER_DIR"] = str(guarded.folder / "work")
     called = command_line(command, *arguments, "--conf", guarded.conf)
-    seen, pages = set[str](), dict[str, str]()
+    seen, pages, started = set[str](), dict[str, str](), set[int]()
     with (guarded.folder / f"{command}.txt").open("w+") as output:
         process = subprocess.Popen(called, env=environ, cwd=guarded.folder, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             seen |= command_lines()
+            started |= {*descendants(process.pid)}
             pages |= spark_pages(guarded.pages)
             time.sleep(0.5)
+        wait_until(lambda: are_over(started), "what the command has started goes on")
         output.seek(0)
         return Ran(process.returncode, output.read(), "\n".join(seen), pages)
 
@@ -213,10 +219,9 @@ def test_no_secret_is_in_the_list_of_processes_of_the_driver_and_of_executors(gu
 def test_no_secret_is_in_the_logs_of_executors(guarded: Guarded, erased: Ran) -> None:
     assert erased.exit_code == 0
     (event_log,) = guarded.folder.glob("app-*")
-    # Where executors on this machine keep them; the event log is in progress until the JVM has gone, after its driver.
-    logs = Path(pyspark.__file__).parent / "work" / event_log.stem
+    logs = Path(pyspark.__file__).parent / "work" / event_log.stem  # where executors on this machine keep them
     text = "\n".join(path.read_text(errors="replace") for path in logs.glob("*/std*"))
-    shutil.rmtree(logs, ignore_errors=True)
+    shutil.rmtree(logs)
     assert " INFO " in text
     assert not guarded.given_away(text)
 
