@@ -17,26 +17,29 @@ OF_HUNDREDS_OF_RUNS = (
     "-XX:Tier4MinInvocationThreshold=3000 -XX:Tier4CompileThreshold=40000 -XX:Tier4BackEdgeThreshold=120000"
 )
 
+OF_SMALL_QUERIES: dict[str, bool | float | int | str | None] = {
+    "spark.driver.extraJavaOptions": OF_HUNDREDS_OF_RUNS,
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "1",  # a small table is read by three tasks, not by five
+    "spark.sql.adaptive.enabled": "false",  # as in the environments of runs
+    "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
+    # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.
+    "spark.sql.ui.retainedExecutions": "5",
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
+    "spark.locality.wait": "0s",  # as in a run of its own; tasks that wait for a better place may wait for ever
+}
+
 
 def small_session(warehouse: Path, **further: bool | float | int | str | None) -> SparkSession:
     """A session on two cores, or the one that there is; `further` settings are those of who needs others."""
-    settings: dict[str, bool | float | int | str | None] = {
+    settings = OF_SMALL_QUERIES | {
         "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
         "spark.sql.extensions": EXTENSION,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": OF_HUNDREDS_OF_RUNS,
-        "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "1",  # a small table is read by three tasks, not by five
-        "spark.sql.adaptive.enabled": "false",  # as in the environments of runs
-        "spark.sql.codegen.cache.maxEntries": "3000",  # one run generates more classes than are kept by default
-        # What Spark remembers of queries for its pages would fill the heap in the course of hundreds of runs.
-        "spark.sql.ui.retainedExecutions": "5",
-        "spark.ui.retainedJobs": "50",
-        "spark.ui.retainedStages": "50",
-        "spark.locality.wait": "0s",  # as in a run of its own; tasks that wait for a better place may wait for ever
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
         "spark.sql.warehouse.dir": str(warehouse),

@@ -31,6 +31,7 @@ from tests.harness.api import GROUP, Api, api_settings, key_pair, served
 from tests.harness.digests import digests
 from tests.harness.environment import Environment, environment
 from tests.harness.processes import descendants
+from tests.harness.session import OF_SMALL_QUERIES
 from tests.properties.histories import called
 from tests.properties.operations import Operation, command
 from tests.properties.platforms import Platform
@@ -49,13 +50,7 @@ METRICS = {
     "completion": "current",  # what was earned once would differ from what a full run into empty tables finds
     "scores_in_course": True, "course_types": ["Course"], "time_zone": "UTC", "carry": [],
 }  # fmt: skip
-# Of small queries, as in the session of the tests.
-SETTINGS = {
-    "spark": {"conf": {
-        "spark.ui.enabled": False, "spark.sql.shuffle.partitions": 2, "spark.sql.adaptive.enabled": False,
-        "spark.default.parallelism": 1, "spark.locality.wait": "0s",
-    }},
-}  # fmt: skip
+SETTINGS = {"spark": {"master": "local[2]", "conf": OF_SMALL_QUERIES}}
 # By how much the last quarter may exceed the second one: both end a stretch of the same length after a start.
 MORE_MEMORY, MORE_FILES = 1.15, 1.1
 
