@@ -20,9 +20,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from cassandra.cluster import Cluster, Session
+from cassandra import OperationTimedOut
+from cassandra.cluster import Cluster, NoHostAvailable, Session
+from cassandra.policies import ConstantReconnectionPolicy
 
 from activity_aggregates.store.targets import TARGET_TABLES
 from scripts.embedded import instance
@@ -32,6 +35,7 @@ from tests.harness.digests import digests
 from tests.harness.environment import Environment, environment
 from tests.harness.processes import descendants
 from tests.harness.session import OF_SMALL_QUERIES
+from tests.harness.waiting import wait_until
 from tests.properties.histories import called
 from tests.properties.operations import Operation, command
 from tests.properties.platforms import Platform
@@ -169,6 +173,7 @@ class Fortnight:
                 commands.end()
                 self._stop_store()
                 self._start_store()
+                wait_until(partial(_answers, made.session), "the session does not find the store again")
             self._compare_with_one_run(made, replay)
 
     def _live_through(self, day: int, replay: Replay, commands: Commands, api: Api) -> None:
@@ -263,11 +268,18 @@ class Fortnight:
 @contextmanager
 def _connected(port: int) -> Iterator[Session]:
     os.environ |= {"CASSANDRA_CONTACT_POINTS": "127.0.0.1", "CASSANDRA_PORT": str(port), "ERASED_SECRET": SECRET}
-    cluster = Cluster(["127.0.0.1"], port=port)
+    cluster = Cluster(["127.0.0.1"], port=port, reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None))
     try:
         yield cluster.connect()
     finally:
         cluster.shutdown()
+
+
+def _answers(session: Session) -> bool:
+    try:
+        return session.execute("SELECT key FROM system.local").one() is not None
+    except (NoHostAvailable, OperationTimedOut):
+        return False
 
 
 def main(argv: Sequence[str]) -> int:
