@@ -33,7 +33,7 @@ SOURCES = {
 }
 
 # What the test configuration says besides places: no limit stops a run, groups are computed.
-TEST_SETTINGS = {
+TEST_SETTINGS: dict[str, Any] = {
     "limits": {"refused_share": 1.0, "retracted_share": 1.0, "lowered_share": 1.0, "retracted_floor": 0},
     "metrics": {"families": ["completion"]},
     "incremental": {"lookback": 0},

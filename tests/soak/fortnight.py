@@ -17,22 +17,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from cassandra import OperationTimedOut
-from cassandra.cluster import Cluster, NoHostAvailable, Session
-from cassandra.policies import ConstantReconnectionPolicy
+from cassandra.cluster import NoHostAvailable, Session
 
 from activity_aggregates.store.targets import TARGET_TABLES
+from metrics.declarations import FAMILIES
 from scripts.embedded import instance
 from scripts.embedded.ports import free_ports
 from tests.harness.api import GROUP, Api, api_settings, key_pair, served
 from tests.harness.digests import digests
-from tests.harness.environment import Environment, environment
+from tests.harness.environment import TEST_SETTINGS, Environment, environment
 from tests.harness.processes import descendants
 from tests.harness.session import OF_SMALL_QUERIES
 from tests.harness.waiting import wait_until
@@ -40,17 +40,18 @@ from tests.properties.histories import called
 from tests.properties.operations import Operation, command
 from tests.properties.platforms import Platform
 from tests.properties.replay import PUBLISHED, SHOWN, Replay
+from tests.properties.watching import UNREACHABLE
+from tests.soak.world import connected
 
 HOURS = 24
 PLATFORMS = 12
 CHANGES = 0.4  # how many of the platforms change within an hour
-LEASE_SECONDS = 10  # of the settings of tests: as long as the lease of a killed run stands in the way
-LOST = 3
+LEASE_SECONDS = TEST_SETTINGS["lease"]["ttl"]  # as long as the lease of a killed run stands in the way
 DATES = ("agg_last_updated",)  # when each entry changed: a fresh run has none but its own
 SECRET = "a secret of a fortnight"
 DAILY = ("backfill", "users", "contexts", "groups", "changed", "repair", "dry", "erase")
 METRICS = {
-    "families": ["completion", "certificates", "dates", "groups", "scores", "time"],
+    "families": list(FAMILIES),
     "completion": "current",  # what was earned once would differ from what a full run into empty tables finds
     "scores_in_course": True, "course_types": ["Course"], "time_zone": "UTC", "carry": [],
 }  # fmt: skip
@@ -86,7 +87,7 @@ class Commands:
         if not answer:
             self.end()
             time.sleep(LEASE_SECONDS + 1)
-        code = json.loads(answer)["code"] if answer else LOST
+        code = json.loads(answer)["code"] if answer else UNREACHABLE
         return code, self._said.read_bytes()[said:].decode(errors="replace")
 
     def end(self) -> None:
@@ -157,7 +158,11 @@ class Fortnight:
         with ExitStack() as opened:
             opened.callback(self._remove_store)
             self._start_store()
-            made = opened.enter_context(environment(opened.enter_context(_connected(self.port)), self.folder))
+            state = instance.running(self.name)
+            os.environ |= {**state.variables, "ERASED_SECRET": SECRET}
+            session = connected(state)
+            opened.callback(session.cluster.shutdown)
+            made = opened.enter_context(environment(session, self.folder))
             commands = Commands(self.folder, self.chance)
             opened.callback(commands.end)
             replay = Replay(made, self.folder, commands.call, SETTINGS)
@@ -173,7 +178,7 @@ class Fortnight:
                 commands.end()
                 self._stop_store()
                 self._start_store()
-                wait_until(partial(_answers, made.session), "the session does not find the store again")
+                wait_until(partial(_answers, session), "the session does not find the store again")
             self._compare_with_one_run(made, replay)
 
     def _live_through(self, day: int, replay: Replay, commands: Commands, api: Api) -> None:
@@ -263,16 +268,6 @@ class Fortnight:
         print(*self.problems, sep="\n")
         print(f"{'failed' if self.problems else 'passed'}: {self.days} days, {len(self.problems)} problems")
         return 1 if self.problems else 0
-
-
-@contextmanager
-def _connected(port: int) -> Iterator[Session]:
-    os.environ |= {"CASSANDRA_CONTACT_POINTS": "127.0.0.1", "CASSANDRA_PORT": str(port), "ERASED_SECRET": SECRET}
-    cluster = Cluster(["127.0.0.1"], port=port, reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None))
-    try:
-        yield cluster.connect()
-    finally:
-        cluster.shutdown()
 
 
 def _answers(session: Session) -> bool:

@@ -11,6 +11,7 @@ import yaml
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.policies import ConstantReconnectionPolicy
 
 from activity_aggregates.store.ledger import Ledger
 from jobs.__main__ import main
@@ -62,9 +63,12 @@ class World:
 
 
 def connected(state: State) -> Session:
-    """A session that reads and writes at LOCAL_QUORUM and waits for nodes that come back."""
+    """A session that reads and writes at LOCAL_QUORUM, waits for nodes that come back, and looks each second."""
     profile = ExecutionProfile(consistency_level=ConsistencyLevel.LOCAL_QUORUM, request_timeout=60)
-    cluster = Cluster(state.contact_points, port=state.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    cluster = Cluster(
+        state.contact_points, port=state.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+    )  # fmt: skip
     return cluster.connect()
 
 
