@@ -29,6 +29,7 @@ OF_THEIR_OWN = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=Path, metavar="DIR", help="run the case files of this folder, and nothing else")
     parser.addoption("--seed", type=int, metavar="N", help="of tests/protocol and tests/fuzz only what this seed draws")
+    parser.addoption("--histories", type=int, metavar="N", help="how many tests/protocol plays")
     parser.addoption("--each", type=int, metavar="N", help="in how many contexts tests/corruption does each damage")
     parser.addoption("--mutations", type=int, metavar="N", help="how many the twin of the store is compared over")
     parser.addoption("--inputs", type=int, metavar="N", help="how many inputs tests/fuzz tries, in place of a few")

@@ -14,7 +14,7 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from tests.protocol.store import Cell, Table
+from tests.protocol.store import Table
 
 MUTATIONS = 2000
 AT_ONCE = 500  # mutations, whose rows are compared before the next ones are sent
@@ -77,7 +77,7 @@ def send(session: Session, place: str, mutations: Sequence[Mutation]) -> None:
 def apply(twin: Table, what: str, values: tuple[int, Any, int]) -> None:
     written, entries, row = values
     for name in entries:
-        twin.write((row,), name, Cell(entries[name] if what == SET else None, written))
+        twin.write((row,), {name: entries[name] if what == SET else None}, written)
 
 
 def real(session: Session, place: str, rows: range) -> dict[int, dict[str, float]]:

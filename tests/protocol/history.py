@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
-from collections.abc import Callable
-from contextlib import redirect_stdout
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from activity_aggregates import configuration, settings
 from activity_aggregates.errors import JobError
@@ -87,8 +91,7 @@ class History:
 
     def play(self) -> None:
         """Everything that the seed says; raises Broken where something does not hold."""
-        random.seed(self.seed)  # of the pauses between attempts
-        with redirect_stdout(self.said):
+        with _by_chance(self.seed), redirect_stdout(self.said):
             for _ in range(8):
                 self.world.change_sources()
             if self.chance.random() < 0.8:
@@ -161,6 +164,14 @@ class History:
             TwinWork(self.world, process), process, process.keeping, lambda: _Silent("json"),
         )  # fmt: skip
 
+    def trace(self) -> str:
+        """A digest of all that was said, at its time, and of every cell that is left with its write time."""
+        tables = sorted(
+            (name, sorted((key, sorted(cells.items())) for key, cells in table.rows.items()))
+            for name, table in self.world.store.tables.items()
+        )
+        return hashlib.sha256(f"{self.said.getvalue()}{tables}".encode()).hexdigest()
+
     def records(self) -> list[RunRecord]:
         """The ledger as it stands, newest first."""
         process = Process(Lane(self.scheduler), 0.0)
@@ -186,6 +197,15 @@ class History:
                 raise Broken(f"{table} after {after}: {found}, not {expected[table]}")
 
 
+@contextmanager
+def _by_chance(seed: int) -> Iterator[None]:
+    """The pauses between attempts, the ids of runs and who holds the lease are those of the seed."""
+    random.seed(seed)
+    tokens = random.Random(seed)
+    with patch.object(secrets, "token_hex", lambda size: tokens.randbytes(size).hex()):
+        yield
+
+
 def run(request: RunRequest, around: Surroundings) -> None:
     carry_out(around, request)
 
@@ -207,3 +227,8 @@ def played(seed: int, pairs_file: Path) -> History:
     history = History(seed, pairs_file)
     history.play()
     return history
+
+
+if __name__ == "__main__":  # the traces of a range of seeds
+    for drawn in range(*map(int, sys.argv[2:])):
+        print(played(drawn, Path(sys.argv[1])).trace(), flush=True)

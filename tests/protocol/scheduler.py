@@ -7,6 +7,7 @@ them sleep.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -79,10 +80,17 @@ class Process(Clock):
         """What a thread does in the real process."""
         every = lease.ticket.ttl / 6
         self.heart = Heart(lease, self.scheduler.time + every, every)
+        self.scheduler.beats_from(self.heart.next_beat)
         try:
             yield
         finally:
             self.heart = None
+
+    @property
+    def next_beat(self) -> float:
+        """When its heart beats next; it has one."""
+        assert self.heart is not None
+        return max(self.heart.next_beat, self.heart_stalls_until)
 
     def die(self) -> None:
         self.is_dead = True
@@ -110,6 +118,7 @@ class Scheduler:
         self.lanes: list[Lane] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
+        self._no_beat_before = math.inf
         self._finished = threading.Lock()
         self._failure: BaseException | None = None
 
@@ -164,6 +173,8 @@ class Scheduler:
             return
         self.advance(self.chance.random() * 0.02)
         drawn, chances = self.chance.random(), self.chances
+        if drawn >= danger * chances.of_death + chances.of_a_stall + chances.of_a_turn:
+            return
         if drawn < danger * chances.of_death:
             process.die()
             raise Killed
@@ -226,6 +237,9 @@ class Scheduler:
     def advance(self, seconds: float) -> None:
         """Let time pass, with all that happens meanwhile, in its order."""
         until = self.time + seconds
+        if until < self._no_beat_before and not (self._events and self._events[0][0] <= until):
+            self.time = until
+            return
         while True:
             beat, process = self._next_beat(until)
             if self._events and self._events[0][0] <= min(beat, until):
@@ -237,15 +251,19 @@ class Scheduler:
                 break
         self.time = max(self.time, until)
 
+    def beats_from(self, moment: float) -> None:
+        """A heart begins to beat."""
+        self._no_beat_before = min(self._no_beat_before, moment)
+
     def _next_beat(self, until: float) -> tuple[float, Process | None]:
         """When which heart beats first, if one does until then."""
-        soonest, whose = until, None
-        for lane in self.lanes:
-            process = lane.process
-            if process is not None and process.heart is not None:
-                beat = max(process.heart.next_beat, process.heart_stalls_until)
-                if beat <= soonest:
-                    soonest, whose = beat, process
+        beating = [lane.process for lane in self.lanes if lane.process is not None and lane.process.heart is not None]
+        soonest, whose, self._no_beat_before = until, None, math.inf
+        for process in beating:
+            beat = process.next_beat
+            self._no_beat_before = min(self._no_beat_before, beat)
+            if beat <= soonest:
+                soonest, whose = beat, process
         return soonest, whose
 
     def _beat(self, process: Process, at: float) -> None:

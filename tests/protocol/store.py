@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 KEYS = {
@@ -40,14 +42,23 @@ class Table:
     """Cells by key and column; who writes last wins, at the same time a removal, then the larger bytes."""
 
     rows: dict[tuple[Any, ...], dict[str, Cell]] = field(default_factory=dict)
-    seen: dict[Any, dict[Any, Row]] = field(default_factory=dict)  # by key what was read of rows that never expire
+    partitions: dict[Any, list[tuple[Any, ...]]] = field(default_factory=dict)  # the keys of rows by their first column
+    seen: dict[Any, dict[Any, Row]] = field(default_factory=dict)  # by columns and key: rows read that never expire
 
-    def write(self, key: tuple[Any, ...], column: str, new: Cell) -> None:
-        cells = self.rows.setdefault(key, {})
-        old = cells.get(column)
-        if old is None or new.written > old.written or (new.written == old.written and _rank(new) > _rank(old)):
-            cells[column] = new
-            self.seen.pop(key, None)
+    def write(
+        self, key: tuple[Any, ...], columns: Mapping[str, Any], written: int, expires: float | None = None
+    ) -> None:
+        """Set columns, or remove those that are None."""
+        cells = self.rows.get(key)
+        if cells is None:
+            cells = self.rows[key] = {}
+            self.partitions.setdefault(key[0], []).append(key)
+        for seen in self.seen.values():
+            seen.pop(key, None)
+        for column, value in columns.items():
+            old = cells.get(column)
+            if old is None or written > old.written or (written == old.written and _rank(value) > _rank(old.value)):
+                cells[column] = Cell(value, written, expires)
 
     def live(self, key: tuple[Any, ...], now: float) -> dict[str, Cell]:
         """The cells that are neither removed nor expired."""
@@ -64,17 +75,17 @@ class Table:
         return {key: values for key, values in rows.items() if values}
 
 
-def _rank(cell: Cell) -> tuple[bool, bytes]:
+def _rank(value: Any) -> tuple[bool, bytes]:
     """Of cells that were written at the same time: a removal, else whose bytes are larger, also of numbers below 0."""
-    match cell.value:
+    match value:
         case None:
             return True, b""
         case float():
-            return False, struct.pack(">d", cell.value)
+            return False, struct.pack(">d", value)
         case int():
-            return False, struct.pack(">q", cell.value)
+            return False, struct.pack(">q", value)
         case _:
-            return False, str(cell.value).encode()
+            return False, str(value).encode()
 
 
 class Row:
@@ -133,12 +144,12 @@ class Store:
     """The tables of the protocol by name, and of the aggregates; its own clock is what `now` returns, in seconds."""
 
     now: Callable[[], float]
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: defaultdict[str, Table] = field(default_factory=lambda: defaultdict(Table))
     transactions: int = 0  # their ballots are times that never come back
     holders: list[str] = field(default_factory=list)
 
     def table(self, name: str) -> Table:
-        return self.tables.setdefault(name, Table())
+        return self.tables[name]
 
     def execute(self, text: str, values: Sequence[Any]) -> Answer:
         if "system.local" in text:
@@ -153,17 +164,14 @@ class Store:
         return self._change(statement, given)
 
     def _select(self, statement: _Parsed, where: Mapping[str, Any]) -> Answer:
-        table, key = self.table(statement.table), KEYS[statement.table]
-        wanted = [(key.index(name), value) for name, value in where.items()]
-        found = [row for row in table.rows if all(row[place] == value for place, value in wanted)]
-        if _NEWEST_FIRST in key:
-            found.sort(key=lambda row: row[key.index(_NEWEST_FIRST)], reverse=True)
-        read = [self._seen(statement, table, row) or self._read(statement, table, row) for row in found]
+        """Of a partition, or of the whole table: nobody asks for less or more."""
+        table, columns = self.table(statement.table), KEYS[statement.table]
+        found = table.partitions.get(where[columns[0]], []) if where else list(table.rows)
+        if _NEWEST_FIRST in columns:
+            found = sorted(found, key=itemgetter(columns.index(_NEWEST_FIRST)), reverse=True)
+        seen = table.seen.setdefault(statement.selected, {})
+        read = [seen.get(key) or self._read(statement, table, key) for key in found]
         return Answer([row for row in read if row is not None])
-
-    @staticmethod
-    def _seen(statement: _Parsed, table: Table, key: tuple[Any, ...]) -> Row | None:
-        return table.seen.get(key, {}).get(statement.selected)
 
     def _read(self, statement: _Parsed, table: Table, key: tuple[Any, ...]) -> Row | None:
         identity = dict(zip(KEYS[statement.table], key, strict=True))
@@ -172,7 +180,7 @@ class Store:
             return None
         row = Row(dict(self._chosen(statement, identity, cells)))
         if all(cell.expires is None for cell in cells.values()):
-            table.seen.setdefault(key, {})[statement.selected] = row
+            table.seen[statement.selected][key] = row
         return row
 
     def _chosen(
@@ -194,8 +202,7 @@ class Store:
             return _refused()
         written = using if "TIMESTAMP" in statement.using else self._ballot()
         expires = int(self.now()) + using if "TTL" in statement.using else None
-        for column, value in row.items():
-            table.write(key, column, Cell(value, written, expires))
+        table.write(key, row, written, expires)
         if statement.is_absent:
             self.holders.append(row["holder"])
         return Answer()
@@ -210,9 +217,8 @@ class Store:
         if held is None or held.value != next(given):
             return _refused()
         written = self._ballot()
-        for column in row or table.rows[key]:
-            expires = None if ttl is None else int(self.now()) + ttl
-            table.write(key, column, Cell(row.get(column), written, expires))
+        expires = None if ttl is None else int(self.now()) + ttl
+        table.write(key, row or dict.fromkeys(table.rows[key]), written, expires)
         return Answer()
 
     def _ballot(self) -> int:

@@ -5,6 +5,8 @@ A seed that fails is played alone by `scripts/test protocol --seed N`.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,22 +22,34 @@ from tests.protocol.history import played
 from tests.protocol.world import Broken
 
 HISTORIES = 20_000
-_PARTS = 20
+_PART = 1000
+_PLAYED_AGAIN = 100  # one of so many
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One seed where the command line names one, else all of them in parts."""
     if "seeds" in metafunc.fixturenames:
-        named = metafunc.config.getoption("--seed")
-        size = HISTORIES // _PARTS
-        parts = [range(part * size, (part + 1) * size) for part in range(_PARTS)]
+        named, number = metafunc.config.getoption("--seed"), _number(metafunc.config)
+        parts = [range(first, min(first + _PART, number)) for first in range(0, number, _PART)]
         metafunc.parametrize("seeds", parts if named is None else [range(named, named + 1)], ids=str)
+
+
+def _number(config: pytest.Config) -> int:
+    return config.getoption("--histories") or HISTORIES
 
 
 def test_after_any_history_an_incremental_run_leaves_what_a_full_run_does(seeds: range, pairs_file: Path) -> None:
     for seed in seeds:
         with told(seed):
             played(seed, pairs_file)
+
+
+def test_a_seed_leaves_the_same_trace_in_another_process(pairs_file: Path, pytestconfig: pytest.Config) -> None:
+    """Texts have other hashes there, so that what follows the order of a set does not pass for the seed's."""
+    stop = _number(pytestconfig)
+    others = [sys.executable, "-m", "tests.protocol.history", str(pairs_file), "0", str(stop), str(_PLAYED_AGAIN)]
+    traces = subprocess.run(others, capture_output=True, encoding="utf-8", check=True).stdout.split()
+    assert [played(seed, pairs_file).trace() for seed in range(0, stop, _PLAYED_AGAIN)] == traces
 
 
 @contextmanager

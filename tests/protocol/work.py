@@ -14,7 +14,6 @@ from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.writing.sending import LeaseWatch
 from tests.protocol.scheduler import Killed, Process
 from tests.protocol.staging import Staging
-from tests.protocol.store import Cell
 from tests.protocol.world import DATE, GROUP_ROWS, LEARNER_ROWS, TABLES, Change, Key, Session, World
 
 _SECONDS_OF_A_REQUEST = 1.5
@@ -164,8 +163,7 @@ class Task:
         world.arrived(self._ticket, self._staged_at, self._record.command == "erase")
         world.writes[self._record.run_id] = world.writes.get(self._record.run_id, 0) + 1
         date = None if value is None else epoch_milliseconds(self._record.as_of)
-        world.store.table(table).write(key, entry, Cell(value, written))
-        world.store.table(table).write(key, DATE + entry, Cell(date, written))
+        world.store.table(table).write(key, {entry: value, DATE + entry: date}, written)
 
 
 class _Certain(Session):
@@ -193,8 +191,7 @@ class TwinRows:
             execution.lease.check()
             self._world.arrived(execution.lease.ticket, 0, True)
             rows = self._world.store.table(table)
-            for entry in list(rows.rows[key]):
-                rows.write(key, entry, Cell(None, written))
+            rows.write(key, dict.fromkeys(rows.rows[key]), written)
         return len(keys)
 
     def clear_announced(self, execution: Execution) -> None:
