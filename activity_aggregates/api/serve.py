@@ -77,7 +77,7 @@ def check_erased(deployed: Deployment) -> None:
     Where the store cannot be asked now, the workers find out when they reach it.
     """
     with suppress(Unreachable), open_session(deployed.connection) as session:
-        deployed.erased.read(session)
+        deployed.erased.read(session, retry_seconds=0.0)
 
 
 def bound(api: settings.Api) -> socket.socket:

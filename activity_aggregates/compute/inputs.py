@@ -18,6 +18,7 @@ from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import ENROLMENTS, Sources, SourceTable
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.session import EXTENSION
+from activity_aggregates.store.connection import read
 from activity_aggregates.store.records import VERIFY
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
@@ -111,7 +112,7 @@ class Inputs:
         if source.format != "cassandra" or any("connection.host" in option for option in source.options):
             return True
         place = f'{source.keyspace}."{source.table}"'
-        return self.execution.session.execute(f"SELECT * FROM {place} LIMIT 1").one() is not None
+        return bool(read(self.execution.session, f"SELECT * FROM {place} LIMIT 1"))
 
     @property
     def can_look_up(self) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cassandra import InvalidRequest
-from cassandra.query import SimpleStatement
 
 from activity_aggregates import settings
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.store.connection import read
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
 _COUNTED_AT_MOST = 20_000  # which the store answers in a tenth of a second
@@ -30,7 +30,7 @@ def _few(execution: Execution, source: settings.Source) -> int | None:
     column = source.columns.get("status", "status")
     query = f'SELECT {column} FROM {source.keyspace}."{source.table}" LIMIT {_COUNTED_AT_MOST + 1}'
     try:
-        rows = sum(1 for _ in execution.session.execute(SimpleStatement(query, fetch_size=_FETCH_SIZE)))
+        rows = len(read(execution.session, query, fetch_size=_FETCH_SIZE))
     except InvalidRequest:
         return None  # what is missing is said where the sources are opened
     return rows if rows <= _COUNTED_AT_MOST else None

@@ -10,6 +10,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates import settings
+from activity_aggregates.store.connection import prepared_reading
 from metrics.names import COURSE
 
 MOST_DAYS = 60
@@ -33,9 +34,10 @@ def read_days(
 ) -> tuple[Day, ...]:
     """The sums of the contexts, ids of course and context; nothing after `until`, as dates in sources may be wrong."""
     table = f"{target.keyspace}.{target.tables['activity_day_agg']}"
-    newest = session.prepare(
+    newest = prepared_reading(
+        session,
         f"SELECT day, {target.columns.agg} FROM {table} WHERE activity_type = '{COURSE}' AND activity_id = ? "
-        f"AND context_id = ? AND day <= ? ORDER BY day DESC LIMIT {MOST_DAYS}"
+        f"AND context_id = ? AND day <= ? ORDER BY day DESC LIMIT {MOST_DAYS}",
     )
     found = execute_concurrent_with_args(
         session, newest, [(*context, until) for context in contexts], concurrency=_IN_FLIGHT

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cassandra.cluster import Session
 
 from activity_aggregates import settings
+from activity_aggregates.store.connection import prepared_reading
 from metrics.names import QUIZ, SCORE_PREFIXES
 
 Activity = tuple[str, str]  # type and id
@@ -15,7 +16,7 @@ Activity = tuple[str, str]  # type and id
 def names_of(session: Session, target: settings.Target, activities: Iterable[Activity]) -> dict[Activity, str]:
     """The name of each, read by key, or its id: of the few that a page shows."""
     table = f"{target.keyspace}.{target.tables['activity_metadata']}"
-    named = session.prepare(f"SELECT metadata FROM {table} WHERE activity_type = ? AND activity_id = ?")
+    named = prepared_reading(session, f"SELECT metadata FROM {table} WHERE activity_type = ? AND activity_id = ?")
     found = {activity: session.execute(named, activity).one() for activity in dict.fromkeys(activities)}
     return {activity: _name(row.metadata) or activity[1] if row else activity[1] for activity, row in found.items()}
 

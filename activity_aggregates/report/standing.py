@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 
 from cassandra.cluster import Session
-from cassandra.query import SimpleStatement
 
 from activity_aggregates import settings
 from activity_aggregates.report.names import Activity, names_of
+from activity_aggregates.store.connection import reading
 from metrics.names import COURSE, QUIZ
 
 MOST_ROWS = 200_000  # of activity_agg, about 20 s of reading
@@ -110,12 +110,9 @@ class _Sums:
 def read_standing(session: Session, target: settings.Target, most: int, most_contexts: int) -> Standing:
     """Page through activity_agg, up to a bound, and keep a few sums of each course and quiz."""
     columns = f"activity_type, activity_id, context_id, {target.columns.agg}"
-    statement = SimpleStatement(
-        f"SELECT {columns} FROM {target.keyspace}.{target.tables['activity_agg']} LIMIT {MOST_ROWS}",
-        fetch_size=_FETCH_SIZE,
-    )
+    query = f"SELECT {columns} FROM {target.keyspace}.{target.tables['activity_agg']} LIMIT {MOST_ROWS}"
     sums = _Sums()
-    sums.add(session.execute(statement))
+    sums.add(session.execute(reading(query, _FETCH_SIZE)))
     courses = nlargest(most, sums.courses, key=lambda course: (sums.courses[course][0], course))
     quizzes = nlargest(most, sums.quizzes, key=lambda quiz: (sum(sums.quizzes[quiz]), quiz))
     names = names_of(session, target, [*((COURSE, each) for each in courses), *((QUIZ, each) for each in quizzes)])

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from cassandra.cluster import Session
+from cassandra.query import SimpleStatement
 
 from activity_aggregates.errors import BadRequest, Unreachable
 
@@ -47,7 +48,8 @@ def epoch_milliseconds(instant: datetime) -> int:
 
 def store_clock(session: Session) -> datetime:
     """The clock of the node that answers."""
-    row = session.execute("SELECT toUnixTimestamp(now()) AS ms FROM system.local").one()
+    query = "SELECT toUnixTimestamp(now()) AS ms FROM system.local"
+    row = session.execute(SimpleStatement(query, is_idempotent=True)).one()
     return _EPOCH + timedelta(milliseconds=row.ms)
 
 

@@ -14,7 +14,7 @@ from activity_aggregates import settings
 from activity_aggregates.sources.declarations import SourceTable
 from activity_aggregates.sources.deployed import CASSANDRA, deployed_name
 from activity_aggregates.sources.typed import instant
-from activity_aggregates.store.connection import Connection, open_session
+from activity_aggregates.store.connection import Connection, open_session, prepared_reading
 
 CHANGED_AT = "changed_at"
 CHANGED_BY = "changed by"  # the column that the settings name as `changed_at`
@@ -44,7 +44,7 @@ def tells_write_time(connection: Connection, source: settings.Source, column: st
     name, keyspace, table = map(protect_name, (column, source.keyspace, source.table))
     with open_session(connection) as session:
         try:
-            session.prepare(f"SELECT writetime({name}) FROM {keyspace}.{table}")
+            prepared_reading(session, f"SELECT writetime({name}) FROM {keyspace}.{table}")
         except (InvalidRequest, SyntaxException):
             return False
     return True

@@ -21,9 +21,8 @@ from cassandra.metadata import protect_name
 from cassandra.query import PreparedStatement
 
 from activity_aggregates.retrying import retried
-from activity_aggregates.store.connection import Connection, open_session, translated
+from activity_aggregates.store.connection import RETRY_SECONDS, Connection, open_session, prepared_reading, translated
 
-RETRY_SECONDS = 60.0
 _ROWS_IN_PAGE = 2000
 _KEYS_AT_ONCE = 64
 _TOKENS = 2**64
@@ -72,7 +71,7 @@ def rows_of_ranges(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of the parts of the token ring whose numbers, below `ranges`, are given."""
     with _session(connection) as session:
-        statement = session.prepare(columns.of_tokens())
+        statement = _prepared(session, columns.of_tokens())
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 first, last = (_TOKENS * each // ranges - _TOKENS // 2 for each in (number, number + 1))
@@ -85,7 +84,7 @@ def rows_of_keys(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of each key that is given; `key` are its names as deployed. A blank value names no row."""
     with _session(connection) as session:
-        statement = session.prepare(columns.of_key(key))
+        statement = _prepared(session, columns.of_key(key))
         for batch in batches:
             values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             keys = (each for each in values if all(each))
@@ -98,6 +97,10 @@ def _session(connection: Connection) -> Iterator[Session]:
     with open_session(connection) as session:
         session.default_fetch_size = _ROWS_IN_PAGE
         yield session
+
+
+def _prepared(session: Session, query: str) -> PreparedStatement:
+    return retried(partial(prepared_reading, session, query), RETRY_SECONDS)
 
 
 def _pages(session: Session, statement: PreparedStatement, values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -28,15 +28,19 @@ from cassandra import (
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.connection import ConnectionException
-from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import ConstantSpeculativeExecutionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.query import FETCH_SIZE_UNSET, PreparedStatement, SimpleStatement
 
 from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.retrying import retried
 from activity_aggregates.texts import read_text
 
 if TYPE_CHECKING:
     from activity_aggregates import settings
 
 SCHEMA_AGREEMENT_SECONDS = 30
+RETRY_SECONDS = 60.0  # for which a read is asked again that was not answered
+_SHARE_OF_ONE_NODE = 0.2  # of the time for a request, before another node is asked as well
 
 # Suites of TLS 1.3 and 1.2 with forward secrecy. The connector's own default are two RSA suites without it, which
 # newer servers and JVMs refuse.
@@ -162,6 +166,7 @@ def _cluster(connection: Connection) -> Cluster:
         consistency_level=ConsistencyLevel.name_to_value[connection.consistency],
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=connection.request_timeout,
+        speculative_execution_policy=asked_elsewhere(connection.request_timeout),
     )
     try:
         return Cluster(
@@ -185,6 +190,45 @@ def _cluster(connection: Connection) -> Cluster:
             f"the database of {connection.address} cannot be reached ({error}): check that it is not paused, and that "
             "cassandra.secure_connect_bundle is its newest"
         ) from error
+
+
+def asked_elsewhere(request_timeout: float) -> ConstantSpeculativeExecutionPolicy:
+    """Whoever reads does not wait for a node that stands still until the time is over, but asks a second one.
+
+    That goes for statements that say that they are idempotent: reads, and records that carry their write time. Writes
+    of rows do not: a store that is overloaded would get twice as many, and they are sent again by who counts them.
+    """
+    return ConstantSpeculativeExecutionPolicy(request_timeout * _SHARE_OF_ONE_NODE, max_attempts=1)
+
+
+def read(
+    session: Session, query: str, fetch_size: Any = FETCH_SIZE_UNSET, retry_seconds: float = RETRY_SECONDS
+) -> list[Any]:
+    """The rows of a query, asked for again for a while where no answer comes.
+
+    Who reads a whole table, or a row of it, does not get round a replica that stands still: the node that was asked
+    waits for it, until the others have noticed. Raises Unreachable in the end.
+    """
+    statement = reading(query, fetch_size)
+
+    def asked() -> list[Any]:
+        with translated():
+            return list(session.execute(statement))
+
+    return retried(asked, retry_seconds)
+
+
+def reading(query: str, fetch_size: Any = FETCH_SIZE_UNSET) -> SimpleStatement:
+    """A query that reads, so that two nodes may be asked."""
+    return SimpleStatement(query, is_idempotent=True, fetch_size=fetch_size)
+
+
+def prepared_reading(session: Session, query: str) -> PreparedStatement:
+    """The same, prepared."""
+    with translated():
+        statement = session.prepare(query)
+    statement.is_idempotent = True
+    return statement
 
 
 def _place(connection: Connection) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.secret import named_secret
+from activity_aggregates.store.connection import RETRY_SECONDS, read
 
 if TYPE_CHECKING:
     from activity_aggregates import settings
@@ -78,10 +79,11 @@ class ErasedTable:
             )
         return self.secret
 
-    def read(self, session: Session) -> Erased:
+    def read(self, session: Session, retry_seconds: float = RETRY_SECONDS) -> Erased:
         """All that were erased; raises BadRequest where somebody was and the secret is missing or another one."""
+        query = f"SELECT * FROM {self.place}"
         try:
-            rows = {row.user_hash: row.erased_at for row in session.execute(f"SELECT * FROM {self.place}")}
+            rows = {row.user_hash: row.erased_at for row in read(session, query, retry_seconds=retry_seconds)}
         except InvalidRequest as error:
             raise Unreachable(f"{self.place} cannot be read ({error}): run `activity-aggregates migrate`") from error
         if not rows:

@@ -14,6 +14,7 @@ from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.request.scope import RECORDED_IDS
+from activity_aggregates.store.connection import prepared_reading, reading
 from activity_aggregates.store.records import (
     APPLYING,
     COLUMNS,
@@ -62,10 +63,10 @@ class Ledger:
         self._insert = session.prepare(
             f"INSERT INTO {self._place} ({', '.join(columns)}) VALUES ({marks}) USING TIMESTAMP ?"
         )
-        self._of_year = session.prepare(
-            f"SELECT {', '.join(COLUMNS)}, WRITETIME(status) AS saved_at FROM {self._place} WHERE year = ?"
+        self._of_year = prepared_reading(
+            session, f"SELECT {', '.join(COLUMNS)}, WRITETIME(status) AS saved_at FROM {self._place} WHERE year = ?"
         )
-        self._insert.is_idempotent = self._of_year.is_idempotent = True
+        self._insert.is_idempotent = True
         self._of_year.fetch_size = _FETCH_SIZE
 
     def save(self, run: RunRecord) -> None:
@@ -140,7 +141,7 @@ class Ledger:
     def seal_scopes(self) -> int:
         """Take the learners' ids out of scopes that earlier versions recorded; returns from how many."""
         query = f"SELECT year, started_at, run_id, scope FROM {self._place}"
-        named = [row for row in self._session.execute(query) if row.scope and f'"{RECORDED_IDS}"' in row.scope]
+        named = [row for row in self._session.execute(reading(query)) if row.scope and f'"{RECORDED_IDS}"' in row.scope]
         for row in named:
             run = next(run for run in self._year(row.year) if run.run_id == row.run_id)
             self.save(run)

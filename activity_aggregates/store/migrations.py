@@ -24,7 +24,7 @@ from cassandra.protocol import ConfigurationException, SyntaxException
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
 from activity_aggregates.retrying import retried
 from activity_aggregates.settings import Settings, Target
-from activity_aggregates.store.connection import translated
+from activity_aggregates.store.connection import reading, translated
 
 # Comments and quoted text are tokens of their own, so that a semicolon inside them ends no statement.
 _TOKEN = re.compile(
@@ -125,7 +125,7 @@ def check_applied(session: Session, settings: Settings) -> None:
 def current_schema(session: Session, target: Target) -> Schema:
     """What is there; nothing where the keyspace is missing."""
     query = "SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = %s"
-    columns = frozenset((row.table_name, row.column_name) for row in session.execute(query, [target.keyspace]))
+    columns = frozenset((row.table_name, row.column_name) for row in session.execute(reading(query), [target.keyspace]))
     tables = frozenset(table for table, _ in columns)
     record = target.tables["aggregate_migrations"]
     if record not in tables:
@@ -133,7 +133,7 @@ def current_schema(session: Session, target: Target) -> Schema:
 
     def read() -> dict[int, Record]:
         with translated():
-            rows = session.execute(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}")
+            rows = session.execute(reading(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}"))
             return {row.number: Record(row.checksum, row.applied_at) for row in rows}
 
     return Schema(retried(read, _OPENING_SECONDS), tables, columns)
@@ -158,7 +158,7 @@ def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
 def prepare(session: Session, target: Target) -> None:
     """Makes sure of the keyspace and of the table that records migrations."""
     keyspace = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
-    if not session.execute(keyspace, [target.keyspace]).one():
+    if not session.execute(reading(keyspace), [target.keyspace]).one():
         _create_keyspace(session, target)
     _change_schema(
         session,
@@ -218,7 +218,9 @@ def _add_column(session: Session, target: Target, table: str, column: str, chang
 
 def _is_column_there(session: Session, target: Target, table: str, column: str) -> bool:
     query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
-    return column in {row.column_name for row in session.execute(query, [target.keyspace, target.tables[table]])}
+    return column in {
+        row.column_name for row in session.execute(reading(query), [target.keyspace, target.tables[table]])
+    }
 
 
 def _change_schema(session: Session, statement: str, values: list[Any] | None = None) -> None:

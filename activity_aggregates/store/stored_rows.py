@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.store.connection import read
 from activity_aggregates.store.connector import BY_PARTITION, CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TEXTS, TargetTable
 from metrics.activities import WAS
@@ -70,7 +71,7 @@ class StoredRows:
     def is_empty(self, table: TargetTable) -> bool:
         """Whether the table has no row at all; asked of the store itself, which costs no query of Spark's."""
         place = f"{self.target.keyspace}.{self.target.tables[table.name]}"
-        return self.session.execute(f"SELECT {table.key[0]} FROM {place} LIMIT 1").one() is None
+        return not read(self.session, f"SELECT {table.key[0]} FROM {place} LIMIT 1")
 
     def rows(self, table: TargetTable, metrics: Sequence[str]) -> DataFrame:
         """(key…, was_<metric>…, was_entries or was_texts, newer, undated, carried…), all rows of kinds that are served.

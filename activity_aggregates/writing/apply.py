@@ -172,7 +172,6 @@ class _Task:
     def _statement(self, session: Session, text: str) -> PreparedStatement:
         if text not in self._prepared:
             prepared = retried(partial(_prepared, session, text), self._plan.writes.retry_seconds)
-            prepared.is_idempotent = True  # values and write time are absolute
             self._prepared[text] = prepared
         return self._prepared[text]
 

@@ -154,7 +154,6 @@ class Sender:
 
 def _unlogged(statements: list[BoundStatement]) -> BatchStatement:
     batch = BatchStatement(BatchType.UNLOGGED)
-    batch.is_idempotent = True
     for statement in statements:
         batch.add(statement)
     return batch

@@ -109,7 +109,7 @@ def _kill_driver(scene: Scene) -> None:
 
 
 def _interrupt_driver(scene: Scene) -> None:
-    scene.job.signal(signal.SIGINT)
+    scene.job.interrupt()
 
 
 def _run_a_second(scene: Scene) -> None:

@@ -53,6 +53,10 @@ class Job:
             except ProcessLookupError:
                 continue
 
+    def interrupt(self) -> None:
+        """As Ctrl-C in a terminal does it: to the group of the command, of which Spark's workers are none."""
+        os.killpg(self.pid, signal.SIGINT)
+
     def kill(self) -> None:
         """The driver alone, as the kernel does when memory is short; what it has started has to see that."""
         self._process.kill()

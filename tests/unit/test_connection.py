@@ -9,10 +9,19 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from cassandra import OperationTimedOut
+from cassandra.query import SimpleStatement
 
 from activity_aggregates.configuration import load
 from activity_aggregates.errors import BadRequest, Unreachable
-from activity_aggregates.store.connection import Connection, connection, open_session, spark_options
+from activity_aggregates.store.connection import (
+    Connection,
+    asked_elsewhere,
+    connection,
+    open_session,
+    read,
+    spark_options,
+)
 from scripts.embedded import certificates
 
 
@@ -60,3 +69,32 @@ def made_bundle(folder: Path, config: dict[str, object]) -> Path:
         bundle.write(made.node, "cert")
         bundle.write(made.node, "key")
     return folder / "bundle.zip"
+
+
+class StandingStill:
+    """A session of a cluster in which nobody answers the first questions."""
+
+    def __init__(self, unanswered: int) -> None:
+        self.asked: list[SimpleStatement] = []
+        self._unanswered = unanswered
+
+    def execute(self, statement: SimpleStatement) -> list[str]:
+        self.asked.append(statement)
+        if len(self.asked) <= self._unanswered:
+            raise OperationTimedOut
+        return ["a row"]
+
+
+def test_what_reads_asks_again_until_there_is_an_answer_and_two_nodes_at_a_time() -> None:
+    session: Any = StandingStill(unanswered=2)
+    assert read(session, "SELECT") == ["a row"]
+    assert [statement.is_idempotent for statement in session.asked] == [True] * 3
+    policy = asked_elsewhere(30.0)
+    assert (policy.delay, policy.max_attempts) == (6.0, 1)
+
+
+def test_what_is_never_answered_is_unreachable() -> None:
+    session: Any = StandingStill(unanswered=9)
+    with pytest.raises(Unreachable, match="Cassandra was lost or did not answer in time"):
+        read(session, "SELECT", retry_seconds=0.0)
+    assert len(session.asked) == 1

@@ -132,3 +132,18 @@ def test_no_room_has_more_modules_than_one_can_keep_in_mind() -> None:
     sizes = {folder: len([module for module in folder.glob("*.py") if module.stem != "__init__"]) for folder in folders}
     crowded = {folder.relative_to(ROOT).as_posix() for folder, size in sizes.items() if size > MOST_MODULES}
     assert crowded == set()
+
+
+def test_whatever_reads_may_ask_a_second_node() -> None:
+    """A query as a bare text, or one that is prepared without a word, would wait for a node that stands still."""
+    calls = ("execute", "execute_async", "prepare")
+    bare = [
+        f"{module.name}:{node.lineno}"
+        for module in modules(ENGINE)
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in calls
+        if any(
+            isinstance(given, ast.Constant | ast.JoinedStr) and "SELECT" in ast.unparse(given) for given in node.args
+        )
+    ]
+    assert bare == [], "take `reading` or `prepared_reading` of the connection"

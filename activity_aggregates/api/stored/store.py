@@ -19,7 +19,7 @@ from activity_aggregates.api.edge.refusals import Refused
 from activity_aggregates.api.stored.reads import Opened, Reads
 from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
-from activity_aggregates.store.connection import Connection, open_session, translated
+from activity_aggregates.store.connection import Connection, asked_elsewhere, open_session, prepared_reading, translated
 from activity_aggregates.store.erased import ErasedTable
 
 RETRY_SECONDS = 2.0  # between attempts to open the session, and of the driver to reach a node that was down
@@ -107,6 +107,7 @@ class Store:
             EXEC_PROFILE_DEFAULT,
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,
             request_timeout=self._read_timeout,
+            speculative_execution_policy=asked_elsewhere(self._read_timeout),
             row_factory=tuple_factory,  # named tuples make a class per answer
         )
         try:
@@ -116,25 +117,23 @@ class Store:
                 f"Cassandra at {self._connection.address} lacks what the API reads ({error}): "
                 "run `activity-aggregates migrate`, or correct sources or target in the configuration"
             ) from error
-        for statement in prepared.values():
-            statement.is_idempotent = True
-        return Opened(session, profile, prepared, self._erased.read(session), self._read_timeout)
+        return Opened(session, profile, prepared, self._erased.read(session, retry_seconds=0.0), self._read_timeout)
 
     def _statement(self, session: Session, read: Read) -> PreparedStatement:
         """A statement, or what does for it where the store lacks a column that an answer can do without."""
         try:
-            return session.prepare(self._statements[read])
+            return prepared_reading(session, self._statements[read])
         except InvalidRequest as error:
             if read not in self._fallbacks:
                 raise
             _log.warning("%s: answers do without", error)
-            return session.prepare(self._fallbacks[read])
+            return prepared_reading(session, self._fallbacks[read])
 
     def _with_erased(self, opened: Opened) -> Opened:
         """The same with who was erased by now; raises BadRequest where that cannot be told with the secret given."""
         try:
             with translated():
-                return replace(opened, erased=self._erased.read(opened.session))
+                return replace(opened, erased=self._erased.read(opened.session, retry_seconds=0.0))
         except Unreachable as error:
             _log.warning("who was erased stays as it was read before: %s", error)
             return opened
