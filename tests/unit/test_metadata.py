@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -57,9 +58,9 @@ def test_dates_are_of_courses_only_and_hide_attributes_of_their_names(spark: Spa
         [("c1", "2026-01-01", None)], "course_id string, earliest_start string, latest_end string"
     )
     rows = with_dates(spark.createDataFrame(activities, DESCRIBED), known, ENTRIES).collect()
-    assert {row.activity_id: row.metadata for row in rows} == {
-        "c1": {"name": "x", "startDate": "2026-01-01"},
-        "n1": metadata,
+    assert {(row.course_id, row.activity_id): row.metadata for row in rows} == {
+        ("c1", "c1"): {"name": "x", "startDate": "2026-01-01"},
+        ("c1", "n1"): metadata,
     }
 
 
@@ -69,8 +70,10 @@ def test_a_course_without_batches_has_no_dates(spark: SparkSession) -> None:
     assert [row.metadata for row in with_dates(activities, none, ENTRIES).collect()] == [{"name": "x"}]
 
 
-def test_dates_are_the_jobs_own_in_courses_only(spark: SparkSession) -> None:
+@pytest.mark.parametrize("of_nodes", [{"name": "name"}, {}], ids=["with-attributes", "without"])
+def test_dates_are_the_jobs_own_in_courses_only(spark: SparkSession, of_nodes: dict[str, str]) -> None:
     names = [(kind, name) for kind in ("Course", "CourseUnit") for name in ("name", "endDate", "other")]
-    own = is_own_entry({"name": "name"}, {"endDate": "latest_end"})
+    own = is_own_entry(of_nodes, {"endDate": "latest_end"})
     rows = spark.createDataFrame(names, "activity_type string, name string").filter(own(F.col("name"))).collect()
-    assert {tuple(row) for row in rows} == {("Course", "name"), ("Course", "endDate"), ("CourseUnit", "name")}
+    attributes = {(kind, name) for kind in ("Course", "CourseUnit") for name in of_nodes}
+    assert {tuple(row) for row in rows} == {("Course", "endDate"), *attributes}
