@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT
-from metrics.declarations import Metric
+from metrics.declarations import OWN_ROWS, Metric
 from metrics.learners import CARRIED, ENTRIES, best_context_rank
 from metrics.names import ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.quizzes import group_context
@@ -133,26 +133,24 @@ def group_rows(
     """(`GROUP_ACTIVITY_KEY`, a double for each metric) for each activity of each active group, also with nobody in it.
 
     `enrolled` is `enrolled_members` of these `members`, `rows` are their `member_rows`: who has one of a Course is
-    enrolled in it. `held` are (group_id, activity_id) of quizzes held in the group, in which every member is. Metrics
-    stand in the rows of the types that are meant.
+    enrolled in it. `held` are (group_id, activity_id), each once, of quizzes held in the group, in which every member
+    is. Metrics stand in the rows of the types that are meant.
     """
     key = list(GROUP_ACTIVITY_KEY)
-    of_courses = rows.filter(F.col(MEANT) == COURSE)
-    everyone = enrolled.select(*MEMBER_KEY).unionByName(of_courses.select(*MEMBER_KEY))
+    standing = members.join(rows.drop(MEANT).withColumn("is_there", F.lit(True)), list(MEMBER_KEY), how="left")
+    flagged = standing.join(enrolled.select(*MEMBER_KEY, F.lit(True).alias("is_below")), list(MEMBER_KEY), how="left")
+    is_enrolled = F.col("is_below") | (F.col("is_there") & (F.col(MEANT) == COURSE))
     if held is not None:
-        quizzes = members.filter(F.col(MEANT) == QUIZ).join(held, ["group_id", "activity_id"], how="left_semi")
-        everyone = everyone.unionByName(quizzes.select(*MEMBER_KEY)).distinct()
-    counted = (
-        members.join(everyone.withColumn("is_enrolled", F.lit(True)), list(MEMBER_KEY), how="left")
-        .groupBy(*key)
-        .agg(F.count(F.lit(1)).alias("memberCount"), F.count_if("is_enrolled").alias("enrolledCount"))
-    )
-    added = sums(_as_meant(rows.withColumn(SIGN, F.lit(1))), metrics, ("group_id", _LISTED, "activity_id"))
-    added = added.withColumnRenamed(_LISTED, "activity_type")
-    counts = [name for frame in (counted, added) for name in frame.columns if name not in key]
-    joined = activities.join(counted, key, how="left").join(added, key, how="left")
-    totals = _as_meant(joined.withColumns({name: F.coalesce(name, F.lit(0)) for name in counts}))
-    values = with_values(totals, metrics, "group_id", _LISTED, "activity_id")
+        flagged = flagged.join(held.withColumn("is_held", F.lit(True)), ["group_id", "activity_id"], how="left")
+        is_enrolled |= F.col("is_held") & (F.col(MEANT) == QUIZ)
+    # Who has no row is counted, and adds nothing.
+    sign = F.coalesce(F.col("is_there"), F.lit(False)).cast("int")
+    signed = flagged.withColumns({"is_enrolled": is_enrolled, SIGN: sign})
+    counts = [F.count(F.lit(1)).alias("memberCount"), F.count_if("is_enrolled").alias("enrolledCount")]
+    added = sums(_as_meant(signed), metrics, ("group_id", _LISTED, "activity_id"), OWN_ROWS, counts)
+    joined = activities.join(added.withColumnRenamed(_LISTED, "activity_type"), key, how="left")
+    zeros = {name: F.coalesce(name, F.lit(0)) for name in added.columns if name not in (*key, _LISTED)}
+    values = with_values(_as_meant(joined.withColumns(zeros)), metrics, "group_id", _LISTED, "activity_id")
     return values.withColumnRenamed(_LISTED, "activity_type")
 
 

@@ -46,8 +46,10 @@ def stands(names: Sequence[str]) -> Column:
     return F.expr(f"coalesce({', '.join(f'`{name}`' for name in names)}) IS NOT NULL")
 
 
-def sums(rows: DataFrame, metrics: Sequence[Metric], key: Sequence[str], over: str = OWN_ROWS) -> DataFrame:
-    """(key…, a bigint for each declared sum over these rows), in whole numbers of 1/scale.
+def sums(
+    rows: DataFrame, metrics: Sequence[Metric], key: Sequence[str], over: str = OWN_ROWS, further: Sequence[Column] = ()
+) -> DataFrame:
+    """(key…, `further` aggregates, a bigint for each declared sum over these rows), in whole numbers of 1/scale.
 
     `rows` have the learners' metrics as columns and `sign`. Whole numbers add up to the same whatever is added first.
     """
@@ -55,5 +57,5 @@ def sums(rows: DataFrame, metrics: Sequence[Metric], key: Sequence[str], over: s
     for metric in (metric for metric in metrics if metric.adds is not None and metric.over == over):
         whole = F.round(F.expr(metric.adds or "") * F.lit(metric.scale)).cast("bigint")
         by_name.setdefault(metric.name, []).append(F.when(is_of(metric), whole))
-    added = [F.sum(F.coalesce(*each) * F.col(SIGN)).alias(name) for name, each in by_name.items()]
+    added = [*further, *(F.sum(F.coalesce(*each) * F.col(SIGN)).alias(name) for name, each in by_name.items())]
     return rows.groupBy(*key).agg(*added) if added else rows.select(*key).distinct()
