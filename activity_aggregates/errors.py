@@ -34,6 +34,10 @@ class Unreachable(JobError):
     exit_code = 3
 
 
+class Forbidden(Unreachable):
+    """A source or the target answers, and refuses: to ask again is of no use."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """What may have been meant by a word that is none of those that are known.
 

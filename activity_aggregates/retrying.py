@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from activity_aggregates.clock import MACHINE, Clock
-from activity_aggregates.errors import Unreachable
+from activity_aggregates.errors import Forbidden, Unreachable
 
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 10.0
@@ -29,6 +29,8 @@ def retried(attempt: Callable[[], T], seconds: float, clock: Clock = MACHINE) ->
     for delay in delays():
         try:
             return attempt()
+        except Forbidden:
+            raise
         except Unreachable:
             if clock.monotonic() + delay > give_up_at:
                 raise

@@ -31,7 +31,7 @@ from cassandra.connection import ConnectionException
 from cassandra.policies import ConstantSpeculativeExecutionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import FETCH_SIZE_UNSET, PreparedStatement, SimpleStatement
 
-from activity_aggregates.errors import BadRequest, Unreachable
+from activity_aggregates.errors import BadRequest, Forbidden, Unreachable
 from activity_aggregates.retrying import retried
 from activity_aggregates.texts import read_text
 
@@ -288,11 +288,11 @@ def _why_unreachable(error: Exception, cluster: Cluster, connection: Connection)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns what the driver reports as lost, timed out, overloaded or forbidden into Unreachable."""
+    """Turns what the driver reports as lost, timed out or overloaded into Unreachable, and a refusal into Forbidden."""
     try:
         yield
     except Unauthorized as error:
-        raise Unreachable(f"Cassandra refuses the request ({error}): grant the user this permission") from error
+        raise Forbidden(f"Cassandra refuses the request ({error}): grant the user this permission") from error
     except _LOST as error:
         raise Unreachable(
             f"Cassandra was lost or did not answer in time ({type(error).__name__}: {error}): "

@@ -9,7 +9,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from cassandra import OperationTimedOut
+from cassandra import OperationTimedOut, Unauthorized
 from cassandra.query import SimpleStatement
 
 from activity_aggregates.configuration import load
@@ -74,14 +74,15 @@ def made_bundle(folder: Path, config: dict[str, object]) -> Path:
 class StandingStill:
     """A session of a cluster in which nobody answers the first questions."""
 
-    def __init__(self, unanswered: int) -> None:
+    def __init__(self, unanswered: int, why: type[Exception] = OperationTimedOut) -> None:
         self.asked: list[SimpleStatement] = []
         self._unanswered = unanswered
+        self._why = why
 
     def execute(self, statement: SimpleStatement) -> list[str]:
         self.asked.append(statement)
         if len(self.asked) <= self._unanswered:
-            raise OperationTimedOut
+            raise self._why
         return ["a row"]
 
 
@@ -97,4 +98,11 @@ def test_what_is_never_answered_is_unreachable() -> None:
     session: Any = StandingStill(unanswered=9)
     with pytest.raises(Unreachable, match="Cassandra was lost or did not answer in time"):
         read(session, "SELECT", retry_seconds=0.0)
+    assert len(session.asked) == 1
+
+
+def test_what_is_forbidden_is_not_asked_again() -> None:
+    session: Any = StandingStill(unanswered=1, why=Unauthorized)
+    with pytest.raises(Unreachable, match="grant the user this permission"):
+        read(session, "SELECT")
     assert len(session.asked) == 1
