@@ -26,11 +26,8 @@ from tests.harness.records import FULL, left_by_a_killed_run
 class EmptyStore:
     """In the place of a session, a ledger and a lease: no table has a row, no run was before, nobody interferes."""
 
-    def execute(self, *_: object) -> EmptyStore:
-        return self
-
-    def one(self) -> None:
-        return None
+    def execute(self, *_: object) -> list[Any]:
+        return []
 
     def recent(self, _: int) -> list[Any]:
         return []
