@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cassandra import OperationTimedOut
 from cassandra.cluster import NoHostAvailable, Session
@@ -49,6 +50,7 @@ HOURS = 24
 PLATFORMS = 12
 CHANGES = 0.4  # how many of the platforms change within an hour
 LEASE_SECONDS = TEST_SETTINGS["lease"]["ttl"]  # as long as the lease of a killed run stands in the way
+FOREIGN = "foreign"  # the entry of another writer on the platforms
 DATES = ("agg_last_updated",)  # when each entry changed: a fresh run has none but its own
 SECRET = "a secret of a fortnight"
 DAILY = ("backfill", "users", "contexts", "groups", "changed", "repair", "dry", "erase")
@@ -284,9 +286,15 @@ class Fortnight:
 
 
 def _rows(made: Environment, table: TargetTable) -> dict[Key, dict[str, object]]:
-    """The rows of a table by their keys, without the dates of entries."""
-    rows = [{name: value for name, value in row.items() if name not in DATES} for row in made.store.stored(table.name)]
-    return {tuple((name, row[name]) for name in table.key): row for row in rows}
+    """The rows of a table by their keys, without the dates of entries and without what another writer has put there."""
+    rows = ({**row, **_own(row)} for row in made.store.stored(table.name))
+    kept = [{name: value for name, value in row.items() if name not in DATES} for row in rows if row.get("agg") != {}]
+    return {tuple((name, row[name]) for name in table.key): row for row in kept}
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The entries of the job in a row of metrics."""
+    return {"agg": {name: row["agg"][name] for name in row["agg"] or {} if name != FOREIGN}} if "agg" in row else {}
 
 
 def _place(row: Mapping[str, object]) -> tuple[object, ...]:
