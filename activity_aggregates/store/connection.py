@@ -225,10 +225,15 @@ def reading(query: str, fetch_size: Any = FETCH_SIZE_UNSET) -> SimpleStatement:
 
 def prepared_reading(session: Session, query: str) -> PreparedStatement:
     """The same, prepared."""
-    with translated():
-        statement = session.prepare(query)
+    statement = prepared(session, query)
     statement.is_idempotent = True
     return statement
+
+
+def prepared(session: Session, query: str) -> PreparedStatement:
+    """A statement that can be prepared again where no answer comes: what is lost is Unreachable."""
+    with translated():
+        return session.prepare(query)
 
 
 def _place(connection: Connection) -> dict[str, Any]:

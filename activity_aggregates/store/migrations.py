@@ -22,9 +22,8 @@ from cassandra.cluster import Session
 from cassandra.protocol import ConfigurationException, SyntaxException
 
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
-from activity_aggregates.retrying import retried
 from activity_aggregates.settings import Settings, Target
-from activity_aggregates.store.connection import reading, translated
+from activity_aggregates.store.connection import read, reading
 
 # Comments and quoted text are tokens of their own, so that a semicolon inside them ends no statement.
 _TOKEN = re.compile(
@@ -130,13 +129,9 @@ def current_schema(session: Session, target: Target) -> Schema:
     record = target.tables["aggregate_migrations"]
     if record not in tables:
         return Schema({}, tables, columns)
-
-    def read() -> dict[int, Record]:
-        with translated():
-            rows = session.execute(reading(f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}"))
-            return {row.number: Record(row.checksum, row.applied_at) for row in rows}
-
-    return Schema(retried(read, _OPENING_SECONDS), tables, columns)
+    query = f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}"
+    rows = read(session, query, retry_seconds=_OPENING_SECONDS)
+    return Schema({row.number: Record(row.checksum, row.applied_at) for row in rows}, tables, columns)
 
 
 def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:
@@ -218,9 +213,8 @@ def _add_column(session: Session, target: Target, table: str, column: str, chang
 
 def _is_column_there(session: Session, target: Target, table: str, column: str) -> bool:
     query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
-    return column in {
-        row.column_name for row in session.execute(reading(query), [target.keyspace, target.tables[table]])
-    }
+    found = session.execute(reading(query), [target.keyspace, target.tables[table]])
+    return column in {row.column_name for row in found}
 
 
 def _change_schema(session: Session, statement: str, values: list[Any] | None = None) -> None:

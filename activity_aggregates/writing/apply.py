@@ -20,7 +20,7 @@ from activity_aggregates import errors
 from activity_aggregates.errors import JobError
 from activity_aggregates.retrying import retried
 from activity_aggregates.spark.sizing import cores
-from activity_aggregates.store.connection import open_session, translated
+from activity_aggregates.store.connection import open_session, prepared
 from activity_aggregates.writing.batches import Batches, replica_sets
 from activity_aggregates.writing.encoding import Encoder, Row
 from activity_aggregates.writing.plans import Plan
@@ -171,11 +171,5 @@ class _Task:
 
     def _statement(self, session: Session, text: str) -> PreparedStatement:
         if text not in self._prepared:
-            prepared = retried(partial(_prepared, session, text), self._plan.writes.retry_seconds)
-            self._prepared[text] = prepared
+            self._prepared[text] = retried(partial(prepared, session, text), self._plan.writes.retry_seconds)
         return self._prepared[text]
-
-
-def _prepared(session: Session, text: str) -> PreparedStatement:
-    with translated():
-        return session.prepare(text)

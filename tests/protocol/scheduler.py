@@ -183,7 +183,7 @@ class Scheduler:
             return
         if drawn < chances.of_a_stall:
             self._stall(process)
-        elif drawn - chances.of_a_stall < chances.of_a_turn:
+        else:
             self._let_others_in(process)
 
     def _stall(self, process: Process) -> None:

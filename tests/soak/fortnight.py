@@ -44,7 +44,6 @@ from tests.properties.replay import PUBLISHED, SHOWN, Replay
 from tests.properties.watching import UNREACHABLE
 from tests.soak.world import connected
 
-Key = tuple[tuple[str, object], ...]  # names and values
 OF_CONTEXTS = [table for table in TARGET_TABLES if "group_id" not in table.key]
 HOURS = 24
 PLATFORMS = 12
@@ -242,12 +241,12 @@ class Fortnight:
             made.session.execute(f"TRUNCATE {made.targets}.{table.name}")
         self._run(replay, command("run"))
         fresh = {table: _rows(made, table) for table in OF_CONTEXTS}
-        known = {_place(dict(key)) for key in fresh[ACTIVITY_CATALOG]}
+        known = {*map(_place, fresh[ACTIVITY_CATALOG].values())}
         for table, rows in fresh.items():
             differing = [key for key, row in rows.items() if left[table].get(key) != row]
-            beside = [key for key in left[table] if key not in rows and _place(dict(key)) in known]
-            self.problems += [f"{table.name} lacks a row of one full run: {dict(key)}" for key in differing[:SHOWN]]
-            self.problems += [f"{table.name} has a row beside one full run: {dict(key)}" for key in beside[:SHOWN]]
+            beside = [key for key, row in left[table].items() if key not in rows and _place(row) in known]
+            self.problems += [f"{table.name} lacks a row of one full run: {key}" for key in differing[:SHOWN]]
+            self.problems += [f"{table.name} has a row beside one full run: {key}" for key in beside[:SHOWN]]
             print(f"{table.name}: {len(rows)} rows after one full run, {len(left[table]) - len(rows)} stay besides")
 
     def _api_settings(self, replay: Replay) -> Path:
@@ -285,11 +284,11 @@ class Fortnight:
         return 1 if self.problems else 0
 
 
-def _rows(made: Environment, table: TargetTable) -> dict[Key, dict[str, object]]:
+def _rows(made: Environment, table: TargetTable) -> dict[tuple[object, ...], dict[str, object]]:
     """The rows of a table by their keys, without the dates of entries and without what another writer has put there."""
     rows = ({**row, **_own(row)} for row in made.store.stored(table.name))
     kept = [{name: value for name, value in row.items() if name not in DATES} for row in rows if row.get("agg") != {}]
-    return {tuple((name, row[name]) for name in table.key): row for row in kept}
+    return {tuple(row[name] for name in table.key): row for row in kept}
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:

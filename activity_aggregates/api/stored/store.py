@@ -132,8 +132,7 @@ class Store:
     def _with_erased(self, opened: Opened) -> Opened:
         """The same with who was erased by now; raises BadRequest where that cannot be told with the secret given."""
         try:
-            with translated():
-                return replace(opened, erased=self._erased.read(opened.session, retry_seconds=0.0))
+            return replace(opened, erased=self._erased.read(opened.session, retry_seconds=0.0))
         except Unreachable as error:
             _log.warning("who was erased stays as it was read before: %s", error)
             return opened
