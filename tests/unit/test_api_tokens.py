@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 
 from activity_aggregates.api.edge.refusals import Refused
@@ -84,6 +88,37 @@ def test_a_token_that_names_a_managed_user_is_known_as_that_alone(verifier: Toke
     assert caller(verifier, both) == Caller("child", is_service=False)
     with pytest.raises(Refused):
         verifier.caller({"authorization": f"Bearer {keys.token()}", "x-authenticated-for": keys.token("child")})
+
+
+def test_what_is_known_of_a_managed_users_token_opens_no_other(verifier: TokenVerifier, keys: KeyPair) -> None:
+    managed = keys.token("child", parentId="u1")
+    verifier.caller({"authorization": f"Bearer {keys.token()}", "x-authenticated-for": managed})
+    for text in ("m", "True", "1", ""):
+        with pytest.raises(Refused):
+            caller(verifier, managed.rpartition(".")[0] + ".AAAA" + text)
+        if text:
+            with pytest.raises(Refused):
+                caller(verifier, managed + text)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 10**400}, {"exp": 1e300}, {"sub": "\ud800"}, {"sub": {}}, {"nbf": "x"}, {"iat": []}],
+)
+def test_odd_claims_under_a_right_signature_are_refused_or_read(
+    verifier: TokenVerifier, keys: KeyPair, claims: dict[str, Any]
+) -> None:
+    """None ends in an error of another kind, nor leads to an id that has no bytes."""
+    with suppress(Refused):
+        assert caller(verifier, keys.token(**claims)).user_id.encode()
+
+
+def test_an_issuer_that_is_not_a_text_is_refused(verifier: TokenVerifier, keys: KeyPair) -> None:
+    """The library signs none; others do."""
+    claims = {"iss": ["x"], "aud": AUDIENCE, "sub": "u1", "exp": int(time.time()) + 600}
+    token = jwt.api_jws.encode(json.dumps(claims).encode(), keys.private, algorithm=keys.algorithm)
+    with pytest.raises(Refused):
+        caller(verifier, token)
 
 
 def test_a_service_that_manages_a_user_is_served_as_that_user(verifier: TokenVerifier, keys: KeyPair) -> None:

@@ -82,7 +82,8 @@ class TokenVerifier:
     """Verifies signed tokens with the keys of a file; those that were good are known until they or the keys end."""
 
     def __init__(self, keys: KeyFile, claims: Claims) -> None:
-        self._known: dict[bytes, Known] = {}  # by digest: tokens themselves are not kept
+        # By what it is taken for and its digest: tokens themselves are not kept.
+        self._known: dict[tuple[bool, bytes], Known] = {}
         self._keys = keys
         self._claims = claims
         self._reasons = Reasons()
@@ -93,7 +94,7 @@ class TokenVerifier:
             caller = self._named(token_of(headers), is_managed=False).caller
             if managed := headers.get("x-authenticated-for"):
                 caller = self._managed(managed, caller)
-        except (NotAccepted, PyJWTError, RecursionError, ValueError) as error:
+        except (NotAccepted, PyJWTError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
             self._reasons.say(error.reason if isinstance(error, NotAccepted) else reason_of(error))
             raise Refused(UNAUTHORIZED) from error
         return caller
@@ -113,8 +114,8 @@ class TokenVerifier:
         if len(token) > MAX_TOKEN_LENGTH:
             raise NotAccepted(TOO_LONG)
         # One that names a managed user says nothing of a caller, and the other way round.
-        keys, digest = self._keys.current(), sha256(token.encode() + (b"m" if is_managed else b"")).digest()
-        known = self._known.get(digest)
+        keys, known_by = self._keys.current(), (is_managed, sha256(token.encode()).digest())
+        known = self._known.get(known_by)
         if known and known.keys is keys and time.time() < known.until:
             return known
         claims = self._verified(token, is_managed)
@@ -125,7 +126,7 @@ class TokenVerifier:
             known = Known(self._caller(claims), None, keys, until)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[digest] = known
+        self._known[known_by] = known
         return known
 
     def _verified(self, token: str, is_managed: bool) -> Claimed:
@@ -186,7 +187,7 @@ class NobodyVerifier:
 
 
 def user_of(claim: object) -> str:
-    """The user id in a claim; raises NotAccepted where there is none.
+    """The user id in a claim; raises NotAccepted where there is none, ValueError where it is not a text of characters.
 
     >>> user_of("f:realm:u1")
     'u1'
@@ -194,6 +195,7 @@ def user_of(claim: object) -> str:
     user_id = str(claim).rpartition(":")[2]
     if not user_id.strip():
         raise NotAccepted(NO_USER)
+    user_id.encode()  # half of a pair has no bytes
     return user_id
 
 
