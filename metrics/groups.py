@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.declarations import OWN_ROWS, Metric
 from metrics.learners import CARRIED, ENTRIES, best_context_rank
-from metrics.names import ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
+from metrics.names import ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ, course_words
 from metrics.quizzes import group_context
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
 from metrics.values import SIGN, sums, with_values
@@ -37,8 +37,7 @@ def meant_type(course_types: Sequence[str], column: str = "activity_type") -> Co
 
     `course_types` are words for a Course, besides its own, whatever the case.
     """
-    words = sorted({COURSE.lower(), *(word.lower() for word in course_types)})
-    listed = F.col(column)
+    listed, words = F.col(column), sorted(course_words(course_types))
     return F.when(F.lower(listed).isin(words), F.lit(COURSE)).when(listed.isin(*ACTIVITY_TYPES), listed)
 
 

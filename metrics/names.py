@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 COURSE = "Course"
 COURSE_UNIT = "CourseUnit"
 QUIZ = "Quiz"
@@ -19,3 +21,12 @@ SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
 # Attributes of a node that the job counts itself, whatever the node says under that name: so they are numbers.
 LEAF_NODES_COUNT = "leafNodesCount"
 COUNTED_ATTRIBUTES = (LEAF_NODES_COUNT,)
+
+
+def course_words(course_types: Iterable[str]) -> frozenset[str]:
+    """What groups list for a course, in lower case: the words given, and its own type.
+
+    >>> sorted(course_words(["TextBook"]))
+    ['course', 'textbook']
+    """
+    return frozenset({COURSE.lower(), *(word.lower() for word in course_types)})

@@ -80,7 +80,7 @@ def serving_of(deployment: Deployment) -> Serving:
         store=store,
         readiness=Readiness(store),
         verifier=TokenVerifier(KeyFile(trust.key_file, trust.algorithms), trust.claims) if trust else NobodyVerifier(),
-        metadata=Metadata(deployment.metadata_seconds, deployment.metadata_numbers),
+        metadata=Metadata(deployment.metadata_seconds, deployment.metadata_numbers, deployment.course_words),
         listing=deployment.listing,
         metrics=deployment.metrics,
         max_body_bytes=deployment.max_body_bytes,

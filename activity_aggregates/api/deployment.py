@@ -29,6 +29,7 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.secret import named_secret
 from activity_aggregates.store.connection import Connection, connection
 from activity_aggregates.store.erased import ErasedTable, erased_table
+from metrics.names import course_words
 
 SECRET_BYTES = 32
 
@@ -57,6 +58,7 @@ class Deployment:
     metrics: list[Entry]
     metadata_seconds: float
     metadata_numbers: frozenset[str]
+    course_words: frozenset[str]
     max_body_bytes: int
     manners: Manners
     bounds: Bounds
@@ -95,6 +97,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         metrics=described_metrics(given),
         metadata_seconds=api.metadata_seconds,
         metadata_numbers=numbers_of_metadata(given),
+        course_words=course_words(given.metrics.course_types),
         max_body_bytes=api.max_body_bytes,
         manners=Manners(api.request_timeout, frozenset(api.cors_origins), api.access_log),
         bounds=Bounds(api.max_connections, api.idle_timeout),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from activity_aggregates.api.answering.known import described_metrics, numbers_of_metadata
+from activity_aggregates.api.answering.metadata import Metadata
+from activity_aggregates.api.stored.reads import Reads
+from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.configuration import flag_values, load
 from metrics.declarations import FAMILIES, METRICS
+from metrics.names import course_words
 
 
 @pytest.mark.parametrize(
@@ -20,6 +26,25 @@ from metrics.declarations import FAMILIES, METRICS
 )
 def test_an_entry_is_a_number_where_its_attribute_is_counted(fields: str, numbers: set[str]) -> None:
     assert numbers_of_metadata(load(None, {}, flag_values([f"metadata.fields={fields}"])).settings) == numbers
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [
+        ("TextBook", "Course"),
+        ("course", "Course"),
+        ("Course", "Course"),
+        ("Quiz", "Quiz"),
+        ("Collection", "Collection"),
+    ],
+)
+def test_what_a_group_lists_for_a_course_is_called_as_the_course_is(listed: str, asked: str) -> None:
+    class Asked:
+        def start(self, _: Read, *key: object) -> tuple[object, ...]:
+            return key
+
+    metadata = Metadata(0, courses=course_words(["TextBook"]))
+    assert metadata.start(cast(Reads, Asked()), (listed, "c1")) == (asked, "c1")
 
 
 def told(*assignments: str) -> list[tuple[str, str]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from cassandra.cluster import ResponseFuture
 
 from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
+from metrics.names import COURSE
 
 MOST_KEPT = 10_000  # activities
 MOST_DIGITS = 15  # of a number that every client holds exactly
@@ -19,16 +20,19 @@ Description = Mapping[str, str | int]
 class Metadata:
     """The metadata of activities by (type, id), read again after some seconds; with 0 it is read every time.
 
-    All of it is stored as text; the entries that are named in `numbers` are answered as numbers.
+    All of it is stored as text; the entries that are named in `numbers` are answered as numbers. Activities that
+    a group lists under one of the words for a course, in lower case, have that of the course.
     """
 
-    def __init__(self, seconds: float, numbers: frozenset[str] = frozenset()) -> None:
+    def __init__(self, seconds: float, numbers: frozenset[str] = frozenset(), courses: Container[str] = ()) -> None:
         self._seconds = seconds
         self._numbers = numbers
+        self._courses = courses
         self._kept: dict[tuple[str, str], tuple[float, Description]] = {}
 
     def start(self, reads: Reads, key: tuple[str, str]) -> ResponseFuture | Description:
         """Sends the read, unless what is known is new enough."""
+        key = self._meant(key)
         read_at, description = self._kept.get(key, (float("-inf"), {}))
         return description if time.monotonic() - read_at < self._seconds else reads.start(Read.METADATA, *key)
 
@@ -40,8 +44,11 @@ class Metadata:
         description = described(row[0], self._numbers) if row and row[0] else {}
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = (time.monotonic(), description)
+        self._kept[self._meant(key)] = (time.monotonic(), description)
         return description
+
+    def _meant(self, key: tuple[str, str]) -> tuple[str, str]:
+        return (COURSE, key[1]) if key[0].lower() in self._courses else key
 
 
 def described(stored: Mapping[str, str], numbers: frozenset[str]) -> Description:
