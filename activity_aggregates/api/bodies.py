@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from activity_aggregates.api.edge import refusals
 from activity_aggregates.api.edge.refusals import Refusal, Refused
@@ -28,7 +30,18 @@ Fields = Annotated[
         "none of it is named. A name that is not known is refused with the nearest one.",
     ),
 ]
-Day = Annotated[datetime.date, Field(examples=["2026-01-31"])]
+
+
+def _day(given: object) -> object:
+    """The day that a text says; seconds since 1970 in a text would pass for one, too."""
+    if not isinstance(given, str):
+        return given
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
+        raise ValueError("it is not a day like 2026-01-31")
+    return datetime.date.fromisoformat(given)
+
+
+Day = Annotated[datetime.date, BeforeValidator(_day), Field(examples=["2026-01-31"])]
 
 
 class _Body(BaseModel):
@@ -142,7 +155,7 @@ class LearnerBody(_Body):
 Body = TypeVar("Body", bound=_Body)
 
 # `id` and `type` are those of an activity in a list. The order is the one in which they are told.
-_MISSING: dict[int | str, Refusal] = {
+_MISSING: dict[str, Refusal] = {
     "groupId": refusals.GROUP_ID_MISSING,
     "userId": refusals.USER_ID_MISSING,
     "activityId": refusals.ACTIVITY_ID_MISSING,
@@ -170,10 +183,22 @@ def parsed(model: type[Body], raw: bytes) -> Body:
         return model.model_validate_json(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
-        missing = [_missing(detail) for detail in details]
+        mandatory = missing_ids(model)
+        missing = [_missing(detail, mandatory) for detail in details]
         if None in missing:
             raise Refused(refusals.invalid(_sentence(details[missing.index(None)]))) from error
         raise Refused(min(filter(None, missing), key=_IN_ORDER.index)) from error
+
+
+def missing_ids(model: type[BaseModel]) -> dict[str | int, Refusal]:
+    """The refusals of a body that lacks an id, by what it lacks: of the query, and of the activities in its list.
+
+    >>> [refusal.err for refusal in missing_ids(GroupBody).values()]
+    ['GROUP_ID_MISSING', 'ACTIVITY_ID_MISSING', 'ACTIVITY_TYPE_MISSING']
+    """
+    fields = model.model_fields["request"].annotation.model_fields  # type: ignore[union-attr]
+    asked = fields | (Activity.model_fields if "activities" in fields else {})
+    return {name: refusal for name, refusal in _MISSING.items() if name in asked and asked[name].is_required()}
 
 
 def params_of(raw: bytes) -> object:
@@ -185,10 +210,10 @@ def params_of(raw: bytes) -> object:
     return body.get("params") if isinstance(body, dict) else None
 
 
-def _missing(detail: ErrorDetails) -> Refusal | None:
+def _missing(detail: ErrorDetails, mandatory: Mapping[str | int, Refusal]) -> Refusal | None:
     """The refusal for what is mandatory and absent, null or blank; None where something else is wrong."""
     is_absent = detail["type"] in ("missing", "string_pattern_mismatch") or detail["input"] is None
-    return _MISSING.get(detail["loc"][-1]) if is_absent and detail["loc"] else None
+    return mandatory.get(detail["loc"][-1]) if is_absent and detail["loc"] else None
 
 
 def _sentence(detail: ErrorDetails) -> str:

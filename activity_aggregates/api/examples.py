@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from activity_aggregates.api.bodies import ActivityBody, ContextBody, EarlierActivityBody, GroupBody, LearnerBody
+from activity_aggregates.api.edge.envelope import API_IDS, OTHER
 
 GROUP, COURSE, BATCH, LEARNER = "cef3dc0b", "do_31289", "cb:0130", "5a5ab4e3"
 CHANGED = 1767225600000  # 2026-01-01
@@ -93,10 +94,12 @@ RESULTS: dict[type[BaseModel], Example] = {
 }
 
 
-def envelope(result: Example, status: str = "success", err: str | None = None, errmsg: str | None = None) -> Example:
+def envelope(
+    path: str, result: Example, status: str = "success", err: str | None = None, errmsg: str | None = None
+) -> Example:
     """An answer as it is sent; its id is that of the route."""
     return {
-        "id": "api.data.group.agg",
+        "id": API_IDS.get(path, OTHER),
         "ver": "v1",
         "ts": "2026-01-05 08:30:00:025+0000",
         "params": {

@@ -11,7 +11,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from activity_aggregates.api.answers import FailureAnswer
-from activity_aggregates.api.bodies import ActivityBody, EarlierActivityBody, GroupBody
+from activity_aggregates.api.bodies import (
+    ActivityBody,
+    ContextBody,
+    EarlierActivityBody,
+    GroupBody,
+    LearnerBody,
+    missing_ids,
+)
 from activity_aggregates.api.edge import refusals
 from activity_aggregates.api.edge.refusals import Refusal
 from activity_aggregates.api.examples import REQUESTS, RESULTS, envelope
@@ -22,16 +29,27 @@ SCHEMES = {
     "userToken": {"type": "apiKey", "in": "header", "name": "x-authenticated-user-token"},
 }
 JSON = "application/json"
+EARLY = (refusals.HEADERS_TOO_LARGE, refusals.TOO_MANY_CONNECTIONS)  # before anybody has looked at the path
+WRONG = refusals.invalid("request.activityType: Input should be a valid string")
+WRONG_FIELD = refusals.invalid("request.fields: completeCount is not known; the nearest is completedCount.")
+OF_GROUPS = (GroupBody, ActivityBody, EarlierActivityBody)
+FORBIDDEN = {ContextBody: refusals.NOT_A_SERVICE, LearnerBody: refusals.NOT_THE_LEARNER}  # of the others: not a member
+UNKNOWN: dict[type[BaseModel], list[Refusal]] = {
+    GroupBody: [refusals.GROUP_NOT_FOUND],
+    ActivityBody: [refusals.GROUP_NOT_FOUND, refusals.ACTIVITY_NOT_FOUND],
+    EarlierActivityBody: [refusals.GROUP_NOT_FOUND],
+    ContextBody: [refusals.NO_SUCH_ACTIVITY],
+}
 
 Responses = dict[int | str, dict[str, Any]]
 
 
-def _told(status: int, description: str, told: Sequence[Refusal]) -> Responses:
-    """A status with an example of each refusal that has it."""
+def _told(path: str, status: int, description: str, told: Sequence[Refusal]) -> Responses:
+    """A status with an example of each refusal that has it, in the envelope of the path."""
     examples = {
         refusal.err if len({each.err for each in told}) == len(told) else refusal.errmsg: {
             "value": {
-                **envelope({}, "failed", refusal.err, refusal.errmsg),
+                **envelope("" if refusal in EARLY else path, {}, "failed", refusal.err, refusal.errmsg),
                 "responseCode": refusal.response_code,
             }
         }
@@ -40,32 +58,25 @@ def _told(status: int, description: str, told: Sequence[Refusal]) -> Responses:
     return {status: {"model": FailureAnswer, "description": description, "content": {JSON: {"examples": examples}}}}
 
 
-ALWAYS = {
-    **_told(431, "The headers are above 32 KiB or 100.", [refusals.HEADERS_TOO_LARGE]),
-    **_told(408, "The head or the body did not arrive in time.", [refusals.REQUEST_TIMEOUT]),
-}
-UNAVAILABLE: Responses = _told(
-    503,
-    "The store cannot be reached or is too slow, or the request would take too many reads.",
-    [refusals.UNAVAILABLE, refusals.TOO_SLOW, refusals.TOO_MANY_READS, refusals.TOO_MANY_CONNECTIONS],
-)
-MISSING = {
-    "groupId": refusals.GROUP_ID_MISSING,
-    "userId": refusals.USER_ID_MISSING,
-    "activityId": refusals.ACTIVITY_ID_MISSING,
-    "activityType": refusals.ACTIVITY_TYPE_MISSING,
-    "contextId": refusals.CONTEXT_ID_MISSING,
-}
-WRONG = refusals.invalid("request.fields: completeCount is not known; the nearest is completedCount.")
-OF_GROUPS = (GroupBody, ActivityBody, EarlierActivityBody)
+def _always(path: str) -> Responses:
+    return {
+        **_told(path, 431, "The headers are above 32 KiB or 100.", [refusals.HEADERS_TOO_LARGE]),
+        **_told(path, 408, "The head or the body did not arrive in time.", [refusals.REQUEST_TIMEOUT]),
+    }
 
 
-def operation(name: str, body: type[BaseModel], answer: Any) -> dict[str, Any]:
+def _unavailable(path: str, told: Sequence[Refusal]) -> Responses:
+    return _told(path, 503, "The store cannot be reached or is too slow, or there is too much to do.", told)
+
+
+def operation(path: str, name: str, body: type[BaseModel], answer: Any) -> dict[str, Any]:
     """What FastAPI is told of a route that reads `body` and asks for a token."""
     examples = {name: {"value": {"request": request}} for name, request in REQUESTS[body].items()}
     content = {"schema": {"$ref": REFERENCES.format(model=body.__name__)}, "examples": examples}
+    busy = [refusals.UNAVAILABLE, refusals.TOO_SLOW, refusals.TOO_MANY_READS, refusals.TOO_MANY_CONNECTIONS]
     return {
-        **_named(name, answer, {**_refusals(body), **UNAVAILABLE}, RESULTS[body]),
+        **_named(path, name, answer, {**_refusals(path, body), **_unavailable(path, busy)}, RESULTS[body]),
+        "path": path,
         "tags": ["groups" if body in OF_GROUPS else "activities"],
         "openapi_extra": {
             "requestBody": {"required": True, "content": {JSON: content}},
@@ -74,30 +85,27 @@ def operation(name: str, body: type[BaseModel], answer: Any) -> dict[str, Any]:
     }
 
 
-def open_operation(name: str, answer: Any, others: Responses | None = None) -> dict[str, Any]:
+def open_operation(path: str, name: str, answer: Any, may_fail: bool = False) -> dict[str, Any]:
     """What FastAPI is told of a route that everybody may ask."""
-    return {**_named(name, answer, others or {}, None), "tags": ["about"]}
+    others = _unavailable(path, [refusals.UNAVAILABLE]) if may_fail else {}
+    return {**_named(path, name, answer, others, None), "path": path, "tags": ["about"]}
 
 
-def _named(name: str, answer: Any, others: Responses, result: dict[str, Any] | None) -> dict[str, Any]:
-    content = {JSON: {"example": envelope(result)}} if result is not None else {}
+def _named(path: str, name: str, answer: Any, others: Responses, result: dict[str, Any] | None) -> dict[str, Any]:
+    content = {JSON: {"example": envelope(path, result)}} if result is not None else {}
     success = {"model": answer, **({"content": content} if content else {})}
-    return {"operation_id": name, "response_model": None, "responses": {200: success, **others, **ALWAYS}}
+    return {"operation_id": name, "response_model": None, "responses": {200: success, **others, **_always(path)}}
 
 
-def _refusals(body: type[BaseModel]) -> Responses:
-    is_of_group = body in OF_GROUPS
-    query = body.model_fields["request"].annotation
-    asked = query.model_fields if isinstance(query, type) and issubclass(query, BaseModel) else {}
-    missing = [refusal for name, refusal in MISSING.items() if name in asked and asked[name].is_required()]
-    forbidden = [refusals.FORBIDDEN] if is_of_group else [refusals.NOT_A_SERVICE, refusals.NOT_THE_LEARNER]
-    unknown = [refusals.GROUP_NOT_FOUND, refusals.ACTIVITY_NOT_FOUND] if is_of_group else [refusals.NO_SUCH_ACTIVITY]
+def _refusals(path: str, body: type[BaseModel]) -> Responses:
+    wrong = [WRONG if body is EarlierActivityBody else WRONG_FIELD, *missing_ids(body).values()]
+    unknown = _told(path, 404, "There is none.", UNKNOWN[body]) if body in UNKNOWN else {}
     return {
-        **_told(400, "The body is not one, something in it is wrong or unknown, or it lacks an id.", [WRONG, *missing]),
-        **_told(401, "No token, or one that is not accepted; the log says why.", [refusals.UNAUTHORIZED]),
-        **_told(403, "The caller may not see this.", forbidden),
-        **_told(404, "There is none.", unknown),
-        **_told(413, "The body is too large.", [refusals.too_large(65536)]),
+        **_told(path, 400, "The body is not one, something in it is wrong or unknown, or it lacks an id.", wrong),
+        **_told(path, 401, "No token, or one that is not accepted; the log says why.", [refusals.UNAUTHORIZED]),
+        **_told(path, 403, "The caller may not see this.", [FORBIDDEN.get(body, refusals.FORBIDDEN)]),
+        **unknown,
+        **_told(path, 413, "The body is too large.", [refusals.too_large(65536)]),
     }
 
 

@@ -33,8 +33,7 @@ from activity_aggregates.api.edge.refusals import Refused
 from activity_aggregates.api.identity.tokens import Caller, Verifier
 from activity_aggregates.api.readiness import Readiness
 from activity_aggregates.api.stored.reads import Reads
-from activity_aggregates.api.stored.store import Store
-from activity_aggregates.store.connection import translated
+from activity_aggregates.api.stored.store import Store, answering
 
 CALLER_DIGITS = 16  # of the hash by which the log knows a caller
 
@@ -71,7 +70,7 @@ class Asked(Generic[Body]):
     def answered(self, result: Callable[[Reads, Metadata, Listing, Caller, Any], Entry]) -> Response:
         """By a function of what is read with, how it is shown, who asks and what is asked for."""
         serving = self.serving
-        with translated():
+        with answering():
             reads = serving.store.reads(exchange_of(self.request.scope).deadline)
             found = result(reads, serving.metadata, serving.listing, self.caller, self.body.request)
             return success(self.request.scope, found)
@@ -102,7 +101,7 @@ def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[
 
 async def received(request: Request, exchange: Exchange, limit: int) -> bytes:
     """The body, which is not read further than its limit; how long it is waited for is the request's own bound."""
-    if int(request.headers.get("content-length", 0)) > limit:
+    if announces_more(request.headers.get("content-length", ""), limit):
         raise Refused(refusals.too_large(limit))
     body = bytearray()
     exchange.is_receiving = True
@@ -114,21 +113,32 @@ async def received(request: Request, exchange: Exchange, limit: int) -> bytes:
     return bytes(body)
 
 
-@router.post("/data/group/agg", **openapi.operation("groupAggregates", GroupBody, answers.GroupAnswer))
+def announces_more(length: str, limit: int) -> bool:
+    """Whether a header announces more than so many bytes; of its digits, which the server has checked, any number.
+
+    >>> [announces_more(length, 100) for length in ("", "100", "101", "0" * 5000 + "100", "9" * 5000)]
+    [False, False, True, False, True]
+    """
+    digits = length.lstrip("0")
+    return len(digits) > len(str(limit)) or int(digits or 0) > limit
+
+
+@router.post(**openapi.operation("/data/group/agg", "groupAggregates", GroupBody, answers.GroupAnswer))
 def group_agg(asked: Annotated[Asked[GroupBody], Depends(checked(GroupBody))]) -> Response:
     """The activities of a group with the numbers of all its members together."""
     return asked.answered(group_aggregates)
 
 
-@router.post("/data/group/activity/agg", **openapi.operation("groupActivity", ActivityBody, answers.ActivityAnswer))
+@router.post(**openapi.operation("/data/group/activity/agg", "groupActivity", ActivityBody, answers.ActivityAnswer))
 def activity_agg(asked: Annotated[Asked[ActivityBody], Depends(checked(ActivityBody))]) -> Response:
     """One activity of a group, with every active member."""
     return asked.answered(activity_aggregates)
 
 
 @router.post(
-    "/v1/group/activity/agg",
-    **openapi.operation("earlierGroupActivity", EarlierActivityBody, answers.EarlierActivityAnswer),
+    **openapi.operation(
+        "/v1/group/activity/agg", "earlierGroupActivity", EarlierActivityBody, answers.EarlierActivityAnswer
+    ),
 )
 def earlier_activity_agg(
     asked: Annotated[Asked[EarlierActivityBody], Depends(checked(EarlierActivityBody))],
@@ -137,32 +147,32 @@ def earlier_activity_agg(
     return asked.answered(lambda reads, _, *others: earlier_activity_aggregates(reads, *others))
 
 
-@router.post("/data/activity/agg", **openapi.operation("activityAggregates", ContextBody, answers.ContextAnswer))
+@router.post(**openapi.operation("/data/activity/agg", "activityAggregates", ContextBody, answers.ContextAnswer))
 def context_agg(asked: Annotated[Asked[ContextBody], Depends(checked(ContextBody))]) -> Response:
     """One activity in one context, with its days; for services."""
     return asked.answered(context_aggregates)
 
 
-@router.post("/data/activity/user/agg", **openapi.operation("learnerAggregates", LearnerBody, answers.LearnerAnswer))
+@router.post(**openapi.operation("/data/activity/user/agg", "learnerAggregates", LearnerBody, answers.LearnerAnswer))
 def learner_agg(asked: Annotated[Asked[LearnerBody], Depends(checked(LearnerBody))]) -> Response:
     """One learner's rows of one activity; for services and for the learner."""
     return asked.answered(learner_aggregates)
 
 
-@router.get("/data/metrics", **openapi.open_operation("metrics", answers.MetricsAnswer))
+@router.get(**openapi.open_operation("/data/metrics", "metrics", answers.MetricsAnswer))
 async def metrics(request: Request) -> Response:
     """Every metric that is computed: what it is called and what it means."""
     serving: Serving = request.app.state.serving
     return success(request.scope, {"metrics": serving.metrics})
 
 
-@router.get("/health/live", **openapi.open_operation("live", answers.HealthAnswer))
+@router.get(**openapi.open_operation("/health/live", "live", answers.HealthAnswer))
 async def live(request: Request) -> Response:
     """Whether the process answers."""
     return success(request.scope, {"healthy": True})
 
 
-@router.get("/health/ready", **openapi.open_operation("ready", answers.HealthAnswer, openapi.UNAVAILABLE))
+@router.get(**openapi.open_operation("/health/ready", "ready", answers.HealthAnswer, may_fail=True))
 async def ready(request: Request) -> Response:
     """Whether tokens can be checked, and the store answers a read like those that requests make."""
     serving: Serving = request.app.state.serving

@@ -22,6 +22,7 @@ from activity_aggregates.api.deployment import Deployment, deployment
 from activity_aggregates.api.edge import logs
 from activity_aggregates.api.edge.bounds import Config, connections_allowed
 from activity_aggregates.api.edge.figures import published
+from activity_aggregates.api.stored.store import FIRST_ATTEMPT_SECONDS
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.connection import open_session
@@ -74,9 +75,10 @@ def configured(given: settings.Settings, deployed: Deployment) -> Config:
 def check_erased(deployed: Deployment) -> None:
     """Raises BadRequest where learners were erased and the secret that tells them is missing or another one.
 
-    Where the store cannot be asked now, the workers find out when they reach it.
+    Where the store cannot be asked at once, the workers find out when they reach it.
     """
-    with suppress(Unreachable), open_session(deployed.connection) as session:
+    quick = deployed.connection.within(FIRST_ATTEMPT_SECONDS)
+    with suppress(Unreachable), open_session(quick) as session:
         deployed.erased.read(session, retry_seconds=0.0)
 
 
@@ -103,6 +105,7 @@ def run(server: uvicorn.Config, listening: socket.socket) -> int:
         serving = Alone(server)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, serving.handle_exit)
+        signal.signal(signal.SIGHUP, serving.handle_reload)
         serving.run([listening])
     else:
         resource_tracker.ensure_running()  # started by the first worker it would let through what is held back
@@ -121,6 +124,10 @@ class Alone(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.is_interrupted |= sig == signal.SIGINT
         super().handle_exit(sig, frame)
+
+    def handle_reload(self, sig: int, frame: FrameType | None) -> None:
+        """Nobody would stand in for the only worker while it is replaced."""
+        _log.warning("SIGHUP: the only worker goes on; keys are read again by itself, settings by a restart")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
@@ -96,6 +96,10 @@ class Connection:
     def address(self) -> str:
         """Hosts and port, or the bundle that stands for them, as messages name them."""
         return self.secure_connect_bundle or f"{', '.join(self.contact_points)} port {self.port}"
+
+    def within(self, seconds: float) -> Connection:
+        """The same for who cannot wait longer, although each of its hosts may be silent."""
+        return replace(self, connect_timeout=min(self.connect_timeout, seconds / len(self.contact_points)))
 
 
 def connection(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> Connection:

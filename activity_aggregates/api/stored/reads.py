@@ -14,6 +14,7 @@ from cassandra.query import PreparedStatement
 
 from activity_aggregates.api.edge.refusals import TOO_MANY_READS, TOO_SLOW, Refused
 from activity_aggregates.api.stored.statements import Read
+from activity_aggregates.errors import Unreachable
 from activity_aggregates.store.erased import Erased
 
 AT_ONCE = 64  # reads of one kind that are waited for together
@@ -35,14 +36,23 @@ class Opened:
 
 
 class Reads:
-    """What one request reads until `deadline`, of the monotonic clock; at most so many reads are under way."""
+    """What one request reads until `deadline`, of the monotonic clock; at most so many reads are under way.
 
-    def __init__(self, opened: Opened, deadline: float, most: int) -> None:
-        self._opened = opened
+    In the place of a session there may be the address that was not reached; then whatever is read raises Unreachable.
+    """
+
+    def __init__(self, opened: Opened | str, deadline: float, most: int) -> None:
+        self._found = opened
         self._deadline = deadline
         self._most = most
         self._under_way: deque[ResponseFuture] = deque()
         self._left = most
+
+    @property
+    def _opened(self) -> Opened:
+        if isinstance(self._found, str):
+            raise Unreachable(f"Cassandra at {self._found} has not been reached yet")
+        return self._found
 
     @property
     def erased(self) -> Erased:

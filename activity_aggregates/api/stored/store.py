@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
+import cassandra.cluster
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra.policies import ConstantReconnectionPolicy
@@ -15,7 +18,6 @@ from cassandra.protocol import ProtocolHandler
 from cassandra.query import PreparedStatement, tuple_factory
 
 from activity_aggregates.api.edge.figures import figures
-from activity_aggregates.api.edge.refusals import Refused
 from activity_aggregates.api.stored.reads import Opened, Reads
 from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.errors import JobError, Unreachable
@@ -26,8 +28,19 @@ RETRY_SECONDS = 2.0  # between attempts to open the session, and of the driver t
 CHECK_SECONDS = 2.0  # how long a read may take that only tells whether the store is well
 WATCH_SECONDS = 5  # between those that Prometheus is told of
 FIRST_ATTEMPT_SECONDS = 5.0  # how long a start waits for the session before it goes on without
+CLOSE_SECONDS = 2.0  # how long an end waits for each of two threads
 
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turns into Unreachable whatever the store does not answer, also for a table that was there and is gone."""
+    with translated():
+        try:
+            yield
+        except InvalidRequest as error:
+            raise Unreachable(f"Cassandra does not know what the API reads any more ({error})") from error
 
 
 class Store:
@@ -65,19 +78,20 @@ class Store:
         self._tried.wait(FIRST_ATTEMPT_SECONDS)
 
     def close(self) -> None:
+        """Ends the session; an attempt to connect that is under way is not waited for long."""
         self._closing.set()
-        self._keeper.join()
-        self._watcher.join()
+        self._keeper.join(CLOSE_SECONDS)
+        self._watcher.join(CLOSE_SECONDS)
+        if self._keeper.is_alive():  # then the driver, too, would wait for it at the end of the process
+            atexit.unregister(cassandra.cluster._shutdown_clusters)
 
     def reads(self, deadline: float) -> Reads:
-        """What a request reads until the deadline; raises Unreachable while there is no session."""
-        if self._opened is None:
-            raise Unreachable(f"Cassandra at {self._connection.address} has not been reached yet")
-        return Reads(self._opened, deadline, self._most_reads)
+        """What a request reads until the deadline; while there is no session its first read raises Unreachable."""
+        return Reads(self._opened or self._connection.address, deadline, self._most_reads)
 
     def check(self) -> None:
         """Makes a read of the kind that requests make; raises Unreachable where it fails."""
-        with translated():
+        with answering():
             reads = self.reads(time.monotonic() + CHECK_SECONDS)
             reads.row(reads.start(Read.GROUP, "health"))
 
@@ -152,6 +166,6 @@ class Store:
     def _is_up(self) -> bool:
         try:
             self.check()
-        except (Unreachable, Refused):
+        except Exception:  # noqa: BLE001  whatever it is: who watches must not end by it
             return False
         return True

@@ -11,6 +11,7 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from activity_aggregates.api.edge.envelope import OTHER
 from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api
 
 OF_GROUPS = (GROUP, ACTIVITY, EARLIER)
@@ -68,14 +69,42 @@ def operations(api: Api) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("path", SECURED)
 def test_every_refusal_is_documented_with_an_example(api: Api, path: str) -> None:
     operation = operations(api)[path]
-    assert set(operation["responses"]) == {"200", "400", "401", "403", "404", "408", "413", "431", "503"}
+    unknown = {"404"} if path != "/data/activity/user/agg" else set()
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "408", "413", "431", "503"} | unknown
     assert operation["security"] == [{"bearer": []}, {"userToken": []}]
     for status, response in operation["responses"].items():
         content = response["content"]["application/json"]
         assert "example" in content or content["examples"], status
-    missing = {f"{name}_MISSING" for name in ("ACTIVITY_ID", "ACTIVITY_TYPE")} if path != GROUP else set()
     told = operation["responses"]["400"]["content"]["application/json"]["examples"]
-    assert missing | {"INVALID_REQUESTED_DATA"} <= set(told)
+    assert {"ACTIVITY_ID_MISSING", "ACTIVITY_TYPE_MISSING", "INVALID_REQUESTED_DATA"} <= set(told)
+
+
+@pytest.mark.parametrize("path", SECURED)
+def test_an_example_has_the_id_that_the_route_answers_with(api: Api, path: str) -> None:
+    responses = operations(api)[path]["responses"]
+    asked = api.client.post(path, content=b"{}").json()["id"]
+    told = {status: ids(response["content"]["application/json"]) for status, response in responses.items()}
+    assert told == {status: {asked} for status in told} | {"431": {OTHER}, "503": {asked, OTHER}}
+
+
+def ids(content: dict[str, Any]) -> set[str]:
+    examples = (
+        [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+    )
+    return {example["id"] for example in examples}
+
+
+@pytest.mark.parametrize("path", SECURED)
+def test_what_a_body_may_lack_is_what_the_document_says(api: Api, path: str) -> None:
+    """Asked without each of what its first example has, and with an activity that lacks what one needs."""
+    operation = operations(api)[path]
+    query = operation["requestBody"]["content"]["application/json"]["examples"]["everything"]["value"]["request"]
+    bodies = [{name: value for name, value in query.items() if name != left_out} for left_out in query]
+    listed = [{"id": "c1", "type": "Course"}, {"id": "c1"}, {"type": "Course"}]
+    bodies += [{**query, "activities": [activity]} for activity in listed if path == GROUP]
+    answers = [api.ask_as_service(path, **body).json()["params"]["err"] for body in bodies]
+    told = operation["responses"]["400"]["content"]["application/json"]["examples"]
+    assert {err for err in answers if err} == {err for err in told if err.endswith("_MISSING")}
 
 
 def test_operations_have_short_names_of_their_own(api: Api) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from activity_aggregates.errors import BadRequest
 from tests.harness import roles
 from tests.harness.api import GROUP, KeyPair, api_settings, key_pair, serve_command, served
 from tests.harness.environment import Environment
+from tests.harness.log_lines import message
 from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import OTHER_PORT
+
+SUPERVISORS_SECONDS = 20  # as the unit of systemd gives it to end
 
 
 @pytest.fixture
@@ -156,6 +160,69 @@ def test_it_starts_without_the_store_and_says_so(world: Environment, tmp_path: P
         assert api.client.get("/health/ready").status_code == 503
         assert api.ask(GROUP, groupId="g1").status_code == 503
         assert f"Cassandra at 127.0.0.1 port {OTHER_PORT} cannot be reached" in api.errors.read_text()
+
+
+def test_before_the_store_is_reached_all_else_is_checked(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    conf = world.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
+    with served(conf, keys, f"--set=cassandra.port={OTHER_PORT}", "--set=cassandra.connect_timeout=1") as api:
+        assert api.ask(GROUP, groupId="g1", fields=["nonsense"]).status_code == 400
+        query = {"activityId": "c1", "activityType": "Course", "contextId": "cb:b1"}
+        assert api.ask("/data/activity/agg", **query).status_code == 403
+
+
+def test_hosts_that_are_silent_delay_neither_the_start_nor_the_end(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    """They accept and never answer; the ten seconds for each of them would be a minute, and the end would be killed."""
+    with ExitStack() as stack:
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+        for last in range(2, 7):
+            stack.enter_context(socket.create_server((f"127.0.0.{last}", port)))
+        silent = ",".join(f"127.0.0.{last}" for last in range(1, 7))
+        conf = world.configure({"api": api_settings(tmp_path, keys)}, tmp_path)
+        addresses = {"CASSANDRA_CONTACT_POINTS": silent, "CASSANDRA_PORT": str(port)}
+        with served(conf, keys, environ=addresses) as api:
+            assert api.client.get("/health/ready").status_code == 503
+            api.process.send_signal(signal.SIGTERM)
+            assert api.process.wait(SUPERVISORS_SECONDS) == 0
+
+
+def test_a_reload_does_not_end_a_server_of_one_worker(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
+    with served(world.configure({"api": api_settings(tmp_path, keys)}, tmp_path), keys) as api:
+        wait_until(lambda: api.ask(GROUP, groupId="g1").status_code == 200)
+        api.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "SIGHUP: the only worker goes on" in api.errors.read_text())
+        assert api.ask(GROUP, groupId="g1").status_code == 200
+
+
+def test_a_table_that_goes_away_is_a_store_that_does_not_answer(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    """Until it is back, say from a backup; who watches is told."""
+    session, table = world.session, f"{world.sources}.lost_group"
+    columns = "(id text PRIMARY KEY, status text, activities list<frozen<map<text, text>>>)"
+    session.execute(f"CREATE TABLE IF NOT EXISTS {table} {columns}")
+    settings = {
+        "sources": {"groups": {"format": "cassandra", "keyspace": world.sources, "table": "lost_group"}},
+        "api": {**api_settings(tmp_path, keys), "metrics_address": "127.0.0.1:0"},
+    }
+    with served(world.configure(settings, tmp_path), keys) as api:
+        assert api.process.stdout
+        metrics = message(api.process.stdout.readline()).removeprefix("metrics on ")
+
+        def is_up() -> bool:
+            return "activity_aggregates_api_store_up 1.0" in httpx.get(metrics).text
+
+        wait_until(is_up)
+        session.execute(f"DROP TABLE {table}")
+        wait_until(lambda: not is_up())
+        assert api.client.get("/health/ready").status_code == 503
+        assert api.ask_as_service(GROUP, groupId="g1").status_code == 503
+        session.execute(f"CREATE TABLE {table} {columns}")
+        wait_until(is_up)
+        assert api.client.get("/health/ready").status_code == 200
+        assert api.ask_as_service(GROUP, groupId="g1").status_code == 404
+        assert "Traceback" not in api.errors.read_text()
 
 
 def test_keys_are_read_again_when_the_file_changes(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
