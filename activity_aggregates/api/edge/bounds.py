@@ -98,7 +98,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers += 1
         self._count(len(name) + len(value) + FIELD_BYTES)
-        super().on_header(name, value)
+        if self._is_in_head:  # what follows a body in chunks would be taken for headers, where it came early enough
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False

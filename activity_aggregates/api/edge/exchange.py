@@ -68,9 +68,11 @@ def accepts_gzip(value: str) -> bool:
 
     >>> accepts_gzip("gzip, deflate"), accepts_gzip("br;q=1, gzip;q=0"), accepts_gzip("identity")
     (True, False, False)
+    >>> accepts_gzip("*, gzip;q=0"), accepts_gzip("*;q=0, gzip"), accepts_gzip("*")
+    (False, True, True)
     """
+    wanted = {}
     for coding in value.lower().split(","):
         name, _, weight = coding.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "").strip("0.") != "q="
-    return False
+        wanted[name.strip()] = weight.replace(" ", "").strip("0.") != "q="
+    return wanted.get("gzip", wanted.get("*", False))

@@ -16,6 +16,7 @@ from activity_aggregates.api.edge.exchange import KEY, Exchange, begin
 from activity_aggregates.api.edge.refusals import REQUEST_TIMEOUT, TOO_SLOW
 
 ANY_ORIGIN = "*"
+NOWHERE = "/"  # a path without a route
 PREFLIGHT_SECONDS = 600  # how long a browser need not ask again whether it may
 ASKED_WITH = b"authorization, content-type, x-authenticated-user-token, x-authenticated-for, x-msgid"
 
@@ -45,6 +46,8 @@ class Outer:
         exchange = scope[KEY] = begin(scope["headers"], self._manners.request_seconds)
         # Routes know GET; what is sent of the answer to HEAD is the server's to know.
         routed = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        if scope["path"].endswith("\n"):  # which the end of a route's pattern would pass over
+            routed = {**routed, "path": NOWHERE}
         answered = sending(send, exchange, self._shared(scope["headers"]))
         try:
             async with asyncio.timeout(self._manners.request_seconds):

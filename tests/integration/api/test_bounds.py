@@ -57,6 +57,19 @@ def test_trailers_are_bounded_as_headers_are(api: Api) -> None:
         assert b" 431 " in rest(connection)
 
 
+def test_a_trailer_is_no_header(api: Api) -> None:
+    """A gateway may have looked at the head alone."""
+    body = b'{"request": {"groupId": "g1"}}'
+    trailer = f"authorization: Bearer {api.keys.token()}\r\n".encode()
+    chunks = b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailer)
+    assert sent(url(api), START + trailer + b"transfer-encoding: chunked\r\n\r\n" + chunks).status == 200
+    assert sent(url(api), START + b"transfer-encoding: chunked\r\n\r\n" + chunks).status == 401
+
+
+def test_a_length_of_thousands_of_digits_is_a_length(api: Api) -> None:
+    assert sent(url(api), START + b"content-length: " + b"0" * 5000 + b"2\r\n\r\n{}").status == 401
+
+
 def test_a_head_within_the_bounds_is_read(api: Api) -> None:
     many = b"".join(b"x-%d: %s\r\n" % (number, b"x" * 300) for number in range(90))
     assert sent(url(api), GET + many + b"connection: close\r\n\r\n").status == 200

@@ -11,6 +11,7 @@ from tests.harness.api import ACTIVITY, EARLIER, GROUP, Api, refusal
 OF_C1 = {"groupId": "g1", "activityId": "c1", "activityType": "Course"}
 NO_FIELDS: list[object] = ["agg", None, 1, {}, [1], ["agg", None]]
 PATHS = [GROUP, ACTIVITY, EARLIER]
+LEARNER = "/data/activity/user/agg"
 
 TOO_LARGE = (413, "CLIENT_ERROR", "PAYLOAD_TOO_LARGE", "The request body is larger than 65536 bytes.")
 UNAUTHORIZED = (401, "UNAUTHORIZED", "UNAUTHORIZED_USER", "You are not authorized.")
@@ -65,6 +66,23 @@ def test_a_body_that_is_none_is_refused(api: Api, path: str, body: bytes) -> Non
 )
 def test_wrong_types_are_refused(api: Api, path: str, wrong: dict[str, Any]) -> None:
     assert refusal(api.ask(path, **wrong))[:3] == (400, "CLIENT_ERROR", "INVALID_REQUESTED_DATA")
+
+
+def test_a_blank_context_that_need_not_be_named_is_wrong(api: Api) -> None:
+    answer = refusal(api.ask(LEARNER, userId="u1", activityId="c1", activityType="Course", contextId=" "))
+    assert answer[:3] == (400, "CLIENT_ERROR", "INVALID_REQUESTED_DATA")
+    assert answer[3].startswith("request.contextId: ")
+
+
+@pytest.mark.parametrize("day", ["0", "1767225600", "2026-1-31", "2026-01-31T00:00:00", "٢٠٢٦-01-31", "2026-02-30"])
+def test_what_is_no_day_is_refused(api: Api, day: str) -> None:
+    query = {"activityId": "c1", "activityType": "Course", "contextId": "cb:b1", "from": day}
+    assert refusal(api.ask_as_service("/data/activity/agg", **query))[2] == "INVALID_REQUESTED_DATA"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/data/metrics", "/openapi.json"])
+def test_a_path_with_the_end_of_a_line_is_another(api: Api, path: str) -> None:
+    assert api.client.get(f"{path}%0A").status_code == 404
 
 
 @pytest.mark.parametrize("absent", [{}, {"groupId": None}, {"groupId": ""}, {"groupId": " \n"}])
