@@ -53,7 +53,7 @@ def choose(inputs: Inputs) -> Choice:
     asked = inputs.asked
     with inputs.steps("choose"):
         if asked.erasing:
-            choice = Choice(_with_base(inputs, _of_erased(inputs)))
+            choice = Choice(_of_erased(inputs))
         elif asked.since is not None:
             choice = _since(inputs, asked.since)
         elif asked.is_everything:
@@ -206,5 +206,7 @@ def _of_erased(inputs: Inputs) -> Work:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
         pairs = stored.select(*PAIR).distinct().join(F.broadcast(users), "user_id", how="left_semi").select(*PAIR)
     kept = inputs.results.keep(pairs, _PAIRS)
+    # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
+    whole = None if inputs.asked.is_everything else frozenset[str]()
     # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
-    return Work(frozenset(), kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
+    return Work(whole, kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))

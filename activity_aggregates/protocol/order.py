@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.store.records import ERASE, INCREMENTAL, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import ERASE, HELD, INCREMENTAL, SUCCEEDED, RunRecord
 
 Runs = Sequence[RunRecord]
 DEAD_ERASE = "counted.dead_erase"  # a count of every run between an erase that has died and the one that finishes it
@@ -91,9 +91,19 @@ def base_of(runs: Runs, present: Present) -> Base | NoBase:
 
 def is_erase_unfinished(runs: Runs) -> bool:
     """Whether an erase has died that no other has finished. Each run that comes after it counts it in its turn."""
-    dead = [run for run in runs if (run.is_half_written and run.command == ERASE) or run.counts.get(DEAD_ERASE)]
     finished = [run for run in runs if run.status == SUCCEEDED and run.command == ERASE]
+    tell = [run for run in runs if run not in finished]  # who finishes it has counted it, too
+    dead = [run for run in tell if (run.is_half_written and run.command == ERASE) or run.counts.get(DEAD_ERASE)]
     return any(not any(is_after(erase, run) for erase in finished) for run in dead)
+
+
+def left_held(runs: Runs) -> bool:
+    """Whether another writer's entries have won over those of a run, since the last full one or over its own.
+
+    By their dates these entries are the job's by now, so only who reads back what it has written sees them again.
+    """
+    full = last_full(runs)
+    return any(run.counts.get(HELD) for run in runs if full is None or run == full or is_after(run, full))
 
 
 def _is_incremental_success(run: RunRecord) -> bool:
@@ -136,15 +146,20 @@ def settled_by(runs: Runs, scope: Scope) -> frozenset[str]:
     return frozenset(run.run_id for run in left_half_written(runs) if chosen.get(run.run_id) == run.scope.contexts)
 
 
+def has_settled_rows(run: RunRecord) -> bool:
+    """Whether a run has written, or has found rows to be right as they are: over either nothing older is applied."""
+    return run.began_writing or run.status == SUCCEEDED
+
+
 def why_not_completed(dead: RunRecord, runs: Runs, present: Present) -> str | None:
     """Why what a dead run has staged may not be applied any more; None where it may, if it is still there."""
     if dead.command == ERASE:
         return "an erase is finished by `erase`"
     if present.erased_at is not None and present.erased_at > dead.started_at:
         return "it began before learners were erased, whom it may name"
-    later = next((run for run in runs if is_after(run, dead) and run.began_writing), None)
+    later = next((run for run in runs if is_after(run, dead) and has_settled_rows(run)), None)
     if later is not None:
-        return f"run {later.run_id} has begun to write since"
+        return f"run {later.run_id} has {'begun to write' if later.began_writing else 'found rows right'} since"
     if (dead.definitions, dead.code_version) != (present.definitions, present.code_version):
         return "it computed by other definitions or another version"
     return None

@@ -25,6 +25,7 @@ _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)
 _NUMBER = re.compile(r"^\d+ ")
 _NEWER = "newer."
+HELD = "held"  # a count of entries that hold what another writer has set, although a run has written them
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class RunRecord:
 
     @property
     def left_newer(self) -> int:
-        """How many stored entries it left as they were because they are newer than its snapshot."""
-        return sum(count for name, count in self.counts.items() if name.startswith(_NEWER))
+        """How many stored entries it left as they were: newer than its snapshot, by their dates or by the store."""
+        return sum(count for name, count in self.counts.items() if name.startswith(_NEWER) or name == HELD)
 
 
 COLUMNS = [field.name for field in fields(RunRecord)]

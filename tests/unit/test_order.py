@@ -17,6 +17,7 @@ from activity_aggregates.store.records import (
     DRY_RUN,
     ERASE,
     FAILED,
+    HELD,
     INCREMENTAL,
     INTERRUPTED,
     LOST,
@@ -226,6 +227,8 @@ def test_whoever_has_begun_to_write_since_stands_in_the_way_also_where_it_has_su
     assert order.why_not_completed(runs[1], runs, NOW) == "run r3 has begun to write since"
     assert order.completed_first(runs, NOW) is None
     runs[2] = replace(runs[2], began_writing=False)
+    assert order.why_not_completed(runs[1], runs, NOW) == "run r3 has found rows right since"
+    runs[2] = replace(runs[2], status=FAILED)
     assert order.completed_first(runs, NOW) == runs[1]
 
 
@@ -273,6 +276,29 @@ def test_a_dead_erase_is_known_of_long_after() -> None:
     counts = {order.DEAD_ERASE: 1}
     assert no_base(run(100, counts=counts)) == "an erase has died, and only `erase` finishes it"
     assert base(run(100, counts=counts), run(101, command=ERASE, scope=OF_LEARNERS)).full.run_id == "r100"
+
+
+def test_an_erase_that_finishes_a_dead_one_has_counted_it_and_is_none_itself() -> None:
+    dead = run(2, LOST, command=ERASE, scope=OF_LEARNERS)
+    finishing = run(3, command=ERASE, scope=OF_LEARNERS, counts={order.DEAD_ERASE: 1}, settles=frozenset({"r2"}))
+    assert base(run(1), dead, finishing).full.run_id == "r1"
+    died_too = replace(finishing, status=LOST)
+    assert no_base(run(1), dead, died_too) == "an erase has died, and only `erase` finishes it"
+
+
+# Entries that another writer holds.
+
+
+def test_entries_that_another_writer_holds_are_no_base() -> None:
+    assert no_base(run(1, counts={HELD: 2})) == "run r1 left 2 stored entries that are newer than its snapshot"
+
+
+def test_who_comes_after_a_run_that_did_not_get_through_reads_back_until_one_does() -> None:
+    held = run(1, counts={HELD: 2})
+    assert order.left_held([held])
+    assert order.left_held([run(0), held, run(2, scope=C1)])
+    assert not order.left_held([held, run(2)])
+    assert not order.left_held([])
 
 
 # Who is superseded.
