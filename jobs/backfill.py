@@ -21,7 +21,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Unit
-from activity_aggregates.protocol.execution import Execution, unit_of
+from activity_aggregates.protocol.execution import STAGED, Execution, unit_of
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
 from activity_aggregates.run.applying import UNDATED
@@ -101,11 +101,11 @@ class _Progress:
 
 @dataclass(frozen=True)
 class _Staged:
-    """What was computed: the run that did it, the contexts that it is about, and the units that are left."""
+    """What was computed: the run that did it, its contexts, and the units that are left with their staged rows."""
 
     by: RunRecord
     contexts: frozenset[str]
-    units: Sequence[Unit]
+    units: Sequence[tuple[Unit, int]]
 
 
 def backfill(configuration: Configuration, environ: Mapping[str, str], request: BackfillRequest) -> int:
@@ -188,9 +188,9 @@ def _do_next(around: Surroundings, progress: _Progress, asked: RunRequest, stage
             # How much is staged. What the whole was counted to do stands in the record of the first unit.
             shown = {name: n for name, n in staged.by.counts.items() if name.startswith("changed.") or name == UNDATED}
             execution.counts.update(shown)
-        unit, *rest = staged.units
+        (unit, rows), *rest = staged.units
         execution.record = _as_unit(execution, staged, unit)
-        execution.counts[LEFT] = len(rest)
+        execution.counts |= {LEFT: len(rest), STAGED: rows}
         print(f"unit {_named(execution.record)}: {len(rest)} are left after it")
         finish(execution)
         progress.runs.append(execution.record)
@@ -209,9 +209,7 @@ def _record_of(around: Surroundings, asked: RunRequest, staged: _Staged | None) 
 def _is_overtaken(execution: Execution, staged: _Staged) -> bool:
     """Whether another run has written, or has found rows to be right as they are, since the units were computed."""
     return any(
-        run.staging_dir != staged.by.staging_dir
-        and order.is_after(run, staged.by)
-        and (run.began_writing or run.status == SUCCEEDED)
+        run.staging_dir != staged.by.staging_dir and order.is_after(run, staged.by) and order.has_settled_rows(run)
         for run in execution.others()
     )
 
@@ -225,10 +223,10 @@ def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Sta
     chosen = replace(prepare(execution, asked), done=progress.contexts_done)
     stage(execution, chosen, keeps_quarantine=True)
     units = execution.work.units(execution, execution.record.staging_dir)
-    left = [unit for unit in units if unit.is_of_groups or not unit.contexts <= chosen.done]
+    left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= chosen.done]
     contexts = chosen.done.union(*(unit.contexts for unit in units))
     by = replace(execution.record, counts=dict(execution.counts))
-    return _Staged(by, contexts, left or [Unit()])
+    return _Staged(by, contexts, left)
 
 
 def _as_unit(execution: Execution, staged: _Staged, unit: Unit) -> RunRecord:
@@ -253,8 +251,7 @@ def _show(around: Surroundings, plan: Backfill, asked: RunRequest) -> int:
         directory = execution.record.staging_dir
         execution.work.show(execution, directory)
         units = execution.work.units(execution, directory)
-        for unit in units:
-            rows = execution.work.rows_of(execution, directory, unit)
+        for unit, rows in units.items():
             print(f"unit {_words(unit)}: {rows} rows would change")
         execution.end(DRY_RUN)
     print(f"backfill {plan.name}: {len(units)} units, nothing was written")
@@ -280,8 +277,11 @@ def _throttled(configuration: Configuration, plan: Backfill) -> Configuration:
 
 
 def _progress(around: Surroundings, plan: Backfill) -> _Progress:
-    """What the ledger knows of the backfill since it was begun, for the last time if it was done again."""
-    runs = [run for run in around.ledger.of_command(plan.command) if run.status != DRY_RUN]
+    """What the ledger knows of the backfill since it was begun, for the last time if it was done again.
+
+    What has no unit has written nothing: a dry run, or one that ended before its first unit.
+    """
+    runs = [run for run in around.ledger.of_command(plan.command) if run.unit]
     ends = [number for number, run in enumerate(runs[:-1], start=1) if _is_last(run)]
     return _Progress(runs[ends[-1] if ends else 0 :])
 

@@ -32,7 +32,7 @@ from activity_aggregates.run.applying import held_entries, stored_rows_of
 from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
-from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, KINDS, VERIFY
+from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, HELD, KINDS, VERIFY
 from activity_aggregates.store.targets import TARGET_TABLES, TEXTS
 from activity_aggregates.watching.textfile import metrics_file_kept
 from metrics.declarations import names
@@ -212,7 +212,7 @@ def _read_back(execution: Execution) -> int:
         listed = [] if others is None else others.orderBy("table", "key", "metric").limit(_NAMED + 1).collect()
         held = len(listed) if len(listed) <= _NAMED or others is None else others.count()
     print_held([row.asDict() for row in listed[:_NAMED]], held)
-    execution.counts["held"] = held
+    execution.counts[HELD] = held
     execution.save()
     if held:
         raise CheckFailed(

@@ -68,15 +68,21 @@ class CompletionFiles:
         changed = 0
         for run_id in self._files.run_ids():
             place = f"{self._path}/{run_id}"
-            records = self._spark.read.schema(RECORD).format(self._format).load(place)
+            format_ = self._format_of(place)
+            records = self._spark.read.schema(RECORD).format(format_).load(place)
             users = erased_rows(records.select("user_id").distinct(), erased).persist()
             if not users.isEmpty():
                 # Beside what it replaces, so that a reader meets the one or the other, and never half of it.
-                without_users(records, users).write.format(self._format).mode("overwrite").save(place + _REPLACEMENT)
+                without_users(records, users).write.format(format_).mode("overwrite").save(place + _REPLACEMENT)
                 self._files.replace(place, place + _REPLACEMENT)
                 changed += 1
             users.unpersist()
         return changed
+
+    def _format_of(self, place: str) -> str:
+        """That of the files of a run, which may be of before the setting was changed."""
+        endings = {name.rpartition(".")[2] for name in self._files.names(place)}
+        return next((format_ for format_ in FILES if format_ in endings), self._format)
 
     def _go_on_with_replacing(self) -> None:
         """What an erase that died has left: the only copy there is, or one that may not be whole."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.change_set import staged_schema
@@ -52,7 +53,8 @@ class Staging:
         jvm: Any = spark._jvm
         self._hadoop = jvm.org.apache.hadoop.fs
         path = self._hadoop.Path(directory)
-        self._files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+        self._configuration = spark._jsc.hadoopConfiguration()
+        self._files = path.getFileSystem(self._configuration)
         self._base = self._files.makeQualified(path)
 
     def create(self, run_id: str) -> RunDirectory:
@@ -69,7 +71,12 @@ class Staging:
         return [path for part in PARTS if self.exists(path := directory.changes(part))]
 
     def exists(self, path: str) -> bool:
-        return bool(self._files.exists(self._hadoop.Path(path)))
+        """Whether a path of this or, for a run of an earlier setting, of another file system is there."""
+        place = self._hadoop.Path(path)
+        try:
+            return bool(place.getFileSystem(self._configuration).exists(place))
+        except Py4JJavaError:  # one that cannot be reached from here by now
+            return False
 
     def delete(self, path: str) -> None:
         self._files.delete(self._hadoop.Path(path), True)
@@ -91,11 +98,12 @@ class Staging:
         self.delete(path)
         self._files.rename(self._hadoop.Path(replacement), self._hadoop.Path(path))
 
-    def names(self) -> list[str]:
-        """Of everything in the directory."""
-        if not self._files.exists(self._base):
+    def names(self, path: str | None = None) -> list[str]:
+        """Of everything in the directory, or in one below it."""
+        place = self._base if path is None else self._hadoop.Path(path)
+        if not self._files.exists(place):
             return []
-        return [status.getPath().getName() for status in self._files.listStatus(self._base)]
+        return [status.getPath().getName() for status in self._files.listStatus(place)]
 
     def clear(self) -> list[str]:
         """Delete the directories of all runs; returns their run ids."""

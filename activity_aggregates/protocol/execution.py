@@ -42,6 +42,7 @@ from metrics.declarations import Selection
 
 _ONE_MS = timedelta(milliseconds=1)
 _CHANGED = "changed."
+STAGED = "staged"  # a count of the rows of a unit; of any other run they are those that have changed
 
 
 class Work(Protocol):
@@ -64,17 +65,16 @@ class Work(Protocol):
 
     def create_directory(self, execution: Execution) -> str: ...
 
-    def exists(self, directory: str) -> bool: ...
-
     def stage(
         self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
     ) -> None:
         """Compute, compare and stage; raises CheckFailed at a limit."""
 
-    def units(self, execution: Execution, directory: str) -> list[Unit]:
-        """The units of what is staged, that of the group rows last."""
+    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
+        """The units of what is staged, with their numbers of rows; that of the group rows is last, and always there."""
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int: ...
+    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
+        """How many staged rows are there to be written, of one unit only where it is given."""
 
     def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         """Tell whoever wants to know what the staged rows, of one unit only where it is given, will say."""
@@ -98,7 +98,8 @@ def now_in_ms(clock: Clock = MACHINE) -> datetime:
 class Execution:
     """One run that holds its lease, over the scope `written`.
 
-    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows.
+    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows; one that
+    `reads_back` looks at all that it has written, as others have won over the job's entries before.
     """
 
     settings: settings.Settings
@@ -114,6 +115,7 @@ class Execution:
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
     is_dry: bool = False
+    reads_back: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -182,6 +184,7 @@ class Execution:
         self.record = replace(self.record, as_of=chosen, sequence=0 if is_newest else self.ledger.runs_as_of(chosen))
         if order.is_erase_unfinished(runs):
             self.counts[order.DEAD_ERASE] = 1
+        self.reads_back = order.left_held(runs)
         self.save()
         return is_newest or not self.is_superseded()
 
@@ -226,8 +229,21 @@ class Execution:
     @property
     def has_changes(self) -> bool:
         """Whether anything is staged that is to be written."""
-        changed = [rows for name, rows in self.counts.items() if name.startswith(_CHANGED)]
+        changed = self._changed()
         return not changed or any(changed)
+
+    @property
+    def staged_rows(self) -> int:
+        """How many rows are to be written, as they were counted when they were staged."""
+        return self.counts.get(STAGED, sum(self._changed()))
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether all that is to be written is still there."""
+        return self.work.rows_of(self, self.record.staging_dir, unit_of(self.record)) == self.staged_rows
+
+    def _changed(self) -> list[int]:
+        return [rows for name, rows in self.counts.items() if name.startswith(_CHANGED)]
 
 
 def unit_of(record: RunRecord) -> Unit | None:

@@ -16,6 +16,7 @@ from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
+from activity_aggregates.store.records import HELD
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES
 from activity_aggregates.writing.apply import apply_changes
@@ -30,23 +31,25 @@ UNDATED = "undated"  # a count of changed rows in which another writer's entry h
 def apply_staged_rows(
     execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None = None
 ) -> None:
-    """Write every staged row, or those of one unit; raises Unreachable where some were not acknowledged."""
+    """Write every staged row, or those of one unit; raises Unreachable where some are gone or not acknowledged."""
     counts = execution.counts
     rows = changes_of(execution, spark, directory, unit)
     counts["written"] = 0  # also of a resumed run, which writes all of it again
     for table in TARGET_TABLES:
         counts[f"written.{table.name}"] = 0
+    if not execution.staged_rows:
+        return
     if rows is None:
-        return
-    counted = sum(counts.get(f"changed.{table.name}", 0) for table in TARGET_TABLES)
-    staged = counted if unit is None else rows.count()
-    if not staged:
-        return
-    written = send_rows(execution, rows, staged, "write", plan_of(execution, Times(*_times(execution))))
+        raise Unreachable(
+            f"{execution.staged_rows} rows were staged in {directory.path}, which are gone: run again, with a "
+            "staging.dir that nobody else uses"
+        )
+    plan = plan_of(execution, Times(*_times(execution)))
+    written = send_rows(execution, rows, execution.staged_rows, "write", plan)
     for name, number in written.items():
         counts[f"written.{name}"] += number
     counts["written"] += sum(number for name, number in written.items() if name in _OF_AGGREGATES)
-    counts["held"] = _held(execution, spark, directory, unit)
+    counts[HELD] = _held(execution, spark, directory, unit)
 
 
 _OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
@@ -88,17 +91,17 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
     return applied.rows
 
 
-def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory) -> list[Unit]:
-    """The contexts that rows are staged of, one by one, and the rows that are of no context."""
+def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory) -> dict[Unit, int]:
+    """The contexts that rows are staged of, one by one, and the rows that are of no context, with their numbers."""
     rows = changes_of(execution, spark, directory, None)
-    if rows is None:
-        return [Unit()]
-    contexts = rows.select("context_id").distinct().na.drop().collect()
-    return [*(Unit(frozenset([row[0]])) for row in sorted(contexts)), Unit()]
+    by_context: dict[str | None, int] = {} if rows is None else dict(rows.groupBy("context_id").count().collect())
+    of_groups = by_context.pop(None, 0)
+    units = {Unit(frozenset([context])): by_context[context] for context in sorted(filter(None, by_context))}
+    return units | {Unit(): of_groups}
 
 
-def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit) -> int:
-    """How many rows of a unit are staged."""
+def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
+    """How many rows are staged, or how many of a unit."""
     rows = changes_of(execution, spark, directory, unit)
     return 0 if rows is None else rows.count()
 
@@ -152,9 +155,9 @@ def held_entries(
 
 
 def _held(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
-    """How many entries another writer's undated one has won over."""
-    if not execution.counts.get(UNDATED):
+    """How many entries another writer's one has won over: an undated one, or, where that has happened, any."""
+    if not execution.counts.get(UNDATED) and not execution.reads_back:
         return 0
     with execution.steps("read back"):
-        found = held_entries(execution, spark, directory, only_undated=True, unit=unit)
+        found = held_entries(execution, spark, directory, only_undated=not execution.reads_back, unit=unit)
         return 0 if found is None else found.count()

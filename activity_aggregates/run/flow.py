@@ -279,11 +279,13 @@ def _with_dead(execution: Execution, asked: Asked, runs: list[RunRecord]) -> Ask
 def _complete_first(execution: Execution, runs: list[RunRecord], present: order.Present) -> bool:
     """Apply what a dead run has staged, under this run's lease and in that run's name; False where there is none."""
     dead = order.completed_first(runs, present)
-    if dead is None or not execution.work.exists(dead.staging_dir):
+    if dead is None:
         return False
-    execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
     steps = Steps(execution.steps.format, execution.steps.out, execution.steps.spark, dict(dead.phases))
     other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts), written=EVERYTHING)
+    if not other.is_staged:
+        return False
+    execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
     with other.recorded():
         other.record = replace(dead, message=f"finished by run {execution.record.run_id}")
         other.write(unit_of(dead))
@@ -325,8 +327,8 @@ def _resume(execution: Execution) -> int:
         return 0
     execution.work.start(execution)
     why = order.why_not_completed(record, execution.others(), execution.present())
-    if why is None and not execution.work.exists(record.staging_dir):
-        why = f"its staged changes are gone from {record.staging_dir}"
+    if why is None and not execution.is_staged:
+        why = f"its staged changes, or some of them, are gone from {record.staging_dir}"
     if why is not None:
         execution.end_superseded(f"run {record.run_id} cannot be finished any more, as {why}; start a new run")
         return 0

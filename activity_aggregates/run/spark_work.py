@@ -84,18 +84,15 @@ class SparkWork:
     def create_directory(self, execution: Execution) -> str:
         return self.staging.create(execution.record.run_id).path
 
-    def exists(self, directory: str) -> bool:
-        return self.staging.exists(directory)
-
     def stage(
         self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
     ) -> None:
         stage(execution, self.spark, RunDirectory(directory), asked, keeps_quarantine=keeps_quarantine, share=share)
 
-    def units(self, execution: Execution, directory: str) -> list[Unit]:
+    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
         return units_of(execution, self.spark, RunDirectory(directory))
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int:
+    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
         return rows_of(execution, self.spark, RunDirectory(directory), unit)
 
     def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:

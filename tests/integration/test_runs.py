@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
 from activity_aggregates.protocol.usual import OF_EVERYTHING
+from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.store.lease import LeaseTicket, waited_for
 from activity_aggregates.store.ledger import APPLYING, INTERRUPTED, LOST, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import SUPERSEDED
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.leases import held
@@ -102,6 +106,30 @@ def test_a_killed_run_is_finished_by_resuming_it(world: World) -> None:
     assert world.run("--resume", "last") == 0
     assert world.run() == 0
     assert world.latest().counts["written"] == 2
+
+
+def test_what_was_staged_and_is_gone_is_not_taken_for_written(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it while a run is under way, as by somebody's erase in the same directory; then a part, of a dead run."""
+    world.enrol(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(SparkWork, "announce", lambda _, execution, *__: rmtree(changes_of(execution.record)))
+        assert world.run() == 3
+    assert " rows were staged in " in capsys.readouterr().err
+    assert world.stored() == {}
+    assert world.run("--wait", "60") == 0
+    done = world.latest()
+    assert done.is_full_success
+    world.made.ledger.save(replace(done, status=LOST))
+    next((changes_of(done) / "learners").glob("*.parquet")).unlink()
+    assert world.run("--resume", "last") == 0
+    assert "its staged changes, or some of them, are gone from " in capsys.readouterr().out
+    assert world.latest().status == SUPERSEDED
+
+
+def changes_of(run: RunRecord) -> Path:
+    return Path(urlparse(run.staging_dir).path) / "changes"
 
 
 def test_an_interrupted_run_exits_with_130_and_can_be_resumed(world: World) -> None:

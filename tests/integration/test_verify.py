@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from activity_aggregates.store.ledger import DRY_RUN, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import RUN
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.store import Snapshot
@@ -153,3 +154,6 @@ def test_entries_that_a_later_writer_holds_are_named(world: World, capsys: pytes
     assert "u2 cb:b2: completedCount is" not in said.out
     assert "2 entries hold what a later writer set" in said.err
     assert (world.latest().status, world.latest().counts["held"]) == (SUCCEEDED, 2)
+    assert main(["run", "--incremental", "--conf", str(world.conf)]) == 0
+    assert "left 2 stored entries that are newer than its snapshot" in capsys.readouterr().err
+    assert (world.latest().command, world.latest().counts["held"]) == (RUN, 2), "by their dates they are the job's own"

@@ -26,7 +26,7 @@ from activity_aggregates.run.flow import RunRequest, Surroundings, carry_out
 from activity_aggregates.store.connection import translated
 from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.opening import LAST
-from activity_aggregates.store.records import CHANGED, INCREMENTAL, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import CHANGED, ERASE, INCREMENTAL, SUCCEEDED, RunRecord
 from jobs.backfill import BackfillRequest, carry_out_plan
 from jobs.erase import erase_learners
 from tests.protocol.scheduler import CALM, Chances, Killed, Lane, Process, Scheduler
@@ -59,6 +59,7 @@ _WEIGHTS = {
     "changed": 2, "resume": 4, "backfill": 4, "erase": 2,
 }  # fmt: skip
 _OF_AN_UPGRADE = 0.02  # before each command: from then on the rules are others
+_OF_A_LOST_DISK = 0.04
 
 
 @cache
@@ -104,11 +105,13 @@ class History:
             self._check("an incremental run")
             self._command_in_calm(partial(run, RunRequest()))
             self._check("a full run")
+            self._check_base()
 
     def _operator(self, lane: Lane) -> None:
         for _ in range(_COMMANDS):
             for _ in range(self.chance.choice([0, 1, 2, 4])):
                 self.world.change_sources()
+            self.world.lose_staged(_OF_A_LOST_DISK)
             self.world.rules += self.chance.random() < _OF_AN_UPGRADE
             self._in_a_process(lane, self._drawn())
             self.scheduler.advance(self.chance.choice([0.0, 0.5, 3.0, 30.0]))
@@ -172,12 +175,16 @@ class History:
         )
         return hashlib.sha256(f"{self.said.getvalue()}{tables}".encode()).hexdigest()
 
-    def records(self) -> list[RunRecord]:
-        """The ledger as it stands, newest first."""
+    def ledger(self) -> Ledger:
+        """The ledger, for who looks on."""
         process = Process(Lane(self.scheduler), 0.0)
         process.is_quiet = True
         session: Any = Session(process, self.world.store)
-        return Ledger(session, "twin", "aggregate_runs", process).recent(1000)
+        return Ledger(session, "twin", "aggregate_runs", process)
+
+    def records(self) -> list[RunRecord]:
+        """The ledger as it stands, newest first."""
+        return self.ledger().recent(1000)
 
     def _check_records(self) -> None:
         if self.world.broken:
@@ -185,6 +192,17 @@ class History:
         for record in self.records():
             if not record.began_writing and self.world.writes.get(record.run_id):
                 raise Broken(f"run {record.run_id}, which is {record.status}, wrote and its record does not say so")
+
+    def _check_base(self) -> None:
+        """After a full run one that looks at changes does so, and does not compute everything for ever.
+
+        Where the last erase has died there is none: the operator has to finish it first.
+        """
+        erases = [record for record in self.records() if record.command == ERASE and record.began_writing]
+        is_finished = not erases or erases[0].status == SUCCEEDED
+        self._command_in_calm(partial(run, RunRequest(command=INCREMENTAL)))
+        if (self.records()[0].command == INCREMENTAL) is not is_finished:
+            raise Broken(f"{self.records()[0].command} is what came of an incremental run; finished: {is_finished}")
 
     def _check(self, after: str) -> None:
         last = self.records()[0]

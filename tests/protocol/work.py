@@ -44,9 +44,6 @@ class TwinWork:
         self._step()
         return f"runs/{execution.record.run_id}"
 
-    def exists(self, directory: str) -> bool:
-        return directory in self._world.staged
-
     def tidy(self, directory: str) -> None:
         self._step()
 
@@ -66,16 +63,17 @@ class TwinWork:
         self._world.staged[directory] = (changes, staged_at)
         self._step()
 
-    def units(self, execution: Execution, directory: str) -> list[Unit]:
+    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
         changes, _ = self._world.staged[directory]
         contexts = sorted({key[0] for table, key, _, _ in changes if table != GROUP_ROWS})
-        return [*(Unit(frozenset([context])) for context in contexts), Unit()]
+        units = [*(Unit(frozenset([context])) for context in contexts), Unit()]
+        return {unit: self.rows_of(execution, directory, unit) for unit in units}
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit) -> int:
-        return len(self._of_unit(directory, unit))
+    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
+        return len({change[:2] for change in self._of_unit(directory, unit)})
 
     def _of_unit(self, directory: str, unit: Unit | None) -> list[Change]:
-        changes, _ = self._world.staged[directory]
+        changes, _ = self._world.staged.get(directory, ([], 0))
         if unit is None:
             return changes
         return [
@@ -87,10 +85,13 @@ class TwinWork:
 
     def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
         """Write entry by entry, in any order; what was sent arrives, and tasks may go on when the process has died."""
-        changes = list(self._of_unit(directory, unit))
+        changes, rows = list(self._of_unit(directory, unit)), self.rows_of(execution, directory, unit)
         self._world.scheduler.chance.shuffle(changes)
-        Task(self._world, self._process, execution, self._world.staged[directory][1]).write(changes)
+        if changes:
+            Task(self._world, self._process, execution, self._world.staged[directory][1]).write(changes)
         execution.counts["written"] = len(changes)
+        if rows != execution.staged_rows:
+            raise Unreachable(f"{execution.staged_rows - rows} rows were not acknowledged")
 
     def _step(self) -> None:
         self._world.scheduler.step(self._process)

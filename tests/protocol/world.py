@@ -94,6 +94,15 @@ class World:
         pair = (chance.choice(CONTEXTS), chance.choice(LEARNERS))
         self.sources[pair] = (chance.choice([None, 0, 1]), self.scheduler.time)
 
+    def lose_staged(self, chance_of_it: float) -> None:
+        """A disk goes with its machine, or somebody tidies up: all that a run has staged is gone, or a part of it."""
+        chance = self.scheduler.chance
+        if self.staged and chance.random() < chance_of_it:
+            directory = chance.choice(sorted(self.staged))
+            changes, staged_at = self.staged.pop(directory)
+            if chance.random() < 0.5:
+                self.staged[directory] = (changes[: len(changes) // 2], staged_at)
+
     def stored(self, table: str) -> Rows:
         values = self.store.table(table).values(self.scheduler.time)
         return {key: {n: v for n, v in row.items() if not n.startswith(DATE)} for key, row in values.items()}
