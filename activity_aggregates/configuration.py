@@ -25,7 +25,7 @@ from activity_aggregates.layers import (
     tree_of,
     within,
 )
-from activity_aggregates.masking import HIDDEN, is_secret, masked, without_secrets
+from activity_aggregates.masking import HIDDEN, is_secret, masked, shown_key, without_secrets
 from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.selection import mistaken_choices
 from activity_aggregates.settings import OWN_LABELS, Settings, Source
@@ -61,7 +61,7 @@ def flag_values(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not (key and equals and key.isprintable()):
-            raise BadRequest(f"--set {assignment!r} is not an assignment: write --set section.key=value")
+            raise BadRequest(f"--set {shown_key(assignment)!r} is not an assignment: write --set section.key=value")
         if is_secret(key) or without_secrets(text) != text:
             raise BadRequest(f"--set {key} would stand in the list of processes: say it in a --conf file or a variable")
         values[key] = parsed(text, f"--set {key}")
@@ -172,7 +172,18 @@ def _known_keys() -> list[Keys]:
 
 def _named(keys: Keys, leaves: Leaves) -> str:
     origins = (origin for other, (_, origin) in leaves.items() if within(other, keys) and origin != DEFAULT)
-    return f"{dotted(keys) or repr('')} ({next(origins, DEFAULT)})"
+    return f"{dotted(_shown_keys(keys, leaves)) or repr('')} ({next(origins, DEFAULT)})"
+
+
+def _shown_keys(keys: Keys, leaves: Leaves) -> Keys:
+    """A path as it may be named: what was meant to be a secret may stand in it.
+
+    In `{password: a, b}` the b is a key, without a value.
+    """
+    is_bare = keys in leaves and leaves[keys][0] is None
+    if is_bare and any(other[:-1] == keys[:-1] and is_secret(other[-1]) for other in leaves if other != keys):
+        return (*map(shown_key, keys[:-1]), HIDDEN)
+    return tuple(map(shown_key, keys))
 
 
 def _shown(keys: Keys, leaves: Leaves) -> str:

@@ -43,6 +43,9 @@ _NAMES_ONE = re.compile(
     re.IGNORECASE,
 )
 
+_NAME = re.compile(r"([\w.$-]+)[^\w.$-]+(?=.)", re.DOTALL)  # and what divides it from what follows
+_BETWEEN_NAMES = re.compile(r"[^\w.$-]+")
+
 _IN_VALUES = (
     # A login in a URL.
     (re.compile(r"(://[^/\s:@]*:)[^@\s]+(?=@)"), rf"\1{HIDDEN}"),
@@ -82,14 +85,34 @@ def masked(key: str, value: Any) -> Any:
     return HIDDEN if is_secret(key) else without_secrets(value)
 
 
+def shown_key(key: str) -> str:
+    """A key as it may be named: where the blank after the colon was forgotten, it has the value in it.
+
+    >>> shown_key("spark.ui.port"), shown_key("db.password:hush"), shown_key("db.password hush")
+    ('spark.ui.port', 'db.password:***', 'db.password ***')
+    """
+    shown = str(without_secrets(key))
+    name = _NAME.match(key)
+    if shown == key and name and is_secret(name[1]):
+        return f"{name[0]}{HIDDEN}"
+    return shown
+
+
+def names_a_secret(text: str) -> bool:
+    """Whether a text, say one that cannot be read as YAML, has a key in it whose value may be a secret."""
+    return any(is_secret(word) for word in _BETWEEN_NAMES.split(text))
+
+
 def without_secrets(value: Any) -> Any:
     """A value without the secrets inside of it.
 
-    >>> without_secrets(["-Dx.trustStorePassword=hush -Xmx2g"])
-    ['-Dx.trustStorePassword=*** -Xmx2g']
+    >>> without_secrets(["-Dx.trustStorePassword=hush -Xmx2g", {"password": "hush"}])
+    ['-Dx.trustStorePassword=*** -Xmx2g', {'password': '***'}]
     """
     if isinstance(value, list):
         return [without_secrets(each) for each in value]
+    if isinstance(value, dict):
+        return {shown_key(str(key)): masked(str(key), each) for key, each in value.items()}
     if isinstance(value, str):
         for pattern, shown in _IN_VALUES:
             value = pattern.sub(shown, value)

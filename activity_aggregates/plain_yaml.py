@@ -1,21 +1,26 @@
 """YAML as people write settings: texts, numbers, truth values, dates, lists and mappings, each said once.
 
 Whatever a text holds, it becomes a value that JSON has, with dates beside, or a BadRequest: a tree that is neither deep
-nor endless, whose keys are texts, whose texts are Unicode and whose whole numbers fit 64 bits.
+nor endless, whose keys are texts, whose texts are Unicode and whose whole numbers fit 64 bits. What a mistyped password
+was taken for, an alias, a tag or a key, is not in its sentence.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import yaml
 
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.masking import names_a_secret
 
 _DEEPEST = 50  # levels
 _MOST_VALUES = 1_000_000  # a few lines of aliases stand for more than memory holds, and one in itself has no end
 _LARGEST = 2**63
+# What the parser quotes of a text.
+_QUOTED = re.compile(r"\b(alias|anchor|tag|handle|character|found) (['\"]).*\2", re.DOTALL)
 _KINDS = ("null", "bool", "int", "float", "str", "timestamp", "seq", "map")
 
 
@@ -31,13 +36,14 @@ def parsed(text: str, origin: str) -> Any:
     try:
         value = yaml.load(text, _Loader)
     except _Refused as error:
-        raise BadRequest(f"in {origin} {error}") from error
+        raise BadRequest(f"in {origin} {error.sentence(not names_a_secret(f'{origin} {text}'))}") from error
     except yaml.reader.ReaderError as error:
         raise BadRequest(f"{origin} is not YAML: character {error.position + 1} of it is no text") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
-        raise BadRequest(f"{origin} is not YAML{place}: {getattr(error, 'problem', error)}") from error
+        problem = _QUOTED.sub(r"\1", str(getattr(error, "problem", None) or "it cannot be read"))
+        raise BadRequest(f"{origin} is not YAML{place}: {problem}") from error
     except RecursionError as error:
         raise BadRequest(f"{origin} has {_TOO_DEEP}") from error
     _check_size(value, origin)
@@ -62,7 +68,16 @@ def _check_size(value: Any, origin: str) -> None:
 
 
 class _Refused(Exception):
-    """What YAML allows and settings do not; the sentence goes on after `in ORIGIN`."""
+    """What YAML allows and settings do not, with the key that it is about where there is one."""
+
+    def __init__(self, wrong: str, key: yaml.Node | None = None) -> None:
+        super().__init__(wrong)
+        is_text = isinstance(key, yaml.ScalarNode) and key.value.isprintable()
+        self.key = f" {key.value}" if key and is_text else ""
+
+    def sentence(self, is_named: bool) -> str:
+        """What follows `in ORIGIN`, with or without the name of the key."""
+        return str(self).replace("the key", f"the key{self.key if is_named else ''}", 1)
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,12 +91,11 @@ class _Loader(yaml.SafeLoader):
             if (key.tag, key.value) in lines:
                 first = lines[key.tag, key.value]
                 where = f"lines {first} and {line}" if line != first else f"line {line}"
-                raise _Refused(f"{key.value} is given twice, in {where}: leave out one of them")
+                raise _Refused(f"the key is given twice, in {where}: leave out one of them", key)
             lines[key.tag, key.value] = line
         mapping = super().construct_mapping(node, deep)
         for key in (key for key, _ in node.value if not _is_name(self.construct_object(key))):
-            shown = f" {key.value}" if isinstance(key, yaml.ScalarNode) and key.value.isprintable() else ""
-            raise _Refused(f"the key{shown} in line {key.start_mark.line + 1} is not a text: write it in quotes")
+            raise _Refused(f"the key in line {key.start_mark.line + 1} is not a text: write it in quotes", key)
         return mapping
 
     def held(self, node: yaml.Node) -> Any:

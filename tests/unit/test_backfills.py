@@ -97,7 +97,7 @@ def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, before: str, after: str
     [
         ("- a", "is not a backfill"),
         ("{", "is not YAML in line"),
-        ("status: proposed\nowner: a\nstatus: approved", "status is given twice, in lines 1 and 3"),
+        ("status: proposed\nowner: a\nstatus: approved", "the key status is given twice, in lines 1 and 3"),
     ],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

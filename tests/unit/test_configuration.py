@@ -200,10 +200,10 @@ def test_a_file_that_holds_no_settings_is_named(conf: WriteConf, text: str, sent
     [
         (
             "limits:\n  refused_share: 0.1\n  clock_skew: 1\n  refused_share: 1",
-            "refused_share is given twice, in lines 2 and 4",
+            "the key refused_share is given twice, in lines 2 and 4",
         ),
-        ("lease: {ttl: 5}\nlog: {format: json}\n'lease': {ttl: 9}", "lease is given twice, in lines 1 and 3"),
-        ("spark: {conf: {spark.ui.port: 1, spark.ui.port: 2}}", "spark.ui.port is given twice, in line 1"),
+        ("lease: {ttl: 5}\nlog: {format: json}\n'lease': {ttl: 9}", "the key lease is given twice, in lines 1 and 3"),
+        ("spark: {conf: {spark.ui.port: 1, spark.ui.port: 2}}", "the key spark.ui.port is given twice, in line 1"),
     ],
 )
 def test_a_setting_that_a_file_gives_twice_is_named_with_its_lines(conf: WriteConf, text: str, sentence: str) -> None:

@@ -146,6 +146,45 @@ def test_a_wrong_value_is_told_without_its_secret() -> None:
     assert HUSH not in str(caught.value)
 
 
+MISTYPED = [
+    "{spark.cassandra.auth.password:hush-hush}",
+    "{spark.cassandra.auth.password=hush-hush}",
+    '{"spark.cassandra.auth.password hush-hush"}',
+    "[spark.cassandra.auth.password: hush-hush]",
+    "[[{a: {spark.cassandra.auth.password: hush-hush}}]]",
+    "{spark.cassandra.auth.password: *hush-hush}",
+    "{spark.cassandra.auth.password: !hush-hush}",
+    "{spark.cassandra.auth.password: !!hush-hush x}",
+    "{spark.cassandra.auth.password: &hush-hush a, b: &hush-hush c}",
+    "{spark.cassandra.auth.password: a, hush-hush}",
+    "{spark.cassandra.auth.password:hush-hush, spark.cassandra.auth.password:hush-hush}",
+    "{fs.s3a.secret.key:hush-hush}",
+]
+
+
+@pytest.mark.parametrize("text", MISTYPED)
+@pytest.mark.parametrize("section", ["SOURCES__ENROLMENTS__OPTIONS", "SPARK__CONF", "EVENTS__OPTIONS", "CASSANDRA"])
+def test_a_mistyped_option_is_told_without_its_secret(section: str, text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        load(None, {f"ACTIVITY_AGGREGATES__{section}": text}, {})
+    assert "hush" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["{spark.cassandra.auth.password: a, 123}", "{spark.cassandra.auth.password: a, 123, 123}"]
+)
+def test_a_number_that_was_part_of_a_secret_is_not_told(text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        load(None, {"ACTIVITY_AGGREGATES__SPARK__CONF": text}, {})
+    assert "123" not in str(caught.value)
+
+
+def test_a_secret_in_a_flag_without_an_assignment_is_not_told() -> None:
+    with pytest.raises(BadRequest) as caught:
+        flag_values([f"spark.conf.fs.s3a.secret.key:{HUSH}"])
+    assert HUSH not in str(caught.value)
+
+
 def test_every_setting_of_ours_is_none_itself() -> None:
     """Secrets are named, by a variable or a file: no key of our own may hold one."""
     own = [keys[-1] for keys in default_layer() if keys[:2] != ("spark", "conf")]
