@@ -6,8 +6,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -89,12 +89,13 @@ def main(argv: Sequence[str]) -> int:
             interrupts.heed()
             for argument in argv:
                 require_text(argument, "the argument")
-            command = command_of(argv)
-            arguments = parser_of(argv[0], command).parse_args(argv[1:])
-            settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
-            said.close()
-            said.enter_context(logs.saying(settings.settings.log.format, is_answer=is_answer))
-            return _call(argv[0], command, settings, arguments)
+            with _installed(argv):
+                command = command_of(argv)
+                arguments = parser_of(argv[0], command).parse_args(argv[1:])
+                settings = configuration.load(arguments.conf, os.environ, configuration.flag_values(arguments.set))
+                said.close()
+                said.enter_context(logs.saying(settings.settings.log.format, is_answer=is_answer))
+                return command.call(settings, arguments)
         except JobError as error:
             logs.tell_error(PROGRAM, str(error), error.exit_code)
             return error.exit_code
@@ -158,16 +159,17 @@ def _listed(lines: Mapping[str, str]) -> str:
     return "\n".join(f"  {name:<{width}}  {meaning}" for name, meaning in lines.items())
 
 
-def _call(name: str, command: Command, settings: Configuration, arguments: argparse.Namespace) -> int:
-    """The exit code of a command; raises BadRequest where the installation lacks what it imports."""
+@contextmanager
+def _installed(argv: Sequence[str]) -> Iterator[None]:
+    """Turns what a command's module, or what it calls, cannot import into a BadRequest: the installation lacks it."""
     try:
-        return command.call(settings, arguments)
+        yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in OURS:
             raise
-        extra = "api" if name == "serve" else "job,spark"
+        extra = "api" if argv[0] == "serve" else "job,spark"
         raise BadRequest(
-            f"{name} needs {error.name}, which is not installed: install {PROGRAM} with its extra [{extra}], "
+            f"{argv[0]} needs {error.name}, which is not installed: install {PROGRAM} with its extra [{extra}], "
             "as docs/installing.md says"
         ) from error
 

@@ -44,6 +44,39 @@ def test_a_file_of_the_checkout_starts_its_command_from_anywhere(name: str, tmp_
     assert ended.stdout.startswith(f"usage: {PROGRAM} {name}"), ended.stderr
 
 
+# Prints the exit code and the error of each command's `--help`, where no package of an extra can be imported.
+_WITHOUT_EXTRAS = """
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from jobs.__main__ import COMMANDS, main
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("fastapi", "jinja2", "numpy", "py4j", "pyarrow", "pyspark", "uvicorn"):
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Missing())
+for name in COMMANDS:
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as errors:
+        try:
+            code = main([name, "--help"])
+        except SystemExit as ended:
+            code = ended.code
+    print(name, code, errors.getvalue().strip())
+"""
+
+
+def test_an_installation_without_extras_says_of_each_command_what_it_lacks() -> None:
+    called = [sys.executable, "-c", _WITHOUT_EXTRAS]
+    ended = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = ended.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(COMMANDS), ended.stderr
+    lacking = {line for line in lines if not line.endswith(" 0 ")}
+    assert all(" 2 " in line and ", which is not installed: install " in line for line in lacking), lines
+    assert "config 0 " in lines
+
+
 @pytest.mark.parametrize("name", ["runs", "report", "config", "migrate", "serve"])
 def test_a_command_that_computes_nothing_does_not_wait_for_spark(name: str) -> None:
     code = (
