@@ -19,7 +19,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 # What metrics of runs say beside the labels of a deployment.
 OWN_LABELS = ("target", "command", "status", "phase", "source", "reason", "table", "kind")
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_YEAR = 31_536_000  # seconds
+# Longer times are no moments of the calendar any more when they are added to one, or taken from it.
+Seconds = Annotated[float, Field(gt=0, le=_YEAR, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR, allow_inf_nan=False)]
+# 20 years: the longest for which Cassandra takes a row that is to be forgotten.
+Days = Annotated[int, Field(gt=0, le=7300)]
 # A name in CQL that needs no quotes: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
@@ -155,7 +160,7 @@ class Limits:
 class Incremental:
     """How far an incremental run looks back, in seconds."""
 
-    lookback: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    lookback: SecondsOrZero
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -175,7 +180,7 @@ class Writes:
 class Lease:
     """The lease that lets one run in at a time: seconds it lives without a heartbeat, and where it is agreed on."""
 
-    ttl: Annotated[int, Field(ge=3)]
+    ttl: Annotated[int, Field(ge=3, le=86_400)]
     consistency: Literal["LOCAL_SERIAL", "SERIAL"]
 
 
@@ -185,8 +190,8 @@ class Staging:
 
     dir: str
     shared: bool
-    keep_days: Positive
-    quarantine_days: Positive
+    keep_days: Days
+    quarantine_days: Days
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -200,7 +205,7 @@ class Events:
     format: Annotated[str, Field(min_length=1)]
     options: dict[str, str]
     initial: bool
-    keep_days: Positive
+    keep_days: Days
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
@@ -276,7 +281,7 @@ class Api:
     algorithms: Annotated[list[Literal["RS256", "ES256"]], Field(min_length=1)]
     issuer: str | None
     audience: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] | None
-    leeway: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    leeway: SecondsOrZero
     user_id_claim: Annotated[str, Field(min_length=1)]
     scope_claim: Annotated[str, Field(min_length=1)]
     profile: dict[str, str | Annotated[list[str], Field(min_length=1)] | None]
@@ -292,7 +297,7 @@ class Api:
     max_page_size: Positive
     paging_secret_env: str
     paging_secret_file: str | None
-    metadata_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    metadata_seconds: SecondsOrZero
     erased_seconds: Seconds
     access_log: bool
     metrics_address: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")] | None
