@@ -20,6 +20,7 @@ from activity_aggregates.layers import (
     Leaves,
     default_layer,
     dotted,
+    known_keys,
     layered,
     leaves_of,
     tree_of,
@@ -153,7 +154,7 @@ def _incomplete_sources(settings: Settings, leaves: Leaves) -> Iterator[str]:
 
 def _unknown(keys: Keys, leaves: Leaves) -> str:
     """Names an unknown key and the nearest known one, of its section or else of any; never its value."""
-    known = _known_keys()
+    known = known_keys()
     siblings = [other for other in known if other[:-1] == keys[:-1]]
     for candidates in (siblings, known):
         names = {other[-1]: other for other in reversed(candidates)}
@@ -161,13 +162,6 @@ def _unknown(keys: Keys, leaves: Leaves) -> str:
             return f"{_named(keys, leaves)} is not a setting; the nearest is {dotted(names[near[0]])}"
     allowed = ", ".join(other[-1] for other in siblings)
     return f"{_named(keys, leaves)} is not a setting; {dotted(keys[:-1]) or 'the top level'} has {allowed}"
-
-
-def _known_keys() -> list[Keys]:
-    leaves = list(default_layer())
-    sections = [keys[:depth] for keys in leaves for depth in range(1, len(keys) + 1)]
-    sources = {keys[:2] for keys in leaves if within(keys, ("sources",))}
-    return list(dict.fromkeys(sections + [(*keys, field.name) for keys in sources for field in fields(Source)]))
 
 
 def _named(keys: Keys, leaves: Leaves) -> str:

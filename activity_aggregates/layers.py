@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.plain_yaml import parsed
+from activity_aggregates.settings import Source
 from activity_aggregates.texts import read_text, require_text
 
 ENVIRONMENT_PREFIX = "ACTIVITY_AGGREGATES__"
@@ -34,9 +36,16 @@ def layered(conf: Conf, environ: Mapping[str, str], flags: Mapping[str, Any]) ->
     """All layers in one, unchecked; a later file is a later layer, `flags` maps dotted keys to values."""
     leaves = default_layer()
     named = [conf] if isinstance(conf, Path) else conf or ()
-    for layer in (*map(_file_layer, named), _environment_layer(environ), _flag_layer(flags)):
-        leaves = _merged(_without_restated(leaves, layer), layer)
-    return leaves
+    for file in named:
+        leaves = _over(leaves, _file_layer(file))
+    return _over(_over(leaves, _environment_layer(environ, leaves)), _flag_layer(flags))
+
+
+def known_keys() -> list[Keys]:
+    """Every section and key that there is; below the open mappings those of the defaults."""
+    leaves = default_layer()
+    sources = {keys[:2] for keys in leaves if within(keys, ("sources",))}
+    return [*_sections(leaves), *((*keys, field.name) for keys in sources for field in fields(Source))]
 
 
 def leaves_of(tree: Any, section: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -89,9 +98,10 @@ def _file_layer(conf: Path) -> Leaves:
     return _layer(tree, str(conf))
 
 
-def _environment_layer(environ: Mapping[str, str]) -> Leaves:
+def _environment_layer(environ: Mapping[str, str], below: Leaves) -> Leaves:
     """The variables that name a setting; an empty one says nothing, and a long form wins over a short one."""
     layer: Leaves = {}
+    known = [*known_keys(), *_sections(below)]
     if hosts := environ.get(CONTACT_POINTS_VARIABLE):
         require_text(hosts, CONTACT_POINTS_VARIABLE)
         layer["cassandra", "contact_points"] = ([host.strip() for host in hosts.split(",")], CONTACT_POINTS_VARIABLE)
@@ -100,9 +110,27 @@ def _environment_layer(environ: Mapping[str, str]) -> Leaves:
     for variable, text in sorted(environ.items()):
         if variable.upper().startswith(ENVIRONMENT_PREFIX) and text:
             require_text(variable, "the variable")
-            keys = tuple(variable[len(ENVIRONMENT_PREFIX) :].lower().split("__"))
+            keys = _spelled(variable[len(ENVIRONMENT_PREFIX) :].split("__"), known)
             layer = _merged(layer, _layer(parsed(text, variable), variable, keys))
     return layer
+
+
+def _spelled(parts: Iterable[str], known: Iterable[Keys]) -> Keys:
+    """The path of a variable, whose letters are mostly upper ones, as the key is written that there is.
+
+    A key that is not there yet has lower letters, unless the variable has both.
+
+    >>> known = [("metadata", "fields", "primaryCategory")]
+    >>> _spelled(["METADATA", "FIELDS", "PRIMARYCATEGORY"], known), _spelled(["METADATA", "FIELDS", "mimeType"], known)
+    (('metadata', 'fields', 'primaryCategory'), ('metadata', 'fields', 'mimeType'))
+    """
+    keys: Keys = ()
+    for part in parts:
+        siblings = {other[len(keys)] for other in known if len(other) > len(keys) and within(other, keys)}
+        alike = sorted(sibling for sibling in siblings if sibling.lower() == part.lower())
+        new = part.lower() if part.isupper() else part
+        keys = (*keys, part if part in alike else alike[0] if alike else new)
+    return keys
 
 
 def _flag_layer(flags: Mapping[str, Any]) -> Leaves:
@@ -125,6 +153,15 @@ def _keys(key: str) -> Keys:
 
 def _layer(tree: Any, origin: str, section: Keys = ()) -> Leaves:
     return {keys: (value, origin) for keys, value in leaves_of(tree, section)}
+
+
+def _sections(leaves: Leaves) -> list[Keys]:
+    """The paths of leaves, and of all sections that they are in."""
+    return list(dict.fromkeys(keys[:depth] for keys in leaves for depth in range(1, len(keys) + 1)))
+
+
+def _over(below: Leaves, above: Leaves) -> Leaves:
+    return _merged(_without_restated(below, above), above)
 
 
 def _merged(below: Leaves, above: Leaves) -> Leaves:

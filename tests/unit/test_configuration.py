@@ -94,6 +94,30 @@ def test_the_short_variables_name_the_cluster_and_the_long_form_wins() -> None:
     assert loaded(environ=environ | {"ACTIVITY_AGGREGATES__CASSANDRA__PORT": "9"}).settings.cassandra.port == 9
 
 
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [
+        ("METADATA__FIELDS__PRIMARYCATEGORY", "metadata.fields.primaryCategory"),
+        ("metadata__batches__startdate", "metadata.batches.startDate"),
+        ("METADATA__FIELDS__OWNKEY", "metadata.fields.ownKey"),
+        ("Metadata__Fields__mimeType", "metadata.fields.mimeType"),
+        ("PROMETHEUS__LABELS__NORTH", "prometheus.labels.north"),
+        ("SPARK__CONF__spark.driver.extraJavaOptions", "spark.conf.spark.driver.extraJavaOptions"),
+        ("SPARK__CONF__SPARK.UI.PORT", "spark.conf.spark.ui.port"),
+    ],
+)
+def test_a_variable_names_a_key_in_any_case(conf: WriteConf, variable: str, key: str) -> None:
+    value = "earliest_start" if "batches" in key else "x"
+    found = loaded(conf("metadata: {fields: {ownKey: own}}"), {f"ACTIVITY_AGGREGATES__{variable}": value})
+    assert found.origins[key] == f"ACTIVITY_AGGREGATES__{variable}"
+
+
+def test_a_source_that_is_not_there_yet_is_named_by_a_variable() -> None:
+    said = {"FORMAT": "csv", "PATH": "/x", "CHANGED_AT": "day"}
+    environ = {f"ACTIVITY_AGGREGATES__SOURCES__GROUPS__{key}": value for key, value in said.items()}
+    assert loaded(environ=environ).settings.sources.groups == Source(format="csv", path="/x", changed_at="day")
+
+
 def test_an_empty_variable_says_nothing() -> None:
     assert loaded(environ={"ACTIVITY_AGGREGATES__SOURCES__ATTEMPTS": "", "CASSANDRA_PORT": ""}) == loaded()
 
