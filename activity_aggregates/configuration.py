@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from cassandra.metadata import cql_keywords_reserved
 from pydantic import TypeAdapter, ValidationError
 
 from activity_aggregates.errors import BadRequest
@@ -29,7 +30,7 @@ from activity_aggregates.layers import (
 from activity_aggregates.masking import HIDDEN, is_secret, masked, shown_key, without_secrets
 from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.selection import mistaken_choices
-from activity_aggregates.settings import OWN_LABELS, Settings, Source
+from activity_aggregates.settings import OWN_COLUMNS, OWN_LABELS, Settings, Source, Target
 
 _SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
@@ -90,6 +91,7 @@ def _checked(leaves: Leaves) -> Settings:
         mistakes += _mistyped(error, leaves)
     else:
         mistakes += _incomplete_sources(settings, leaves)
+        mistakes += _mistaken_names(settings.target, leaves)
         mistakes += (f"{_named(('metrics', key), leaves)} {wrong}" for key, wrong in mistaken_choices(settings.metrics))
         if not mistakes:
             return settings
@@ -150,6 +152,24 @@ def _incomplete_sources(settings: Settings, leaves: Leaves) -> Iterator[str]:
         if wrong:
             named = _named(("sources", field.name), leaves)
             yield f"{named} of format {source.format} has {' and '.join(wrong)}: write {_SOURCE_SHAPES}"
+
+
+def _mistaken_names(target: Target, leaves: Leaves) -> Iterator[str]:
+    """Names of the target that CQL would refuse, or of which two would be the same."""
+    columns = {"agg": target.columns.agg, "agg_last_updated": target.columns.agg_last_updated}
+    for section, names in (("tables", target.tables), ("columns", columns)):
+        for key, name in names.items():
+            others = [other for other, same in names.items() if same == name and other != key]
+            if name in cql_keywords_reserved:
+                yield f"{_named(('target', section, key), leaves)} is {name}, a reserved word of CQL: name it otherwise"
+            elif section == "columns" and name in OWN_COLUMNS:
+                yield f"{_named(('target', section, key), leaves)} is {name}, a column of the key: name it otherwise"
+            elif others and key < min(others):
+                named = _named(("target", section, key), leaves)
+                yield f"{named} and {', '.join(others)} are both {name}: give each a name of its own"
+    if target.keyspace in cql_keywords_reserved:
+        named = _named(("target", "keyspace"), leaves)
+        yield f"{named} is {target.keyspace}, a reserved word of CQL: name it otherwise"
 
 
 def _unknown(keys: Keys, leaves: Leaves) -> str:

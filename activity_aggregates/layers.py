@@ -17,7 +17,7 @@ from typing import Any
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.settings import Source
-from activity_aggregates.texts import read_text, require_text
+from activity_aggregates.texts import hosts_of, read_text, require_text
 
 ENVIRONMENT_PREFIX = "ACTIVITY_AGGREGATES__"
 CONTACT_POINTS_VARIABLE = "CASSANDRA_CONTACT_POINTS"
@@ -104,7 +104,7 @@ def _environment_layer(environ: Mapping[str, str], below: Leaves) -> Leaves:
     known = [*known_keys(), *_sections(below)]
     if hosts := environ.get(CONTACT_POINTS_VARIABLE):
         require_text(hosts, CONTACT_POINTS_VARIABLE)
-        layer["cassandra", "contact_points"] = ([host.strip() for host in hosts.split(",")], CONTACT_POINTS_VARIABLE)
+        layer["cassandra", "contact_points"] = (hosts_of(hosts, CONTACT_POINTS_VARIABLE), CONTACT_POINTS_VARIABLE)
     if port := environ.get(PORT_VARIABLE):
         layer["cassandra", "port"] = (parsed(port, PORT_VARIABLE), PORT_VARIABLE)
     for variable, text in sorted(environ.items()):

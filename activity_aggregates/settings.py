@@ -25,7 +25,9 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR, allow_inf_nan=False)]
 # 20 years: the longest for which Cassandra takes a row that is to be forgotten.
 Days = Annotated[int, Field(gt=0, le=7300)]
-# A name in CQL that needs no quotes: statements are written with it.
+# What the rows of the target tables have beside their two maps.
+OWN_COLUMNS = ("activity_type", "activity_id", "user_id", "context_id", "day", "group_id")
+# A name in CQL that needs no quotes, unless it is a reserved word: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
 

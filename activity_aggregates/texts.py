@@ -27,3 +27,15 @@ def require_text(text: str, named: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise BadRequest(f"{named} {text!r} is not UTF-8: write it as UTF-8") from error
+
+
+def hosts_of(text: str, named: str) -> list[str]:
+    """The hosts of a list with commas; raises BadRequest where there is none.
+
+    >>> hosts_of("db1, db2,", "the variable")
+    ['db1', 'db2']
+    """
+    hosts = [host.strip() for host in text.split(",") if host.strip()]
+    if not hosts:
+        raise BadRequest(f"{named} {text!r} names no host: write host,host")
+    return hosts

@@ -14,8 +14,10 @@ from activity_aggregates import settings
 from activity_aggregates.sources.declarations import SourceTable, fields
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.connector import CASSANDRA_FORMAT, SCANNED
+from activity_aggregates.texts import hosts_of
 
 CASSANDRA = "cassandra"
+_HOSTS = "spark.cassandra.connection.host"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
 # In JSON a backslash may stand before any character, as the platform's own readers have it.
 _OF_FILES = {
@@ -38,10 +40,10 @@ def place(source: settings.Source) -> str:
 def of_source(connection: Connection, source: settings.Source) -> Connection:
     """The connection to the cluster that a source's options name where they do; they are those of Spark's connector."""
     named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
-    hosts = named.get("connection.host")
+    hosts = source.options.get(_HOSTS)
     return replace(
         connection,
-        contact_points=tuple(host.strip() for host in hosts.split(",")) if hosts else connection.contact_points,
+        contact_points=tuple(hosts_of(hosts, _HOSTS)) if hosts else connection.contact_points,
         port=int(named.get("connection.port", connection.port)),
         local_datacenter=named.get("connection.localDC", connection.local_datacenter),
         consistency=named.get("input.consistency.level", connection.consistency),

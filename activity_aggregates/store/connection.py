@@ -5,6 +5,7 @@ Spark's Python workers import this module to write, so it imports neither Spark 
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile
 
 from cassandra import (
     AuthenticationFailed,
@@ -33,7 +34,7 @@ from cassandra.query import FETCH_SIZE_UNSET, PreparedStatement, SimpleStatement
 
 from activity_aggregates.errors import BadRequest, Forbidden, Unreachable
 from activity_aggregates.retrying import retried
-from activity_aggregates.texts import read_text
+from activity_aggregates.texts import hosts_of, read_text
 
 if TYPE_CHECKING:
     from activity_aggregates import settings
@@ -108,7 +109,7 @@ def connection(cassandra: settings.Cassandra, environ: Mapping[str, str]) -> Con
         raise BadRequest("cassandra.secure_connect_bundle brings a TLS of its own: leave cassandra.tls.enabled false")
     return Connection(
         secure_connect_bundle=cassandra.secure_connect_bundle,
-        contact_points=tuple(cassandra.contact_points),
+        contact_points=tuple(hosts_of(",".join(cassandra.contact_points), "cassandra.contact_points")),
         port=cassandra.port,
         local_datacenter=cassandra.local_datacenter,
         consistency=cassandra.consistency,
@@ -184,12 +185,13 @@ def _cluster(connection: Connection) -> Cluster:
             max_schema_agreement_wait=SCHEMA_AGREEMENT_SECONDS,
             protocol_version=ProtocolVersion.V4,  # every Cassandra from 2.2 on speaks it; negotiating costs connections
         )
-    except UnresolvableContactPoints as error:
-        hosts = ", ".join(connection.contact_points)
-        raise Unreachable(f"{hosts} is not the name of a host: check cassandra.contact_points") from error
-    except (DriverException, KeyError, ValueError) as error:
+    except (DriverException, KeyError, ValueError, OSError) as error:
         if connection.secure_connect_bundle is None:
-            raise
+            # A label of a name that is empty, or longer than 63 letters, fails before anybody is asked for it.
+            if not isinstance(error, UnresolvableContactPoints | UnicodeError):
+                raise
+            hosts = ", ".join(connection.contact_points)
+            raise Unreachable(f"{hosts} is not the name of a host: check cassandra.contact_points") from error
         raise Unreachable(
             f"the database of {connection.address} cannot be reached ({error}): check that it is not paused, and that "
             "cassandra.secure_connect_bundle is its newest"
@@ -245,12 +247,21 @@ def _place(connection: Connection) -> dict[str, Any]:
     if (bundle := connection.secure_connect_bundle) is None:
         tls = _ssl_context(connection.tls) if connection.tls else None
         return {"contact_points": connection.contact_points, "port": connection.port, "ssl_context": tls}
-    if not is_zipfile(bundle):
+    if not _is_bundle(bundle):
         raise BadRequest(
             f"cassandra.secure_connect_bundle {bundle} is no readable bundle: name the zip file of the database, "
             "which has to be there on every machine that connects"
         )
     return {"cloud": {"secure_connect_bundle": bundle, "use_default_tempdir": True}}
+
+
+def _is_bundle(file: str) -> bool:
+    try:
+        with ZipFile(file) as bundle:
+            is_whole = set(bundle.namelist()) >= {"config.json", "ca.crt", "cert", "key"}
+            return is_whole and isinstance(json.loads(bundle.read("config.json")), dict)
+    except (BadZipFile, OSError, ValueError, RuntimeError):  # RuntimeError: it is encrypted
+        return False
 
 
 def _ssl_context(tls: Tls) -> ssl.SSLContext:

@@ -193,6 +193,8 @@ def _create_keyspace(session: Session, target: Target) -> None:
             [target.replication],
         )
     except SyntaxException as error:
+        if target.tablets is None:
+            raise BadRequest(f"the keyspace {target.keyspace} cannot be created: {error}") from error
         raise BadRequest(
             f"target.tablets is {str(target.tablets).lower()} and this store knows no tablets: leave it null"
         ) from error

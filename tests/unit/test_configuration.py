@@ -17,7 +17,8 @@ import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import Conf, default_layer, dotted
-from activity_aggregates.settings import Source
+from activity_aggregates.settings import OWN_COLUMNS, Source
+from activity_aggregates.store.targets import KEY_COLUMNS
 from jobs.config import masked, plain
 
 WriteConf = Callable[[str], Path]
@@ -206,6 +207,42 @@ def test_a_source_that_is_given_in_part_shows_its_two_shapes(conf: WriteConf, so
         f"sources.groups ({file}) {wrong}: "
         "write {format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("keyspace: default", "target.keyspace ({}) is default, a reserved word of CQL: name it otherwise"),
+        (
+            "tables: {activity_agg: table}",
+            "target.tables.activity_agg ({}) is table, a reserved word of CQL: name it otherwise",
+        ),
+        (
+            "tables: {activity_agg: aggregate_runs}",
+            "target.tables.activity_agg ({}) and aggregate_runs are both aggregate_runs: give each a name of its own",
+        ),
+        (
+            "columns: {agg: agg_last_updated}",
+            "target.columns.agg ({}) and agg_last_updated are both agg_last_updated: give each a name of its own",
+        ),
+        ("columns: {agg: user_id}", "target.columns.agg ({}) is user_id, a column of the key: name it otherwise"),
+    ],
+)
+def test_names_that_the_target_cannot_have_are_refused(conf: WriteConf, target: str, sentence: str) -> None:
+    file = conf(f"target: {{{target}}}")
+    assert refused(file) == sentence.format(file)
+
+
+def test_the_columns_that_the_target_has_itself_are_those_of_its_keys() -> None:
+    assert OWN_COLUMNS == KEY_COLUMNS
+
+
+def test_hosts_that_name_nobody_are_refused() -> None:
+    assert refused(environ={"CASSANDRA_CONTACT_POINTS": " ,"}) == (
+        "CASSANDRA_CONTACT_POINTS ' ,' names no host: write host,host"
+    )
+    environ = {"CASSANDRA_CONTACT_POINTS": "db1,, db2,"}
+    assert loaded(environ=environ).settings.cassandra.contact_points == ["db1", "db2"]
 
 
 def test_all_mistakes_are_told_at_once(conf: WriteConf) -> None:

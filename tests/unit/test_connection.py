@@ -50,6 +50,39 @@ def test_what_is_no_bundle_is_refused_by_name(tmp_path: Path) -> None:
             pass
 
 
+def test_a_zip_file_that_is_no_bundle_is_refused_by_name(tmp_path: Path) -> None:
+    for config in ({}, {"other.txt": ""}, {"config.json": "[]", "ca.crt": "", "cert": "", "key": ""}):
+        with ZipFile(tmp_path / "other.zip", "w") as other:
+            for name, text in config.items():
+                other.writestr(name, text)
+        refused = pytest.raises(BadRequest, match=r"other\.zip is no readable bundle")
+        with refused, open_session(connected_by(secure_connect_bundle=str(tmp_path / "other.zip"))):
+            pass
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS")  # of the driver
+def test_a_bundle_whose_certificates_are_none_is_named(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "bundle.zip", "w") as bundle:
+        for name in ("config.json", "ca.crt", "cert", "key"):
+            bundle.writestr(name, "{}")
+    unreachable = pytest.raises(Unreachable, match=r"the database of .*bundle\.zip cannot be reached")
+    with unreachable, open_session(connected_by(secure_connect_bundle=str(tmp_path / "bundle.zip"))):
+        pass
+
+
+@pytest.mark.parametrize("host", ["a b", "cassandra-1..example.org", ".example.org", "x" * 64])
+def test_what_is_no_name_of_a_host_is_said(host: str) -> None:
+    unreachable = pytest.raises(Unreachable, match=r"is not the name of a host: check cassandra\.contact_points")
+    with unreachable, open_session(connected_by(contact_points=[host])):
+        pass
+
+
+def test_contact_points_are_split_at_commas_and_blank_ones_name_nobody() -> None:
+    assert connected_by(contact_points=["a,b", ""]).contact_points == ("a", "b")
+    with pytest.raises(BadRequest, match=r"cassandra\.contact_points ',' names no host"):
+        connected_by(contact_points=[","])
+
+
 @pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS")  # of the driver
 def test_a_database_that_does_not_answer_is_named_by_its_bundle(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
