@@ -1,4 +1,4 @@
-"""Standard streams whose reader may go, as that of `config show | head` does."""
+"""Standard streams whose reader may go, as that of `config show | head` does, and whose disk may be full."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, and a terminal whose w
 
 
 class _Pipe(io.FileIO):
-    """A stream that drops what nobody reads any more, instead of failing."""
+    """A stream that drops what nobody reads any more, or what has no room, instead of failing."""
+
+    lost: str | None = None  # why something that may be read later was dropped
 
     def write(self, data: Buffer, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
             if error.errno not in _GONE:
-                raise
+                self.lost = error.strerror
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
@@ -43,7 +45,17 @@ def outlive_readers() -> None:
             io.TextIOWrapper(
                 io.BufferedWriter(raw),
                 encoding=stream.encoding,
-                errors=stream.errors,
+                errors="backslashreplace",  # a sign that the encoding lacks is shown as its number
                 line_buffering=stream.line_buffering,
             ),
         )
+
+
+def lost_output() -> str | None:
+    """Why standard output has not got all that was said, where that is so: say that its disk is full."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", None)
+    if not isinstance(raw, _Pipe):
+        return None
+    sys.stdout.flush()
+    return raw.lost

@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol, cast
 
 from activity_aggregates import __version__, configuration, interrupts, logs, output
 from activity_aggregates.configuration import Configuration
-from activity_aggregates.errors import BadRequest, JobError, nearest
+from activity_aggregates.errors import BadRequest, JobError, Unreachable, nearest
 from activity_aggregates.texts import require_text
 
 PROGRAM = "activity-aggregates"
@@ -43,7 +43,7 @@ EXIT_CODES = """exit codes:
   0    done; also: nothing to do, another run holds the lease, superseded by a newer run
   1    a check failed: a limit, a difference, a pending migration; with a traceback, a bug
   2    wrong arguments or settings
-  3    a source or the target could not be reached, or was lost
+  3    a source or the target could not be reached, or was lost; or what was asked for, on a full disk
   130  interrupted, by Ctrl-C or SIGTERM"""
 
 
@@ -113,7 +113,18 @@ def main(argv: Sequence[str]) -> int:
 def cli(*command: str) -> NoReturn:
     """The process as a whole: the console script, or a file of this package as spark-submit starts it."""
     output.outlive_readers()
-    sys.exit(main([*command, *sys.argv[1:]]))
+    argv = [*command, *sys.argv[1:]]
+    is_answer = bool(argv) and argv[0] in ANSWERING
+    try:
+        code = main(argv)
+    except SystemExit as ended:  # after --help and --version
+        is_answer, code = True, int(ended.code or 0)
+    if lost := output.lost_output():
+        code = code or (Unreachable.exit_code if is_answer else 0)
+        logs.tell_error(
+            PROGRAM, f"standard output was lost ({lost}): free some space, or write it elsewhere", int(code)
+        )
+    sys.exit(code)
 
 
 def command_of(argv: Sequence[str]) -> Command:

@@ -180,3 +180,28 @@ def test_who_reads_only_the_first_lines_sees_nothing_else(tmp_path: Path) -> Non
     read, write = os.pipe()
     os.close(read)
     assert shown_settings(write, tmp_path) == (0, "")
+
+
+def started(
+    line: str, environment: dict[str, str], stream: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, as the console script starts it."""
+    called = [sys.executable, "-m", "jobs", *line.split()]
+    environment = os.environ | environment
+    return subprocess.run(called, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.PIPE, check=False)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_sign_that_the_encoding_of_standard_output_lacks_is_shown_as_its_number(encoding: str) -> None:
+    ended = started("config schema", {"PYTHONIOENCODING": encoding})
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"\\u2026" in ended.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("line", ["config show", "config schema", "--help", "--version", "config --help"])
+def test_an_answer_that_a_full_disk_has_lost_is_told_in_a_sentence(line: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = started(line, {}, full.fileno())
+    sentence = "standard output was lost (No space left on device): free some space, or write it elsewhere"
+    assert (ended.returncode, ended.stderr.decode()) == (3, f"{PROGRAM}: {sentence}\n")
