@@ -13,7 +13,7 @@ from activity_aggregates import settings
 from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.masking import without_secrets
-from activity_aggregates.secret import named_secret
+from activity_aggregates.secret import named_key
 from activity_aggregates.store.records import RunRecord
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Lineage:
             return
         try:
             self.transport.emit(event(record, self.chosen, self.clock.now()))
-        except (OSError, RuntimeError) as error:  # of the network, and of files
+        except (OSError, RuntimeError, ValueError) as error:  # of the network, of files, of what neither can hold
             self.transport = None
             _log.warning("no events of lineage from here on: %s", without_secrets(str(error)))
 
@@ -80,7 +80,7 @@ def _transport(given: settings.Lineage, environ: Mapping[str, str]) -> Transport
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if given.path is not None:
         return FileTransport(FileConfig(given.path, append=True))
-    key = named_secret("lineage.api_key", given.api_key_env, given.api_key_file, environ).decode()
+    key = named_key("lineage.api_key", given.api_key_env, given.api_key_file, environ)
     auth = ApiKeyTokenProvider({"api_key": key}) if key else TokenProvider({})
     try:
         return HttpTransport(HttpConfig(str(given.url), timeout=given.timeout, auth=auth, retry=_RETRIES))

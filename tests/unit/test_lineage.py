@@ -21,7 +21,7 @@ from activity_aggregates.request.scope import Scope
 from activity_aggregates.settings import Settings
 from activity_aggregates.store.records import RunRecord
 from activity_aggregates.watching.events import ended
-from activity_aggregates.watching.lineage import lineage
+from activity_aggregates.watching.lineage import Lineage, lineage
 from tests.harness.records import left_by_a_killed_run
 
 COUNTS = {"read.enrolments": 40, "written.activity_agg": 3, "written.activity_user_agg": 0, "written": 3}
@@ -124,6 +124,17 @@ def test_who_cannot_be_told_is_one_warning_and_stops_no_run(
                 pass
     (line,) = caplog.messages
     assert line.startswith("no events of lineage from here on: ")
+
+
+def test_what_cannot_be_sent_as_it_is_stops_no_run_either(caplog: pytest.LogCaptureFixture) -> None:
+    class Encoding:
+        def emit(self, event: object) -> None:
+            "ё".encode("latin-1")
+
+    transport: Any = Encoding()
+    with caplog.at_level(logging.WARNING), Lineage(chosen(), transport).told(record):
+        pass
+    assert len(caplog.messages) == 1
 
 
 def test_a_backend_that_cannot_be_is_refused() -> None:

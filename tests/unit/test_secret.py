@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.secret import named_secret
+from activity_aggregates.secret import named_key, named_secret
 
 LONG, OTHER = "a secret that is long enough", "another secret, as long"
 
@@ -37,3 +37,16 @@ def test_a_file_that_gives_none_is_refused(tmp_path: Path, content: str | None, 
         file.write_text(content)
     with pytest.raises(BadRequest, match=sentence):
         named_secret("erased.secret", "SECRET", str(file), {"SECRET": LONG})
+
+
+def test_a_key_of_somebody_else_may_be_short() -> None:
+    assert named_key("lineage.api_key", "KEY", None, {"KEY": "short"}) == "short"
+    assert named_key("lineage.api_key", "KEY", None, {}) == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", "ключ".encode(), b"two\nlines"])
+def test_what_no_head_of_a_request_can_hold_is_no_key(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    with pytest.raises(BadRequest, match=r"^the file .* holds no key: a key is letters, digits and signs of ASCII"):
+        named_key("lineage.api_key", "KEY", str(file), {})
