@@ -7,6 +7,7 @@ fetches just these.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -76,6 +77,7 @@ def for_spark(*, with_kafka: bool) -> list[Path]:
 
 if __name__ == "__main__":
     try:
-        print("[" + ", ".join(str(jar) for jar in for_spark(with_kafka=sys.argv[1:] == ["kafka"])) + "]")
+        found = for_spark(with_kafka=sys.argv[1:] == ["kafka"])
+        print(json.dumps([str(jar) for jar in found], ensure_ascii=False))  # YAML, whatever signs the folder has
     except SetupError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""scripts/setup in a checkout of its own, with a Python that only pretends to make environments and to install."""
+"""The scripts from any folder; scripts/setup in a checkout of its own, with a Python that only pretends to install."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def set_up(checkout: Path, python: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": "/usr/bin:/bin", "ACTIVITY_AGGREGATES_PYTHON": str(python)}
-    called = [checkout / "scripts" / "setup"]
-    return subprocess.run(called, env=environment, capture_output=True, text=True, check=False)
+def set_up(checkout: Path, python: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "ACTIVITY_AGGREGATES_PYTHON": str(python), **variables}
+    return subprocess.run(["scripts/setup"], cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_an_environment_that_is_only_half_made_is_made_anew(checkout: Path) -> None:
@@ -51,3 +50,27 @@ def test_an_environment_that_is_whole_is_kept(checkout: Path) -> None:
         (checkout / ".venv" / name).touch()
     assert set_up(checkout, checkout / "python").returncode == 0
     assert (checkout / ".venv" / "of-before").exists()
+
+
+def test_the_python_that_is_named_may_have_a_blank_in_its_path(checkout: Path) -> None:
+    python = (checkout / "python").rename(checkout / "a python")
+    ended = set_up(checkout, python)
+    assert (ended.returncode, (checkout / ".venv" / "ready").exists()) == (0, True), ended.stderr
+
+
+def test_a_folder_that_cdpath_names_is_not_taken_for_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "scripts").mkdir(parents=True)
+    ended = set_up(checkout, checkout / "python", CDPATH=str(tmp_path / "elsewhere"))
+    assert ended.returncode == 0, ended.stderr
+    assert (checkout / ".venv" / "ready").exists()
+
+
+SCRIPTS = sorted(file.name for file in (CHECKOUT / "scripts").iterdir() if file.is_file() and not file.suffix)
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "environment"])
+def test_a_script_shows_its_help_from_any_folder(name: str) -> None:
+    called = [f"{CHECKOUT.name}/scripts/{name}", "--help"]
+    ended = subprocess.run(called, cwd=CHECKOUT.parent, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"scripts/{name}" in ended.stdout
