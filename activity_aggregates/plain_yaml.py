@@ -83,16 +83,16 @@ class _Refused(Exception):
 class _Loader(yaml.SafeLoader):
     """Builds the kinds of values that JSON has, and dates, and nothing that is said twice or cannot be held."""
 
+    def get_single_data(self) -> Any:
+        """The value of the text, whose mappings are looked at as they are written: merged ones hold keys of others."""
+        node = self.get_single_node()
+        if node is None:
+            return None
+        _check_doubles(node)
+        return self.construct_document(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Of two values for one key the last would win without a word, and `no: 1` would be about False."""
-        lines: dict[tuple[str, str], int] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            line = key.start_mark.line + 1
-            if (key.tag, key.value) in lines:
-                first = lines[key.tag, key.value]
-                where = f"lines {first} and {line}" if line != first else f"line {line}"
-                raise _Refused(f"the key is given twice, in {where}: leave out one of them", key)
-            lines[key.tag, key.value] = line
+        """A mapping whose keys are texts: `no: 1` would be about False."""
         mapping = super().construct_mapping(node, deep)
         for key in (key for key, _ in node.value if not _is_name(self.construct_object(key))):
             raise _Refused(f"the key in line {key.start_mark.line + 1} is not a text: write it in quotes", key)
@@ -111,6 +111,28 @@ class _Loader(yaml.SafeLoader):
         if not is_held:
             raise _Refused(f"the value in line {node.start_mark.line + 1} cannot be held as {_MEANT[kind]}")
         return value
+
+
+def _check_doubles(document: yaml.Node) -> None:
+    """Raises _Refused for a key that a mapping says twice: the last value would win without a word."""
+    left, seen = [document], set[int]()
+    while left:
+        node = left.pop()
+        if id(node) in seen:  # by an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+        elif isinstance(node, yaml.MappingNode):
+            left += (part for pair in node.value for part in pair)
+            lines: dict[tuple[str, str], int] = {}
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                line = key.start_mark.line + 1
+                if (key.tag, key.value) in lines:
+                    first = lines[key.tag, key.value]
+                    where = f"lines {first} and {line}" if line != first else f"line {line}"
+                    raise _Refused(f"the key is given twice, in {where}: leave out one of them", key)
+                lines[key.tag, key.value] = line
 
 
 def _is_name(key: Any) -> bool:

@@ -39,3 +39,16 @@ def test_a_value_that_cannot_be_held_is_refused(text: str, sentence: str) -> Non
 
 def test_aliases_and_merged_mappings_are_what_they_stand_for() -> None:
     assert parsed("a: &a {b: 1}\nc: {<<: *a, d: 2}", "x") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
+
+
+def test_a_merged_mapping_may_be_merged_once_more() -> None:
+    """Also where the second one stands higher in the tree, and so is built first."""
+    text = "a: &a {x: 1, y: 2}\nb: {c: {d: &d {<<: *a, x: 3}}}\ne: {<<: *d, y: 4}\nf: {<<: [*d, *a]}"
+    of_d = {"x": 3, "y": 2}
+    assert parsed(text, "x") == {"a": {"x": 1, "y": 2}, "b": {"c": {"d": of_d}}, "e": {"x": 3, "y": 4}, "f": of_d}
+
+
+@pytest.mark.parametrize("text", ["[{a: 1, a: 2}]", "a: &a {b: 1, b: 2}", "{? {c: 1, c: 2} : 1}", "{<<: {b: 1, b: 2}}"])
+def test_a_key_that_is_said_twice_is_found_wherever_it_stands(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"^in x the key \w is given twice, in line 1: leave out one of them$"):
+        parsed(text, "x")
