@@ -78,10 +78,11 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
     """The session, with the connector that the sources and targets need checked.
 
     Under spark-submit its flags win and `spark` in the settings only fills gaps; otherwise `spark` says all. Raises
-    Unreachable where Spark does not start, BadRequest where its version and the connector's do not fit, or where it
-    lacks the connector's extension and has to be `extended`: reading by key and write times need it. A session of the
-    command's own has it always.
+    Unreachable where Spark does not start, BadRequest where SPARK_HOME names none, where its version and the
+    connector's do not fit, or where it lacks the connector's extension and has to be `extended`: reading by key and
+    write times need it. A session of the command's own has it always.
     """
+    _check_home()
     conf = _conf(spark, name)
     try:
         with own_jvm(conf), translated_spark():
@@ -92,6 +93,13 @@ def open_spark(spark: settings.Spark, name: str, extended: bool = False) -> Spar
             "Spark's JVM did not start (its own words are above): check that JAVA_HOME names a Java 17"
             + (f" and that {connector} can be had" if connector else "")
         ) from error
+
+
+def _check_home() -> None:
+    """A SPARK_HOME that has gone stale wins over the Spark that is installed."""
+    home = os.environ.get("SPARK_HOME")
+    if home and not is_submitted() and not Path(home, "bin", "spark-submit").is_file():
+        raise BadRequest(f"SPARK_HOME is {home}, where there is no bin/spark-submit: correct it, or unset it")
 
 
 def _session(conf: SparkConf, extended: bool) -> SparkSession:

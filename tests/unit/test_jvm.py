@@ -1,4 +1,4 @@
-"""Ctrl-C while Spark's JVM starts."""
+"""Spark's JVM that cannot start, and Ctrl-C while it does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
+from activity_aggregates.configuration import load
+from activity_aggregates.errors import BadRequest
+from activity_aggregates.spark.session import open_spark
 from tests.harness.waiting import PATIENCE_SECONDS, wait_at_work, wait_until
 
 START = """
@@ -47,3 +52,10 @@ def test_an_interrupt_while_the_jvm_starts_leaves_neither_a_stack_nor_a_jvm() ->
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, output) == (1, "interrupted\n")
     wait_until(lambda: not jvms(name), "the JVM lives on")
+
+
+def test_a_spark_home_where_no_spark_is_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    with pytest.raises(BadRequest, match=f"^SPARK_HOME is {tmp_path}, where there is no bin/spark-submit: correct it"):
+        open_spark(load(None, {}, {}).settings.spark, "stale")
