@@ -52,12 +52,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 def call(configuration: Configuration, arguments: Namespace) -> int:
     from activity_aggregates.changes.findings import write_lines
     from activity_aggregates.request.instants import parse_instant
+    from activity_aggregates.request.pairs import read_pairs
     from activity_aggregates.run.flow import RunRequest, run
     from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
     from activity_aggregates.watching.textfile import metrics_file_kept
 
     scope = scope_of(arguments)
     _check(arguments, scope)
+    if arguments.changed is not None and (arguments.changed.is_file() or not arguments.changed.exists()):
+        read_pairs(
+            arguments.changed
+        )  # before anybody is asked for the store; what comes from a pipe is there only once
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of is not None else None
     command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
     request = RunRequest(

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from activity_aggregates.configuration import Configuration
+from activity_aggregates.errors import BadRequest
 from activity_aggregates.report.runs import as_plain, as_table, in_full
 from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
@@ -33,12 +34,13 @@ EXAMPLES = {
     "runs last --conf settings.yaml": "one in full",
     "runs --conf settings.yaml --prometheus /var/lib/node_exporter/aggregates.prom": "metrics for node_exporter",
 }
+_NEWEST = 20
 _HEADER = ("run", "command", "as_of", "scope", "status", "seconds", "read", "refused", "written", "retracted")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", metavar="RUN", help="show this run in full: its id, or last")
-    parser.add_argument("--limit", type=at_least_one, default=20, metavar="N", help="how many of the newest (20)")
+    parser.add_argument("--limit", type=at_least_one, metavar="N", help=f"how many of the newest ({_NEWEST})")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
         "--prometheus", type=Path, metavar="FILE", help="write the metrics for Prometheus and nothing else"
@@ -46,10 +48,26 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
+    _check(arguments)
     now = datetime.now(UTC)
-    if arguments.prometheus:
+    if arguments.prometheus is not None:
         return write_metrics_file(configuration, os.environ, arguments.prometheus, now)
-    return show_runs(configuration, os.environ, arguments.run, arguments.limit, arguments.json, now)
+    return show_runs(configuration, os.environ, arguments.run, arguments.limit or _NEWEST, arguments.json, now)
+
+
+def _check(arguments: Namespace) -> None:
+    """Refuses what would not be looked at."""
+    choices = {
+        f"{arguments.run}": arguments.run is not None,
+        f"--limit {arguments.limit}": arguments.limit is not None,
+        "--json": arguments.json,
+    }
+    given = [flag for flag, is_given in choices.items() if is_given]
+    if arguments.prometheus is not None and given:
+        file = arguments.prometheus
+        raise BadRequest(f"--prometheus {file} writes the metrics and nothing else: leave out {', '.join(given)}")
+    if arguments.run is not None and arguments.limit is not None:
+        raise BadRequest(f"{given[0]} is one run, and {given[1]} is how many of the newest: leave out one of them")
 
 
 def show_runs(

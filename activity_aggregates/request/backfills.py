@@ -54,12 +54,6 @@ class Backfill:
         """By what the ledger knows its runs."""
         return f"backfill {self.name}@{self.digest}"
 
-    @property
-    def names_its_units(self) -> bool:
-        """Whether the units stand in the record: one where it is about groups, else the contexts that it names."""
-        is_narrowed = bool(self.scope.activities or self.scope.users or self.window)
-        return bool(self.scope.groups) or (bool(self.scope.contexts) and not is_narrowed)
-
 
 def read_backfill(path: Path) -> Backfill:
     """The backfill of a file; raises BadRequest with a sentence for every mistake in it."""

@@ -30,12 +30,13 @@ def read_pairs(path: Path) -> list[Pair]:
     """
     wanted = f"name a CSV file of {','.join(COLUMNS)}"
     text = read_text(path, f"--changed {path}", wanted, "utf-8-sig")
+    reader = csv.reader(io.StringIO(text))
     try:
-        rows = list(csv.reader(io.StringIO(text)))
+        rows = [(reader.line_num, row) for row in reader]  # the last line of each: a field in quotes may have several
     except csv.Error as error:  # a quotation that goes on for 128 KiB, mostly because it never ends
         raise BadRequest(f"--changed {path} cannot be read ({error}): {wanted}") from error
     pairs = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in rows:
         fields = [field.strip() for field in row]
         if not any(fields) or (number == 1 and tuple(fields) == COLUMNS):
             continue

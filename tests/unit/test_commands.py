@@ -150,6 +150,12 @@ def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
         ),
         ("run --incremental --context cb:b1", "the scope (cb:b1) and --incremental name different parts"),
         ("run --incremental --changed pairs.csv", "--changed pairs.csv and --incremental name different parts"),
+        ("run --changed no/pairs.csv", "--changed no/pairs.csv cannot be read (No such file or directory): name a CSV"),
+        (
+            "runs last --limit 3 --json --prometheus x.prom",
+            "--prometheus x.prom writes the metrics and nothing else: leave out last, --limit 3, --json",
+        ),
+        ("runs last --limit 3", "last is one run, and --limit 3 is how many of the newest: leave out one of them"),
         ("verify --published --repair", "--published only compares what is stored"),
         ("export activity_usr_agg --out x", "activity_usr_agg is not a table; the nearest is activity_user_agg"),
         ("export learners --out x", "learners is not a table; there are activity_user_agg, activity_agg,"),

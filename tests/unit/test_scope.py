@@ -99,6 +99,11 @@ def test_a_pair_may_be_quoted(tmp_path: Path) -> None:
     assert read_pairs(file(tmp_path, b'"u,1",c1,b1\n')) == [Pair("u,1", "c1", "b1")]
 
 
+def test_a_line_break_in_a_field_is_counted_as_a_line(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"ids\.txt, line 4: write user_id,course_id,batch_id"):
+        read_pairs(file(tmp_path, b'u1,c1,b1\n"u\n2",c1,b1\nu3,c1\n'))
+
+
 @pytest.mark.parametrize("line", ["u1,c1", "u1,c1,b1,x", "u1,,b1"])
 def test_a_line_that_is_not_a_pair_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
     with pytest.raises(BadRequest, match=r"ids\.txt, line 2: write user_id,course_id,batch_id"):
