@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
-from cassandra.metadata import cql_keywords_reserved
 from pydantic import TypeAdapter, ValidationError
 
 from activity_aggregates.errors import BadRequest
@@ -30,7 +29,7 @@ from activity_aggregates.layers import (
 from activity_aggregates.masking import HIDDEN, is_secret, masked, shown_key, without_secrets
 from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.selection import mistaken_choices
-from activity_aggregates.settings import OWN_COLUMNS, OWN_LABELS, Settings, Source, Target
+from activity_aggregates.settings import OWN_COLUMNS, OWN_LABELS, RESERVED_WORDS, Settings, Source, Target
 
 _SOURCE_SHAPES = "{format: cassandra, keyspace: …, table: …} or {format: parquet | csv | json, path: …}"
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
@@ -160,14 +159,14 @@ def _mistaken_names(target: Target, leaves: Leaves) -> Iterator[str]:
     for section, names in (("tables", target.tables), ("columns", columns)):
         for key, name in names.items():
             others = [other for other, same in names.items() if same == name and other != key]
-            if name in cql_keywords_reserved:
+            if name in RESERVED_WORDS:
                 yield f"{_named(('target', section, key), leaves)} is {name}, a reserved word of CQL: name it otherwise"
             elif section == "columns" and name in OWN_COLUMNS:
                 yield f"{_named(('target', section, key), leaves)} is {name}, a column of the key: name it otherwise"
             elif others and key < min(others):
                 named = _named(("target", section, key), leaves)
                 yield f"{named} and {', '.join(others)} are both {name}: give each a name of its own"
-    if target.keyspace in cql_keywords_reserved:
+    if target.keyspace in RESERVED_WORDS:
         named = _named(("target", "keyspace"), leaves)
         yield f"{named} is {target.keyspace}, a reserved word of CQL: name it otherwise"
 

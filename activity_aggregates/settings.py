@@ -27,6 +27,13 @@ SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR, allow_inf_nan=False)]
 Days = Annotated[int, Field(gt=0, le=7300)]
 # What the rows of the target tables have beside their two maps.
 OWN_COLUMNS = ("activity_type", "activity_id", "user_id", "context_id", "day", "group_id")
+# Those of Cassandra 5.0, as it lists them itself; the driver's list has the words of other products as well.
+_RESERVED = """
+add allow alter and apply asc authorize batch begin by columnfamily create delete desc describe drop entries execute
+from full grant if in index infinity insert into is keyspace limit materialized modify nan norecursive not null of on
+or order primary rename revoke schema select set table to token truncate unlogged update use using view where with
+"""
+RESERVED_WORDS = frozenset(_RESERVED.split())
 # A name in CQL that needs no quotes, unless it is a reserved word: statements are written with it.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 

@@ -60,9 +60,7 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
     scope = scope_of(arguments)
     _check(arguments, scope)
     if arguments.changed is not None and (arguments.changed.is_file() or not arguments.changed.exists()):
-        read_pairs(
-            arguments.changed
-        )  # before anybody is asked for the store; what comes from a pipe is there only once
+        read_pairs(arguments.changed)  # before the store is asked for; what comes from a pipe is there only once
     as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of is not None else None
     command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
     request = RunRequest(

@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import run
 from sys import executable
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -17,9 +18,11 @@ import activity_aggregates
 from activity_aggregates.configuration import Configuration, flag_values, load
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.layers import Conf, default_layer, dotted
-from activity_aggregates.settings import OWN_COLUMNS, Source
+from activity_aggregates.settings import OWN_COLUMNS, RESERVED_WORDS, Source
 from activity_aggregates.store.targets import KEY_COLUMNS
 from jobs.config import masked, plain
+from scripts.embedded.artifacts import CASSANDRA, NEWEST
+from scripts.embedded.jars import jars
 
 WriteConf = Callable[[str], Path]
 
@@ -212,7 +215,7 @@ def test_a_source_that_is_given_in_part_shows_its_two_shapes(conf: WriteConf, so
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("keyspace: default", "target.keyspace ({}) is default, a reserved word of CQL: name it otherwise"),
+        ("keyspace: schema", "target.keyspace ({}) is schema, a reserved word of CQL: name it otherwise"),
         (
             "tables: {activity_agg: table}",
             "target.tables.activity_agg ({}) is table, a reserved word of CQL: name it otherwise",
@@ -231,6 +234,13 @@ def test_a_source_that_is_given_in_part_shows_its_two_shapes(conf: WriteConf, so
 def test_names_that_the_target_cannot_have_are_refused(conf: WriteConf, target: str, sentence: str) -> None:
     file = conf(f"target: {{{target}}}")
     assert refused(file) == sentence.format(file)
+
+
+def test_the_reserved_words_are_those_that_cassandra_lists() -> None:
+    (jar,) = (jar for jar in jars(CASSANDRA[NEWEST]) if jar.name.startswith("cassandra-all-"))
+    with ZipFile(jar) as classes:
+        listed = classes.read("org/apache/cassandra/cql3/reserved_keywords.txt").decode().splitlines()
+    assert {line.lower() for line in listed if line and not line.startswith("#")} == RESERVED_WORDS
 
 
 def test_the_columns_that_the_target_has_itself_are_those_of_its_keys() -> None:
