@@ -37,11 +37,13 @@ from tests.harness.environment import TEST_SETTINGS, Environment, environment
 from tests.harness.processes import descendants
 from tests.harness.session import OF_SMALL_QUERIES
 from tests.harness.waiting import wait_until
+from tests.model import Metrics
+from tests.model.tables import own_entries
 from tests.properties.histories import called
 from tests.properties.operations import Operation, command
 from tests.properties.platforms import Platform
 from tests.properties.replay import PUBLISHED, SHOWN, Replay
-from tests.properties.watching import UNREACHABLE
+from tests.properties.watching import UNREACHABLE, key_of, settings_of
 from tests.soak.world import connected
 
 OF_CONTEXTS = [table for table in TARGET_TABLES if "group_id" not in table.key]
@@ -49,7 +51,6 @@ HOURS = 24
 PLATFORMS = 12
 CHANGES = 0.4  # how many of the platforms change within an hour
 LEASE_SECONDS = TEST_SETTINGS["lease"]["ttl"]  # as long as the lease of a killed run stands in the way
-FOREIGN = "foreign"  # the entry of another writer on the platforms
 DATES = ("agg_last_updated",)  # when each entry changed: a fresh run has none but its own
 SECRET = "a secret of a fortnight"
 DAILY = ("backfill", "users", "contexts", "groups", "changed", "repair", "dry", "erase")
@@ -286,14 +287,16 @@ class Fortnight:
 
 def _rows(made: Environment, table: TargetTable) -> dict[tuple[object, ...], dict[str, object]]:
     """The rows of a table by their keys, without the dates of entries and without what another writer has put there."""
-    rows = ({**row, **_own(row)} for row in made.store.stored(table.name))
+    rows = ({**row, **_own(table, row)} for row in made.store.stored(table.name))
     kept = [{name: value for name, value in row.items() if name not in DATES} for row in rows if row.get("agg") != {}]
     return {tuple(row[name] for name in table.key): row for row in kept}
 
 
-def _own(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def _own(table: TargetTable, row: dict[str, Any]) -> dict[str, Metrics]:
     """The entries of the job in a row of metrics."""
-    return {"agg": {name: row["agg"][name] for name in row["agg"] or {} if name != FOREIGN}} if "agg" in row else {}
+    if "agg" not in row:
+        return {}
+    return {"agg": own_entries(table.name, key_of(table.name, row), row["agg"] or {}, settings_of(METRICS))}
 
 
 def _place(row: Mapping[str, object]) -> tuple[object, ...]:
