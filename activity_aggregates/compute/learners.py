@@ -22,8 +22,8 @@ from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.enrolments import DETAILS
 from metrics.learners import CARRIED
-from metrics.names import COURSE, QUIZ
-from metrics.predicates import context_id, is_course
+from metrics.names import COURSE
+from metrics.predicates import context_id, is_course, is_quiz
 from metrics.timespent import TIMESPENT_KEY
 from metrics.trees import courses
 from metrics.values import stands
@@ -51,7 +51,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
     names = inputs.names(ACTIVITY_USER_AGG)
     held, refused_held = read_held(inputs, work)
     with inputs.steps("read activity_user_agg"):
-        stored = _stored(inputs, work, placed)
+        stored = _stored(inputs, work, placed, held)
     with inputs.steps("read progress") as step:
         seen, matched, counted, compared = Observation(), Observation(), Observation(), Observation()
         contents = progress.assess_progress(_of_enrolments(inputs, work, placed, PROGRESS))
@@ -117,14 +117,13 @@ def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> froze
         return frozenset()
     names = inputs.names(ACTIVITY_USER_AGG)
     gone = rows.filter(~stands(names) & stands([WAS + name for name in names]) & ~work.is_whole())
-    is_quiz = F.col("activity_type") == QUIZ
     here = placed.by_key.select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
         context_id().alias("context_id"),
     )  # fmt: skip
     if placed.scores is not None:
         here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
-    ended = gone.filter(is_course() | is_quiz).join(here, list(learners.LEARNER_KEY), how="left_anti")
+    ended = gone.filter(is_course() | is_quiz()).join(here, list(learners.LEARNER_KEY), how="left_anti")
     return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
@@ -135,11 +134,11 @@ def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTabl
     return inputs.matching(table, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
 
 
-def _stored(inputs: Inputs, work: Work, placed: Placed) -> DataFrame | None:
+def _stored(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None) -> DataFrame | None:
     """The stored rows of the pairs at hand, with `is_kept`: of an unsettled course, they stay as they are."""
     if (everything := inputs.stored_rows(ACTIVITY_USER_AGG)) is None:
         return None
-    rows = everything if work.is_everything else _stored_of(inputs, work, placed, everything)
+    rows = everything if work.is_everything else _stored_of(inputs, work, placed, held, everything)
     kept = with_kept(rows, placed)
     if not inputs.asked.erasing or not placed.unsettled or work.pairs is None:
         return kept
@@ -159,7 +158,7 @@ def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
     return flagged.withColumn("is_kept", is_kept).drop("is_blocked")
 
 
-def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame) -> DataFrame:
+def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None, everything: DataFrame) -> DataFrame:
     """By keys of what the pairs have or may have had, where that is cheaper than a scan."""
     table = ACTIVITY_USER_AGG.name
     if not inputs.can_look_up or not inputs.lookups.may_be_cheaper(table):
@@ -168,8 +167,10 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, everything: DataFrame
     if work.pairs is not None:
         pairs = pairs.union(work.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
-    keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER).distinct()
-    keys = inputs.results.keep(keys, "learner_keys")
+    keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER)
+    if held is not None:  # no course owns what is held in a group, and no enrolment leads there
+        keys = keys.union(held.select(*_ACTIVITY_OF_USER))
+    keys = inputs.results.keep(keys.distinct(), "learner_keys")
     if not inputs.lookups.are_cheaper(table, keys):
         return work.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
@@ -189,15 +190,17 @@ def _listed(inputs: Inputs, contexts: frozenset[str]) -> DataFrame:
 
 
 def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
-    """The whole contexts of which more learners are published than were found."""
+    """The whole contexts of which more learners of a course or a quiz are published than were found."""
     published = inputs.stored_rows(ACTIVITY_AGG)
     if not work.whole or published is None:
         return frozenset()
-    of_course = F.col("activity_type") == COURSE
-    found = rows.filter(of_course).groupBy("activity_id", "context_id").agg(F.count(F.lit(1)).alias("found"))
-    counts = inputs.among(published.filter(of_course), "context_id", work.whole).select(
-        "activity_id", "context_id", F.col(f"{WAS}enrolledCount").alias("published")
+    standing = rows.filter(stands([WAS + name for name in inputs.names(ACTIVITY_USER_AGG)]))
+    found = standing.groupBy(*ACTIVITY_IN_CONTEXT).agg(F.count(F.lit(1)).alias("found"))
+    # Each counted learner has one row; contexts of groups have no Course, so their quizzes tell it.
+    learners_counted = F.when(is_course(), F.col(f"{WAS}enrolledCount")).otherwise(F.col(f"{WAS}startedCount"))
+    counts = inputs.among(published.filter(is_course() | is_quiz()), "context_id", work.whole).select(
+        *ACTIVITY_IN_CONTEXT, learners_counted.alias("published")
     )
-    both = counts.join(found, ["activity_id", "context_id"], how="left")
+    both = counts.join(found, list(ACTIVITY_IN_CONTEXT), how="left")
     is_more = F.coalesce("published", F.lit(float("inf"))) > F.coalesce("found", F.lit(0))
     return frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())
