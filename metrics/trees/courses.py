@@ -58,12 +58,19 @@ def _unambiguous(parsed: DataFrame, schema: StructType) -> DataFrame:
 
 
 def _outline_batches(schema: Any, entries: Mapping[str, str] | None, batches: Iterable[Any]) -> Iterable[Any]:
-    """Arrow batches of one course each: what a course becomes may be megabytes, as its tree is."""
+    """Arrow batches of one course each: what a course becomes may be megabytes, as its tree is.
+
+    Dates stay in their column: a write time may be beyond the year 9999, and a date of Python's may not.
+    """
+    dated = schema.get_field_index(CHANGED_AT)
+    undated = schema if dated < 0 else schema.remove(dated)
     for batch in batches:
         pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-        dates = batch.column(2).to_pylist() if batch.num_columns > 2 else [None] * batch.num_rows
-        for row, date in zip(outline_rows(pairs, entries), dates, strict=True):
-            yield type(batch).from_pylist([{**row, CHANGED_AT: date}], schema=schema)
+        dates = [column.cast(schema.types[dated]) for column in batch.columns[2:]]
+        for number, row in enumerate(outline_rows(pairs, entries)):
+            columns = type(batch).from_pylist([row], schema=undated).columns
+            date = [column.slice(number, 1) for column in dates]
+            yield type(batch).from_arrays([*columns, *date], schema=schema)
 
 
 def settled(outlines: DataFrame) -> DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from metrics.trees.courses import course_activities, described_nodes, known, outlines, settled
 from tests.harness.frames import assert_rows, frame
@@ -37,6 +38,17 @@ def test_of_each_course_is_known_why_it_is_refused_and_when_it_has_last_changed(
     without = known(parsed(spark))
     assert_rows(without, columns, *(row[:3] for row in rows))
     assert without.columns == ["course_id", "problem", "is_retired"]
+
+
+def test_a_course_may_have_changed_later_than_any_date_of_pythons(spark: SparkSession) -> None:
+    year_10000 = 253_402_300_800_000_000
+    latest = F.timestamp_micros(F.lit(2**63 - 1))
+    both = dated(spark).withColumn("changed_at", F.when(F.col("course_id") == "c1", latest).otherwise(
+        F.timestamp_micros(F.lit(year_10000))
+    ))  # fmt: skip
+    found = known(outlines(both)).select("course_id", F.unix_micros("changed_at").alias("changed_at"))
+    rows = [("c1", 2**63 - 1), ("c2", year_10000), ("c3", year_10000), ("c4", year_10000)]
+    assert_rows(found, "course_id string, changed_at bigint", *rows)
 
 
 def test_a_course_and_its_units_are_activities_of_the_course(spark: SparkSession) -> None:
