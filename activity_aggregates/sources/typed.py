@@ -6,13 +6,14 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StructField, TimestampType
+from pyspark.sql.types import ArrayType, IntegralType, StructField, TimestampType
 
 from activity_aggregates.sources.declarations import SourceTable, fields
 from metrics.refusals import HAS_INVALID_DATE, LATEST_DATE_MS
 
 _TEXT = "string"
-_NUMBERS = ("tinyint", "smallint", "int", "bigint")
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
+_FRACTIONS = ("float", "double", "decimal")  # pandas makes a double of whole numbers with a null among them
 _MILLISECONDS = r"^-?\d{11,}$"  # as a text: from 1973 on, so that a year or a day without dashes is not taken for it
 
 
@@ -58,14 +59,17 @@ def _read_as(field: StructField, kind: str) -> Column:
         return F.from_json(column if kind == _TEXT else F.to_json(column), field.dataType.simpleString())
     if isinstance(field.dataType, TimestampType):
         return instant(field.name, kind)
-    return F.expr(f"try_cast(`{field.name}` as {field.dataType.simpleString()})")
+    read = F.expr(f"try_cast(`{field.name}` as {field.dataType.simpleString()})")
+    if kind.startswith(_FRACTIONS) and isinstance(field.dataType, IntegralType):
+        return F.when(read == column, read)  # 2.9 is no status, and not 2
+    return read
 
 
 def instant(name: str, kind: str) -> Column:
     """A column as points in time, null where it is not one: numbers, and texts of digits, are epoch milliseconds."""
     as_it_says = F.expr(f"try_cast(`{name}` as timestamp)")
-    if kind in _NUMBERS:
-        return _of_milliseconds(F.col(f"`{name}`").cast("bigint"))
+    if kind.startswith((*_WHOLE, *_FRACTIONS)):
+        return _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))
     if kind == _TEXT:
         is_number = F.col(f"`{name}`").rlike(_MILLISECONDS)
         return F.when(is_number, _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))).otherwise(as_it_says)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -57,6 +58,29 @@ def test_numbers_are_epoch_milliseconds_as_far_as_a_date_can_be_held(spark: Spar
         (None, True),
         (None, True),
     ]
+
+
+@pytest.mark.parametrize("kind", ["double", "decimal(20,0)"])
+def test_other_numbers_are_epoch_milliseconds_too(spark: SparkSession, ansi: str, kind: str) -> None:
+    numbers = ["1767261600000", "-1000", None, "9200000000000002", "-9200000000000002", "18446744073709551615"]
+    read = float if kind == "double" else Decimal
+    rows = dated(spark, kind, [None if number is None else read(number) for number in numbers])
+    last_second = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert found(rows) == [(MOMENT, False), (last_second, False), (None, False), *[(None, True)] * 3]
+
+
+def test_a_number_that_is_none_is_no_date(spark: SparkSession, ansi: str) -> None:
+    nowhere = [float("nan"), float("inf"), float("-inf"), 1e300]
+    assert found(dated(spark, "double", nowhere)) == [(None, True)] * 4
+
+
+@pytest.mark.parametrize("kind", ["float", "double", "decimal(4,1)"])
+def test_a_status_with_a_fraction_is_none(spark: SparkSession, ansi: str, kind: str) -> None:
+    read = Decimal if kind.startswith("decimal") else float
+    values = [None, read("0"), read("2.0"), read("2.9"), read("-0.5"), read("1.1")]
+    rows = spark.createDataFrame([(f"u{n}", value) for n, value in enumerate(values)], f"user_id string, status {kind}")
+    found = typed(rows, ENROLMENTS).orderBy("user_id").collect()
+    assert [row.status for row in found] == [None, 0, 2, -1, -1, -1]
 
 
 def test_the_same_dates_are_beyond_where_they_come_as_times(spark: SparkSession) -> None:
