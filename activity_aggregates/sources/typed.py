@@ -15,6 +15,8 @@ _TEXT = "string"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 _FRACTIONS = ("float", "double", "decimal")  # pandas makes a double of whole numbers with a null among them
 _MILLISECONDS = r"^-?\d{11,}$"  # as a text: from 1973 on, so that a year or a day without dashes is not taken for it
+_DAY = r"^\s*\d{4}-\d{2}-\d{2}"  # Spark reads a time alone as one of today, and any number as a year
+_LONGEST_DAY = LATEST_DATE_MS // 86_400_000  # since 1970, before it and after
 
 
 def typed(raw: DataFrame, table: SourceTable, *further: str) -> DataFrame:
@@ -39,7 +41,7 @@ def typed(raw: DataFrame, table: SourceTable, *further: str) -> DataFrame:
         name, value = table.refused_by
         readable[name] = F.when(_any(others), F.expr(value)).otherwise(readable[name])
     if table.dates:
-        dates = [unreadable.get(name, _is_beyond(name)) for name in table.dates if name in kinds]
+        dates = [unreadable.get(name, _is_beyond(F.col(name))) for name in table.dates if name in kinds]
         readable[HAS_INVALID_DATE] = _any(dates)
     return raw.select(*(value.alias(name) for name, value in readable.items()), *further)
 
@@ -67,27 +69,29 @@ def _read_as(field: StructField, kind: str) -> Column:
 
 def instant(name: str, kind: str) -> Column:
     """A column as points in time, null where it is not one: numbers, and texts of digits, are epoch milliseconds."""
-    as_it_says = F.expr(f"try_cast(`{name}` as timestamp)")
+    column, as_it_says = F.col(f"`{name}`"), F.expr(f"try_cast(`{name}` as timestamp)")
     if kind.startswith((*_WHOLE, *_FRACTIONS)):
         return _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))
     if kind == _TEXT:
-        is_number = F.col(f"`{name}`").rlike(_MILLISECONDS)
-        return F.when(is_number, _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))).otherwise(as_it_says)
-    return as_it_says
+        of_digits = _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))
+        return F.when(column.rlike(_MILLISECONDS), of_digits).when(column.rlike(_DAY), as_it_says)
+    if kind == "date":  # of which some are beyond every point in time
+        return F.when(F.unix_date(column).between(-_LONGEST_DAY, _LONGEST_DAY), as_it_says)
+    return as_it_says if kind == "timestamp" else F.when(~_is_beyond(as_it_says), as_it_says)
 
 
 def _of_milliseconds(number: Column) -> Column:
     return F.timestamp_millis(F.when(number.between(-LATEST_DATE_MS, LATEST_DATE_MS), number))
 
 
-def _is_beyond(name: str) -> Column:
+def _is_beyond(date: Column) -> Column:
     """Whether a point in time is beyond what is accepted.
 
     Spark's connector fails on most of those, but only where the column is read: asking here reads it whatever is done
     with it later, so that the same rows are refused in every run.
     """
     latest = LATEST_DATE_MS * 1000
-    return F.coalesce(~F.unix_micros(name).between(-latest, latest), F.lit(False))
+    return F.coalesce(~F.unix_micros(date).between(-latest, latest), F.lit(False))
 
 
 def _any(conditions: list[Column]) -> Column:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from activity_aggregates.sources.declarations import ENROLMENTS, TIMESPENT
 from activity_aggregates.sources.typed import typed
@@ -42,9 +43,12 @@ def test_texts_that_are_times_are_read_as_such(spark: SparkSession) -> None:
 
 
 def test_texts_that_are_none_or_are_beyond_make_the_date_invalid(spark: SparkSession) -> None:
-    no_dates = ["", "never", "2026-02-30", "32/01/2026", "20260101", "1767261600"]
+    no_dates = ["", "never", "2026-02-30", "32/01/2026", "20260101", "1767261600", "12:30", "T08", "45292", "2026-01"]
     beyond = ["1764144000000000000", str(2**63), "-" + "9" * 30]
-    assert found(dated(spark, "string", no_dates + beyond)) == [(None, True)] * 9
+    years = ["+12026-01-01", "+294247-01-10T04:00:54Z", "-290000-01-01"]
+    texts = no_dates + beyond + years
+    rows = {row.user_id: row for row in dated(spark, "string", texts).collect()}
+    assert [(row.completed_on, row.has_invalid_date) for row in rows.values()] == [(None, True)] * len(texts)
 
 
 def test_numbers_are_epoch_milliseconds_as_far_as_a_date_can_be_held(spark: SparkSession) -> None:
@@ -92,6 +96,16 @@ def test_the_same_dates_are_beyond_where_they_come_as_times(spark: SparkSession)
     )  # fmt: skip
     flags = typed(times, ENROLMENTS).select("user_id", "has_invalid_date").orderBy("user_id").collect()
     assert [row.has_invalid_date for row in flags] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("kind", ["timestamp_ntz", "date"])
+def test_they_are_beyond_without_an_offset_too(spark: SparkSession, ansi: str, kind: str) -> None:
+    days = [0, 106_481_481, -106_481_481, 106_481_483, -106_481_483, 2**31 - 1]  # 9.2e15 ms, and more
+    date = "date_from_unix_date(day)" if kind == "date" else "timestamp_millis(least(day, 106700000) * 86400000L)"
+    days_of_users = spark.createDataFrame([(f"u{n}", day) for n, day in enumerate(days)], "user_id string, day int")
+    rows = typed(days_of_users.select("user_id", F.expr(date).cast(kind).alias("completed_on")), ENROLMENTS)
+    flags = rows.select("user_id", "has_invalid_date").orderBy("user_id").collect()
+    assert [row.has_invalid_date for row in flags] == [False, False, False, True, True, True]
 
 
 def test_columns_that_are_not_there_are_null_and_no_certificates_are_none(spark: SparkSession) -> None:
