@@ -20,13 +20,15 @@ from activity_aggregates.sources.tables import (
     ATTEMPTS,
     ENROLMENT_DATES,
     ENROLMENTS,
+    GROUP_ATTEMPTS,
     GROUP_MEMBERS,
     GROUPS,
     HIERARCHIES,
 )
-from activity_aggregates.store.targets import GROUP_ACTIVITY_AGG
+from activity_aggregates.store.targets import ACTIVITY_AGG, GROUP_ACTIVITY_AGG
 from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
+from metrics.quizzes import group_context
 from metrics.refusals import any_blank
 
 FOUND = "scope.learners_found"
@@ -45,6 +47,7 @@ class Scoped:
         if self._scope.groups:
             self._check_groups()
             return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
+        self._check_contexts()
         if self._scope.users:
             return self._of_learners()
         contexts = self._contexts() - self.inputs.asked.done
@@ -124,8 +127,6 @@ class Scoped:
         if self._scope.activities:
             of_activities = self._contexts_of_activities()
             contexts = contexts & of_activities if contexts else of_activities
-        elif contexts:
-            self._check_contexts(contexts)
         window = self.inputs.asked.window
         if window is None:
             return contexts
@@ -135,14 +136,18 @@ class Scoped:
             named = self.inputs.among(named, "context_id", contexts)
         return frozenset(row[0] for row in named.distinct().collect())
 
-    def _check_contexts(self, contexts: Iterable[str]) -> None:
-        of_batches = {context for context in contexts if context.startswith(BATCH_CONTEXT)}
-        found = self._of_contexts.select(context_id().alias("context_id"))
-        if (held := self.inputs.catalog(frozenset(contexts))) is not None:
-            found = found.union(held.select("context_id"))
-        known = {row[0] for row in found.distinct().collect()}
-        if missing := sorted(of_batches - known):
-            raise _nothing(f"--context {missing[0]}", "a context")
+    def _check_contexts(self) -> None:
+        named = self._scope.contexts
+        groups = {each.removeprefix(GROUP_CONTEXT) for each in named if each.startswith(GROUP_CONTEXT)}
+        known = {GROUP_CONTEXT + each for each in self._known_groups(groups)}
+        missing = {each for each in named if each.startswith(BATCH_CONTEXT)}
+        if missing and (held := self.inputs.catalog(frozenset(missing))) is not None:
+            missing -= {row[0] for row in held.select("context_id").distinct().collect()}
+        if missing:  # of what the catalog has, no scan needs to know
+            found = self._of_contexts.select(context_id().alias("context_id"))
+            missing -= {row[0] for row in found.distinct().collect()}
+        if unknown := sorted(missing | {GROUP_CONTEXT + each for each in groups} - known):
+            raise _nothing(f"--context {unknown[0]}", "a context")
 
     def _contexts_of_activities(self) -> frozenset[str]:
         contexts: frozenset[str] = frozenset()
@@ -167,10 +172,23 @@ class Scoped:
             attempted = self.inputs.sources.frame(ATTEMPTS).filter(F.col("content_id") == name)
             placed = attempted.filter(~any_blank("batch_id")).select("user_id", "course_id", "batch_id")
             found.append(placed.select(context_id().alias("context_id")))
+        if kind in (None, QUIZ):
+            found += self._held_in_groups(name)
         if kind in (None, COURSE_UNIT):
             trees = self.inputs.sources.frame(HIERARCHIES).filter(F.col("hierarchy").contains(f'"{name}"'))
             found.append(enrolments.join(trees.select("course_id"), "course_id", how="left_semi").select("context_id"))
         return frozenset(row[0] for row in reduce(DataFrame.union, found).distinct().collect())
+
+    def _held_in_groups(self, quiz: str) -> list[DataFrame]:
+        """(context_id) of the groups in which a quiz is, or by the stored rows was, held."""
+        found: list[DataFrame] = []
+        if self.inputs.sources.has(GROUP_ATTEMPTS):
+            attempted = self.inputs.sources.frame(GROUP_ATTEMPTS).filter(F.col("content_id") == quiz)
+            found.append(attempted.filter(~any_blank("group_id")).select(group_context().alias("context_id")))
+        if (stored := self.inputs.stored_rows(ACTIVITY_AGG)) is not None:
+            is_held = is_activity(QUIZ, quiz) & F.col("context_id").startswith(GROUP_CONTEXT)
+            found.append(stored.filter(is_held).select("context_id"))
+        return found
 
     @cached_property
     def _named_enrolments(self) -> DataFrame:
@@ -178,13 +196,22 @@ class Scoped:
         return rows.select("course_id", context_id().alias("context_id"))
 
     def _check_groups(self) -> None:
-        groups = self._scope.groups
-        found = self.inputs.sources.frame(GROUPS).select("group_id").filter(F.col("group_id").isin(sorted(groups)))
-        if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
-            found = found.union(stored.select("group_id").filter(F.col("group_id").isin(sorted(groups))))
-        known = {row[0] for row in found.distinct().collect()}
-        if missing := sorted(groups - known):
+        if missing := sorted(self._scope.groups - self._known_groups(self._scope.groups)):
             raise _nothing(f"--group {missing[0]}", "a group")
+
+    def _known_groups(self, groups: Iterable[str]) -> set[str]:
+        """Those of some groups that are in the source, or of which rows are stored: their own, or of their quizzes."""
+        named = frozenset(groups)
+        if not named:
+            return set()
+        found = self.inputs.among(self.inputs.sources.frame(GROUPS).select("group_id"), "group_id", named)
+        if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
+            found = found.union(self.inputs.among(stored.select("group_id"), "group_id", named))
+        if (stored := self.inputs.stored_rows(ACTIVITY_AGG)) is not None:
+            contexts = {GROUP_CONTEXT + each for each in named}
+            of_quizzes = self.inputs.among(stored.select("context_id"), "context_id", contexts)
+            found = found.union(of_quizzes.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})")))
+        return {row[0] for row in found.distinct().collect()}
 
 
 def happened(start: object | None, end: object | None) -> Column:
