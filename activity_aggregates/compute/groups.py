@@ -120,7 +120,7 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY, groups.MEANT)
     is_member = F.col("user_id").isNotNull()
     observed = by_activity.observe(joined, F.count_if(is_member).alias("members"))
-    kept = inputs.without_erased(inputs.results.keep(observed, "members"))
+    kept = inputs.results.keep(observed, "members")
     inputs.counts["computed.group_members"] = joined.get["members"]
     inputs.counts["computed.group_activities"] = distinct.get["activities"]
     for name, seen in (("groups", of_groups), ("group_members", of_members)):
@@ -131,7 +131,8 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
         "groups": refusals.refused(listed, *groups.GROUP_ACTIVITY_KEY),
         "group_members": refusals.refused(belonging, "group_id", "user_id"),
     }
-    return kept.select(*groups.GROUP_ACTIVITY_KEY, groups.MEANT).distinct(), kept.filter(is_member), refused
+    listed_once = kept.select(*groups.GROUP_ACTIVITY_KEY, groups.MEANT).distinct()  # also where nobody else is in it
+    return listed_once, inputs.without_erased(kept).filter(is_member), refused
 
 
 def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) -> DataFrame | None:

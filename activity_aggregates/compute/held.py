@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.work import Work
+from activity_aggregates.sources.erased_rows import without_erased
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
 from metrics.names import GROUP_CONTEXT
@@ -26,6 +27,8 @@ def read_held(inputs: Inputs, work: Work) -> tuple[DataFrame | None, dict[str, D
         if not ids:
             return None, {}
         attempts, listed, belonging = (inputs.among(rows, "group_id", ids) for rows in (attempts, listed, belonging))
+    # An erased learner may have come in since the run began. Looking for the ids first would leave another gap.
+    attempts, belonging = (without_erased(rows, inputs.execution.erased) for rows in (attempts, belonging))
     with inputs.steps(f"read {NAME}") as step:
         assessed, seen = quizzes.assess_group_attempts(attempts), Observation()
         counted = refusals.refusal_counts(*refusals.ATTEMPT_REASONS)

@@ -277,15 +277,21 @@ def test_who_comes_back_while_a_run_reads_stays_away(erased: World, monkeypatch:
 
     def choose_after_the_return(inputs: Inputs) -> Choice:
         store.load("user_enrolments", [{**enrolment, "status": 1}])
-        store.load("group_member", [{**member, "status": "active", "role": "member"}])
+        groups = [member, {**member, "groupid": "of nobody else"}]
+        store.load("group_member", [{**each, "status": "active", "role": "member"} for each in groups])
+        held = {"group_id": "g1", "content_id": "Q", "user_id": GONE, "total_score": 1, "total_max_score": 2}
+        store.load("group_attempts", [{**held, "attempt_id": "1"}, {**held, "attempt_id": "2", "total_score": -1}])
         return choose(inputs)
 
+    activities = [{"type": "Course", "id": "c1"}]
+    store.load("group", [{"id": "of nobody else", "status": "active", "activities": activities}])
     monkeypatch.setattr("activity_aggregates.run.stage.choose", choose_after_the_return)
     assert erased.run() == 0
     counts = erased.latest().counts
-    assert (counts["counted.erased_learners"], counts["read.enrolments"], counts["written"]) == (0, 1, 0)
+    assert (counts["counted.erased_learners"], counts["read.enrolments"], counts["written"]) == (0, 1, 1)
     assert GONE not in erased.all_text()
-    assert erased.counts("group_activity_agg")["c1"]["memberCount"] == 1
+    sizes = {row["group_id"]: row["agg"]["memberCount"] for row in erased.rows("group_activity_agg")}
+    assert sizes == {"g1": 1, "of nobody else": 0}
 
 
 def test_erasing_again_takes_what_has_come_since_and_may_read_the_secret_from_a_file(
