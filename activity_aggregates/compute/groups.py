@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import compare
-from activity_aggregates.compute.held import read_held
+from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners
 from activity_aggregates.compute.reading import Placed, Refused
@@ -83,11 +83,11 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: 
 
 def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozenset[str] | None) -> DataFrame | None:
     """(group_id, activity_id) of the quizzes that are held inside the groups that are touched."""
-    if work.is_everything or touched is None:
+    contexts = frozenset(GROUP_CONTEXT + each for each in touched or ())
+    if touched is None or work.whole is None or (compared is not None and contexts <= work.whole):
         held = None if compared is None else compared.held
     else:
-        contexts = frozenset(GROUP_CONTEXT + each for each in touched)
-        held, _ = read_held(inputs, replace(work, whole=contexts, pairs=None))
+        held = held_in(inputs, touched)
     return None if held is None else held.select("group_id", "activity_id").distinct()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
@@ -17,31 +19,58 @@ NAME = GROUP_ATTEMPTS.name
 
 
 def read_held(inputs: Inputs, work: Work) -> tuple[DataFrame | None, dict[str, DataFrame]]:
-    """`held.held_quizzes` of the groups whose contexts are looked at, and the refused attempts; None without any."""
-    sources = inputs.sources
-    if not all(inputs.has_rows(table) for table in (GROUP_ATTEMPTS, GROUPS, GROUP_MEMBERS)):
-        return None, {}
-    attempts, listed, belonging = (sources.frame(table) for table in (GROUP_ATTEMPTS, GROUPS, GROUP_MEMBERS))
+    """`quizzes.held_quizzes` of the groups whose contexts are looked at, and the refused attempts; None without any."""
+    ids = None
     if work.whole is not None:
         ids = frozenset(each.removeprefix(GROUP_CONTEXT) for each in work.whole if each.startswith(GROUP_CONTEXT))
-        if not ids:
-            return None, {}
-        attempts, listed, belonging = (inputs.among(rows, "group_id", ids) for rows in (attempts, listed, belonging))
-    # An erased learner may have come in since the run began. Looking for the ids first would leave another gap.
-    attempts, belonging = (without_erased(rows, inputs.execution.erased) for rows in (attempts, belonging))
+    if (rows := _read(inputs, ids)) is None:
+        return None, {}
     with inputs.steps(f"read {NAME}") as step:
-        assessed, seen = quizzes.assess_group_attempts(attempts), Observation()
+        assessed, seen = quizzes.assess_group_attempts(rows.attempts), Observation()
         counted = refusals.refusal_counts(*refusals.ATTEMPT_REASONS)
         observed = assessed.observe(seen, *counted, quizzes.open_attempts())
-        best = quizzes.best_group_attempts(refusals.accepted(observed))
-        active = listed.filter(F.col("status") == groups.ACTIVE).select("group_id").distinct()
-        accepted = refusals.accepted(groups.assess_members(belonging))
-        members = accepted.groupBy("group_id", "user_id").agg(
-            F.bool_or(F.coalesce(F.col("status") == groups.ACTIVE, F.lit(False))).alias("is_active")
-        )
-        held = inputs.results.keep(held_quizzes(best, active, members), NAME)
+        held = inputs.results.keep(rows.held(observed), NAME)
         counts = dict(seen.get)
         inputs.counts[f"read.{NAME}"] = step.rows = counts.pop("read")
         inputs.counts[f"counted.open_{NAME}"] = counts.pop("open_attempts")
-        inputs.counts.update({f"refused.{NAME}.{reason}": rows for reason, rows in counts.items()})
+        inputs.counts.update({f"refused.{NAME}.{reason}": number for reason, number in counts.items()})
     return held, {NAME: refusals.refused(assessed, *quizzes.GROUP_ATTEMPT_KEY)}
+
+
+def held_in(inputs: Inputs, group_ids: frozenset[str]) -> DataFrame | None:
+    """`quizzes.held_quizzes` of some groups that are not all looked at: nothing is counted of what they refuse."""
+    rows = _read(inputs, group_ids)
+    return None if rows is None else rows.held(quizzes.assess_group_attempts(rows.attempts))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the sources: attempts inside groups, the groups and their members."""
+
+    attempts: DataFrame
+    listed: DataFrame
+    belonging: DataFrame
+
+    def held(self, assessed: DataFrame) -> DataFrame:
+        """`quizzes.held_quizzes` of these attempts, assessed."""
+        best = quizzes.best_group_attempts(refusals.accepted(assessed))
+        active = self.listed.filter(F.col("status") == groups.ACTIVE).select("group_id").distinct()
+        accepted = refusals.accepted(groups.assess_members(self.belonging))
+        members = accepted.groupBy("group_id", "user_id").agg(
+            F.bool_or(F.coalesce(F.col("status") == groups.ACTIVE, F.lit(False))).alias("is_active")
+        )
+        return held_quizzes(best, active, members)
+
+
+def _read(inputs: Inputs, group_ids: frozenset[str] | None) -> _Rows | None:
+    """Of some groups, or of all; None where there is nothing."""
+    tables = (GROUP_ATTEMPTS, GROUPS, GROUP_MEMBERS)
+    if (group_ids is not None and not group_ids) or not all(inputs.has_rows(table) for table in tables):
+        return None
+    frames = [inputs.sources.frame(table) for table in tables]
+    if group_ids is not None:
+        frames = [inputs.among(rows, "group_id", group_ids) for rows in frames]
+    attempts, listed, belonging = frames
+    # An erased learner may have come in since the run began. Looking for the ids first would leave another gap.
+    erased = inputs.execution.erased
+    return _Rows(without_erased(attempts, erased), listed, without_erased(belonging, erased))
