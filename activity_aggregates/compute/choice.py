@@ -129,12 +129,15 @@ def pairs_of(rows: DataFrame) -> DataFrame:
     return named.select("user_id", context_id().alias("context_id")).distinct()
 
 
+def _may_have_changed(since_ms: int) -> Column:
+    """Of attempts: what is set to null has no write time, so one without a score may just have lost it."""
+    return is_changed_since(since_ms) | F.col("total_score").isNull()
+
+
 def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> DataFrame:
     changed = enrolments.filter(is_changed_since(since_ms)).select("user_id", "batch_id")
     if inputs.sources.has(ATTEMPTS):
-        # What has been set to null has no write time: an attempt without a score may just have lost it.
-        may_have_changed = is_changed_since(since_ms) | F.col("total_score").isNull()
-        attempts = inputs.sources.dated(ATTEMPTS).filter(may_have_changed)
+        attempts = inputs.sources.dated(ATTEMPTS).filter(_may_have_changed(since_ms))
         changed = changed.union(attempts.select("user_id", "batch_id"))
     is_spent = inputs.sources.has(TIMESPENT) and TIMESPENT.name in inputs.names(ACTIVITY_USER_AGG)
     if is_spent and not inputs.sources.tells_nothing_of_changes(TIMESPENT):
@@ -148,7 +151,8 @@ def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
     sources = inputs.sources
 
     def ids(table: SourceTable, column: str, kind: str) -> DataFrame:
-        rows = sources.dated(table).filter(is_changed_since(since_ms))
+        is_changed = _may_have_changed if table == GROUP_ATTEMPTS else is_changed_since
+        rows = sources.dated(table).filter(is_changed(since_ms))
         return rows.select(F.lit(kind).alias("kind"), F.col(column).alias("id"))
 
     found = ids(HIERARCHIES, "course_id", _COURSE)
