@@ -30,12 +30,13 @@ OPEN_ATTEMPT = "open_attempt"
 HAS_INVALID_DATE = "has_invalid_date"  # of a source's row: one of its dates cannot be read, or is beyond
 LATEST_DATE_MS = 9_200_000_000_000_000  # epoch milliseconds, before and after 1970: what Spark can hold
 LONGEST_SECONDS = 1e9
+_NO_SPACE = r"(?U)[^\s\x1c-\x1f]"  # a sign that Python's strip() leaves, in any alphabet: trees and flags go by it
 LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 
 
 def is_blank(column: str) -> Column:
     """Whether a key column names nothing: null, empty, white space only, or longer than a key may be."""
-    return F.coalesce(~F.col(column).rlike(r"\S") | (F.octet_length(column) > LONGEST_KEY), F.lit(True))
+    return F.coalesce(~F.col(column).rlike(_NO_SPACE) | (F.octet_length(column) > LONGEST_KEY), F.lit(True))
 
 
 def any_blank(*columns: str) -> Column:

@@ -20,7 +20,7 @@ WIDE_LEAVES = [f"w{number:03}" for number in range(140)]
 DAY = 24 * 60 * 60 * 1000
 TIMES = [1_767_225_600_000 + day * DAY for day in (0, 1)]  # 2026-01-01 and the day after
 ODD_TIMES = [-1, 0, 250_000_000_000_000]  # 1969, 1970, and a year of four digits
-BLANKS = [None, "", " "]
+BLANKS = [None, "", " ", "\u3000", "\u00a0\x1c"]
 STATUSES = [0, 1, 1, 2, 2, 2, None]
 SCORES = [0.0, 0.29, 1.0, 1.33, 2.0, 3.0, 57.0]
 SECONDS = [0.0, 0.4994, 0.5, 0.75, 1.25, 61.0005, 3600.0, 1e9]
@@ -204,7 +204,8 @@ def taken(draw: st.DrawFn) -> Taken:
     content = draw(mostly(["q1", "q2", "outside"], BLANKS))
     attempt = draw(mostly(["t1", "t2", "t3"], BLANKS))
     score = draw(mostly(SCORES, [None, math.nan, math.inf, -1.0]))
-    maximum = draw(mostly([3.0, 3.0, 1.0, 0.0], [None, math.nan, -math.inf, -1.0]))
+    none = [None, math.nan, -math.inf, -1.0]
+    maximum = draw(st.sampled_from([3.0, *none]) if score is None else mostly([3.0, 3.0, 1.0, 0.0], none))
     return content, attempt, score, maximum, draw(st.sampled_from([*TIMES, None]))
 
 

@@ -175,7 +175,7 @@ def attempt_problem(row: Attempt | GroupAttempt, key: tuple[object, ...], source
         return f"refused.{source}.missing_key"
     if not are_dates(row.last_attempted_on):
         return f"refused.{source}.invalid_date"
-    if row.total_score is None:
+    if row.total_score is None and (row.total_max_score is None or is_score(row.total_max_score)):
         return f"counted.open_{source}"
     return None if is_score(row.total_score) and is_score(row.total_max_score) else f"refused.{source}.invalid_score"
 

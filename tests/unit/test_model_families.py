@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -93,6 +94,12 @@ def test_a_date_beyond_what_is_held_refuses_its_row_alone() -> None:
         "refused.progress.invalid_date": 1,
         "refused.attempts.invalid_date": 1,
     }
+
+
+@pytest.mark.parametrize("maximum", [math.nan, math.inf, -1.0])
+def test_an_attempt_with_an_impossible_maximum_was_not_only_opened(maximum: float) -> None:
+    tables = model(one_course(enrolment(), attempts=[attempt("u1", None, maximum), attempt("u1", None, 1.0)]))
+    assert (tables.counts["refused.attempts.invalid_score"], tables.counts["counted.open_attempts"]) == (1, 1)
 
 
 def test_certificates_count_learners_with_an_entry() -> None:
