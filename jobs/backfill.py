@@ -223,6 +223,8 @@ def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Sta
     chosen = replace(prepare(execution, asked), done=progress.contexts_done)
     stage(execution, chosen, keeps_quarantine=True)
     units = execution.work.units(execution, execution.record.staging_dir)
+    if sum(units.values()) != execution.staged_rows:
+        raise execution.gone()
     left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= chosen.done]
     contexts = chosen.done.union(*(unit.contexts for unit in units))
     by = replace(execution.record, counts=dict(execution.counts))

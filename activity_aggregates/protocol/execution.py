@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 
 from activity_aggregates import settings
 from activity_aggregates.clock import MACHINE, Clock
-from activity_aggregates.errors import CheckFailed, JobError
+from activity_aggregates.errors import CheckFailed, JobError, Unreachable
 from activity_aggregates.interrupts import was_interrupted
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Asked, Unit
@@ -241,6 +241,13 @@ class Execution:
     def is_staged(self) -> bool:
         """Whether all that is to be written is still there."""
         return self.work.rows_of(self, self.record.staging_dir, unit_of(self.record)) == self.staged_rows
+
+    def gone(self) -> Unreachable:
+        """What there is to say where it is not."""
+        return Unreachable(
+            f"{self.staged_rows} rows were staged in {self.record.staging_dir}, which are gone, or some of them: run "
+            "again, with a staging.dir that nobody else uses"
+        )
 
     def _changed(self) -> list[int]:
         return [rows for name, rows in self.counts.items() if name.startswith(_CHANGED)]

@@ -90,11 +90,17 @@ def base_of(runs: Runs, present: Present) -> Base | NoBase:
 
 
 def is_erase_unfinished(runs: Runs) -> bool:
-    """Whether an erase has died that no other has finished. Each run that comes after it counts it in its turn."""
-    finished = [run for run in runs if run.status == SUCCEEDED and run.command == ERASE]
-    tell = [run for run in runs if run not in finished]  # who finishes it has counted it, too
-    dead = [run for run in tell if (run.is_half_written and run.command == ERASE) or run.counts.get(DEAD_ERASE)]
-    return any(not any(is_after(erase, run) for erase in finished) for run in dead)
+    """Whether the last erase that wrote has died.
+
+    What was before the oldest run that is known, that run has counted when it began, as each has in its turn: an erase
+    that somebody took for dead may have succeeded all the same.
+    """
+    in_turn = sorted(runs, key=lambda run: run.started_at)
+    is_unfinished = bool(in_turn and in_turn[0].counts.get(DEAD_ERASE))
+    for run in (run for run in in_turn if run.command == ERASE):
+        if run.is_half_written or run.status == SUCCEEDED:
+            is_unfinished = run.is_half_written
+    return is_unfinished
 
 
 def left_held(runs: Runs) -> bool:

@@ -40,10 +40,7 @@ def apply_staged_rows(
     if not execution.staged_rows:
         return
     if rows is None:
-        raise Unreachable(
-            f"{execution.staged_rows} rows were staged in {directory.path}, which are gone: run again, with a "
-            "staging.dir that nobody else uses"
-        )
+        raise execution.gone()
     plan = plan_of(execution, Times(*_times(execution)))
     written = send_rows(execution, rows, execution.staged_rows, "write", plan)
     for name, number in written.items():

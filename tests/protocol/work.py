@@ -64,7 +64,7 @@ class TwinWork:
         self._step()
 
     def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
-        changes, _ = self._world.staged[directory]
+        changes, _ = self._world.staged.get(directory, ([], 0))
         contexts = sorted({key[0] for table, key, _, _ in changes if table != GROUP_ROWS})
         units = [*(Unit(frozenset([context])) for context in contexts), Unit()]
         return {unit: self.rows_of(execution, directory, unit) for unit in units}

@@ -101,7 +101,9 @@ class World:
             directory = chance.choice(sorted(self.staged))
             changes, staged_at = self.staged.pop(directory)
             if chance.random() < 0.5:
-                self.staged[directory] = (changes[: len(changes) // 2], staged_at)
+                rows = list(dict.fromkeys(change[:2] for change in changes))
+                left = set(rows[: len(rows) // 2])
+                self.staged[directory] = ([change for change in changes if change[:2] in left], staged_at)
 
     def stored(self, table: str) -> Rows:
         values = self.store.table(table).values(self.scheduler.time)

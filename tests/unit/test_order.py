@@ -278,6 +278,12 @@ def test_a_dead_erase_is_known_of_long_after() -> None:
     assert base(run(100, counts=counts), run(101, command=ERASE, scope=OF_LEARNERS)).full.run_id == "r100"
 
 
+def test_an_erase_that_was_taken_for_dead_and_succeeded_all_the_same_is_finished() -> None:
+    """Its lease had expired, so that a run began which counted it; then it said that it had succeeded."""
+    erase, counting = run(2, command=ERASE, scope=OF_LEARNERS), run(3, counts={order.DEAD_ERASE: 1})
+    assert base(run(1), erase, counting).full.run_id == "r3"
+
+
 def test_an_erase_that_finishes_a_dead_one_has_counted_it_and_is_none_itself() -> None:
     dead = run(2, LOST, command=ERASE, scope=OF_LEARNERS)
     finishing = run(3, command=ERASE, scope=OF_LEARNERS, counts={order.DEAD_ERASE: 1}, settles=frozenset({"r2"}))
