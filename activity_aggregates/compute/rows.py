@@ -15,18 +15,23 @@ _FETCH_SIZE = 5_000
 
 
 def known_rows(execution: Execution, asked: Asked) -> int | None:
-    """Rows of progress and of learners: by the last full run, else by counting a few; None where they are many."""
+    """Rows of progress and of learners: by the last full run, else by counting a few; None where they are many.
+
+    That there were few is asked again where it is quickly told: the last full run may have come before the data.
+    """
+    source, known = execution.settings.sources.progress, None
     if asked.last_full is not None:
-        counts = asked.last_full.counts
-        return counts.get("read.progress", 0) + asked.sizes.get(ACTIVITY_USER_AGG.name, 0)
-    found = [_few(execution, source) for source in (execution.settings.sources.progress,)]
-    return None if None in found else sum(rows for rows in found if rows is not None)
+        known = asked.last_full.counts.get("read.progress", 0) + asked.sizes.get(ACTIVITY_USER_AGG.name, 0)
+        if known > _COUNTED_AT_MOST:
+            return known
+    if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+        return known  # somebody else would know it
+    found = _few(execution, source)
+    return None if found is None else max(found, known or 0)
 
 
 def _few(execution: Execution, source: settings.Source) -> int | None:
-    """The rows of a source in the target's own cluster; None where there are many, or somebody else would know."""
-    if source.format != "cassandra" or any("connection.host" in option for option in source.options):
-        return None
+    """The rows of a source in the target's own cluster; None where there are many."""
     column = source.columns.get("status", "status")
     query = f'SELECT {column} FROM {source.keyspace}."{source.table}" LIMIT {_COUNTED_AT_MOST + 1}'
     try:

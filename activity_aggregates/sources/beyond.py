@@ -47,7 +47,8 @@ def can_be_read(rows: DataFrame, dates: Sequence[str], *, by_connector: bool) ->
     """Whether Spark can hold all dates in these columns; reads them to find out."""
     columns = [F.col(f"`{name}`") for name in dates]
     try:
-        rows.agg(*(F.max(as_it_is(column) if by_connector else column) for column in columns)).collect()
+        # Whether there is one: the date itself may be beyond the year 9999, which Python's cannot be.
+        rows.agg(*(F.max(as_it_is(column) if by_connector else column).isNotNull() for column in columns)).collect()
     except (PySparkException, Py4JError) as error:
         if not is_date_beyond(error):
             raise

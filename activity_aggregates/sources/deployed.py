@@ -19,9 +19,11 @@ from activity_aggregates.texts import hosts_of
 CASSANDRA = "cassandra"
 _HOSTS = "spark.cassandra.connection.host"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
-# In JSON a backslash may stand before any character, as the platform's own readers have it.
+# Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
+# another order would be taken for each other. In JSON a backslash may stand before any character, as the platform's own
+# readers have it.
 _OF_FILES = {
-    "csv": {"header": "true"},
+    "csv": {"header": "true", "enforceSchema": "false"},
     "json": {"primitivesAsString": "true", "allowBackslashEscapingAnyCharacter": "true"},
     "parquet": {},
 }

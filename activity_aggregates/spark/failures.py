@@ -49,6 +49,19 @@ _OF_PLACES = (
         "there is nothing at {1}: correct the path in sources",
     ),
     _Failure(
+        re.compile(
+            r"(?:CSV header does not conform to the schema|Number of column in CSV header)[\s\S]*?CSV file: (\S+)"
+        ),
+        BadRequest,
+        "the columns of {1} are not those of the files beside it in their order: write it as they are, or move it",
+    ),
+    _Failure(
+        re.compile(r"Illegal Parquet type: .*|Parquet column cannot be converted in file \S+ Column: .*"),
+        BadRequest,
+        "Spark cannot read a file of sources ({0}): write dates in microseconds or milliseconds, and each column of "
+        "all files of a folder in one type",
+    ),
+    _Failure(
         re.compile(r"\S+ is not a Parquet file"),
         BadRequest,
         "{0}: correct its path or its format in sources",

@@ -35,15 +35,17 @@ _STOP_SECONDS = 15
 _CONNECTOR_CLASS = "com.datastax.spark.connector.cql.CassandraConnector"
 _CONNECTOR_JAR = re.compile(r"spark-cassandra-connector_(?P<scala>[\d.]+)-(?P<version>\d+\.\d+)[^/]*\.jar")
 
-# What the metrics rely on, whoever starts Spark: points in time as they are, also in files and of any century. Without
-# this one date before 1900 in one row ends a run.
-_REQUIRED = {
+# What the metrics rely on, whoever starts Spark: points in time as they are, also in files and of any century, for
+# without this one date before 1900 in one row ends a run; and ids as they are also in the names of folders, where 0123
+# would be a number.
+REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 # Rules that cut off a branch of a plan as soon as they see that nothing comes out of it: what was to be counted on the
 # way through that branch would never be counted.
@@ -107,7 +109,7 @@ def _session(conf: SparkConf, extended: bool) -> SparkSession:
     session = SparkSession.builder.config(conf=conf).getOrCreate()
     interrupts.heed()
     ask_once()
-    for key, value in _REQUIRED.items():
+    for key, value in REQUIRED.items():
         session.conf.set(key, value)
     for key, rule in _UNWANTED_RULES.items():
         excluded = str(session.conf.get(key, "") or "").split(",")

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.spark.session import EXTENSION
+from activity_aggregates.spark.session import EXTENSION, REQUIRED
 
 # A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
 # and so does compiling at its best what is not called all the time.
@@ -34,16 +34,19 @@ OF_SMALL_QUERIES: dict[str, bool | float | int | str | None] = {
 
 def small_session(warehouse: Path, **further: bool | float | int | str | None) -> SparkSession:
     """A session on two cores, or the one that there is; `further` settings are those of who needs others."""
-    settings = OF_SMALL_QUERIES | {
-        "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
-        "spark.sql.extensions": EXTENSION,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
-        "spark.sql.warehouse.dir": str(warehouse),
-    }
+    settings = (
+        OF_SMALL_QUERIES
+        | REQUIRED
+        | {
+            "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
+            "spark.sql.extensions": EXTENSION,
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.memory": "2g",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
+            "spark.sql.warehouse.dir": str(warehouse),
+        }
+    )
     builder = SparkSession.builder.master("local[2]").appName("tests")
     session = builder.config(map=settings | further).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")

@@ -29,6 +29,7 @@ from activity_aggregates.sources.tables import (
     despite_dates,
     fields,
 )
+from activity_aggregates.spark.session import translated_spark
 from activity_aggregates.store.erased import NOBODY, Erased
 from metrics.groups import assess_group_activities
 from metrics.quizzes import assess_attempts
@@ -234,6 +235,44 @@ def test_trees_in_a_json_file_may_have_nodes_of_any_kind(opens: Opens, tmp_path:
     assert [outline("c1", row.hierarchy).problem for row in found] == ["invalid_hierarchy"] * 5
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_an_id_in_the_name_of_a_folder_stays_as_it_is(
+    spark: SparkSession, opens: Opens, tmp_path: Path, kind: str
+) -> None:
+    names = ENROLMENT_COLUMNS.split(",")
+    rows = [("u1", "c1", "0178309055557272981", *[None] * 5), ("u2", "c1", "1e10", *[None] * 5)]
+    frame = spark.createDataFrame(rows, ", ".join(f"{name} string" for name in names))
+    frame.write.partitionBy("batchid").format(kind).option("header", "true").save(str(tmp_path / "enrolments"))
+    found = opens(enrolments=source(tmp_path / "enrolments", kind)).frame(ENROLMENTS).select("user_id", "batch_id")
+    assert {tuple(row) for row in found.collect()} == {("u1", "0178309055557272981"), ("u2", "1e10")}
+
+
+@pytest.mark.parametrize(
+    "header", ["userid,courseid,batchid,contentid,last_access_time,status", "userid,courseid,note,batchid,contentid"]
+)
+def test_csv_files_whose_columns_differ_are_not_read_by_their_places(opens: Opens, tmp_path: Path, header: str) -> None:
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    (folder / "1.csv").write_text("userid,courseid,batchid,contentid,status,last_access_time\nu1,c1,b1,l1,2,\n" * 9)
+    (folder / "2.csv").write_text(f"{header}\n" + ",".join("x" * header.count(",") + "x") + "\n")
+    with (
+        pytest.raises(BadRequest, match=r"the columns of \S+2\.csv are not those of the files beside it"),
+        translated_spark(),
+    ):
+        opens(progress=source(folder)).frame(PROGRESS).collect()
+
+
+def test_a_parquet_file_with_dates_that_spark_has_not_is_told_of(opens: Opens, tmp_path: Path) -> None:
+    names = FILES["progress"].partition("\n")[0].split(",")
+    rows = {name: ["1"] for name in names[:-1]} | {names[-1]: pa.array([1], pa.timestamp("ns"))}
+    pq.write_table(pa.table(rows), tmp_path / "progress", version="2.6")
+    with (
+        pytest.raises(BadRequest, match=r"TIMESTAMP.*write dates in micro"),
+        translated_spark(),
+    ):
+        opens(progress=source(tmp_path / "progress", "parquet")).frame(PROGRESS).collect()
+
+
 def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
     spark: SparkSession, opens: Opens, tmp_path: Path
 ) -> None:
@@ -241,7 +280,7 @@ def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
     rows = {name: ["x", "y", "z"] for name in names[:3]} | {"active": [True] * 3, "status": [0, 1, 2]}
     dates = {
         "completedon": pa.array([1764144000000000000, 1767261600000, None], pa.timestamp("ms", "UTC")),
-        "enrolled_date": pa.array([1, 2, 3], pa.timestamp("us")),
+        "enrolled_date": pa.array([1, 2, 1764144000000000000], pa.timestamp("us")),  # Spark can hold it, Python cannot
         "lastcontentaccesstime": pa.array([3, None, -1764144000000000000], pa.timestamp("ms")),
     }
     pq.write_table(pa.table({**rows, **dates}), tmp_path / "enrolments")
@@ -251,7 +290,11 @@ def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
         return {tuple(row) for row in sources.frame(ENROLMENTS).selectExpr(*shown).collect()}
 
     found = despite_dates(opens(enrolments=source(tmp_path / "enrolments", "parquet")), read)
-    assert found == {("x", True, None, 1, 3000), ("y", False, 1767261600000000, 2, None), ("z", True, None, 3, None)}
+    assert found == {
+        ("x", True, None, 1, 3000),
+        ("y", False, 1767261600000000, 2, None),
+        ("z", True, None, 1764144000000000000, None),
+    }
 
 
 def test_only_who_asks_for_changes_needs_the_column_that_tells_them(opens: Opens, tmp_path: Path) -> None:
