@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.cluster import Session
 from cassandra.query import BoundStatement, PreparedStatement
-from pyspark import Accumulator
+from py4j.protocol import Py4JError
+from pyspark import Accumulator, AccumulatorParam, SparkContext
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates import errors
@@ -35,7 +39,9 @@ _ROWS, _ENTRIES_SET, _ENTRIES_REMOVED, _BATCHES, _RETRIES = (
     "batches",
     "retries",
 )
-_STOPPED = "stopped "
+GROUP = "write staged rows"  # of Spark's jobs
+_OF_A_GROUP = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
+_SECONDS_BETWEEN_LOOKS = 0.2
 _BATCH_ROWS = 10_000  # of one record batch
 
 
@@ -60,24 +66,65 @@ def apply_changes(
     refuses a write; what was written until then stays and is written again by a resumed run.
     """
     spark = changes.sparkSession
-    writer = partial(_write, _of_one_task(plan, _tasks_at_once(spark, tasks)), on_rows)
+    on_rows = spark.sparkContext.accumulator(0) if on_rows is None else on_rows
+    stopped = spark.sparkContext.accumulator(list[str](), _Sentences())
+    writer = partial(_write, _of_one_task(plan, _tasks_at_once(spark, tasks)), on_rows, stopped)
     key = "spark.sql.execution.arrow.maxRecordsPerBatch"
     before = spark.conf.get(key)
     spark.conf.set(key, str(_BATCH_ROWS))
+    results: list[Any] = []
     try:
-        results = map_in_arrow(changes, writer, _RESULT).collect()
+        with _given_up_with_the_first(spark.sparkContext, stopped):
+            results = map_in_arrow(changes, writer, _RESULT).collect()
     finally:
         spark.conf.set(key, str(before))
+    if stopped.value:
+        kind, _, reason = stopped.value[0].partition(" ")
+        raise _error(kind)(
+            f"writing stopped after {on_rows.value} rows: {reason}; run again, or finish it with --resume last"
+        )
     counts: Counter[str] = Counter()
     for name, number in results:
         counts[name] += number
     rows = {name.removeprefix(_ROWS): number for name, number in counts.items() if name.startswith(_ROWS)}
-    if stopped := next((name for name in counts if name.startswith(_STOPPED)), None):
-        kind, _, reason = stopped.removeprefix(_STOPPED).partition(" ")
-        raise _error(kind)(
-            f"writing stopped after {sum(rows.values())} rows: {reason}; run again, or finish it with --resume last"
-        )
     return Applied(rows, counts[_ENTRIES_SET], counts[_ENTRIES_REMOVED], counts[_BATCHES], counts[_RETRIES])
+
+
+class _Sentences(AccumulatorParam[list[str]]):
+    """What tasks say."""
+
+    def zero(self, value: list[str]) -> list[str]:
+        return []
+
+    def addInPlace(self, value1: list[str], value2: list[str]) -> list[str]:  # noqa: N802  as Spark calls it
+        return [*value1, *value2]
+
+
+@contextmanager
+def _given_up_with_the_first(context: SparkContext, stopped: Accumulator[list[str]]) -> Iterator[None]:
+    """Cancels the jobs of the block once a task has stopped: all that follow would try for as long as that one has."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LOOKS):
+            if stopped.value:
+                context.cancelJobGroup(GROUP)
+                return
+
+    before = {name: context.getLocalProperty(name) for name in _OF_A_GROUP}
+    context.setJobGroup(GROUP, GROUP)
+    watcher = threading.Thread(target=watch, name=GROUP, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except (PySparkException, Py4JError):
+        if not stopped.value:
+            raise
+    finally:
+        over.set()
+        watcher.join()
+        for name, value in before.items():
+            context.setLocalProperty(name, cast(str, value))  # None takes it away
 
 
 def _error(kind: str) -> type[JobError]:
@@ -98,8 +145,10 @@ def _of_one_task(plan: Plan, tasks: int) -> Plan:
     return replace(plan, writes=replace(plan.writes, rows_per_second=rate / tasks)) if rate else plan
 
 
-def _write(plan: Plan, on_rows: Accumulator[int] | None, changes: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The work of one task: opens one session, writes its rows, and yields what was acknowledged or what stopped it."""
+def _write(
+    plan: Plan, on_rows: Accumulator[int], stopped: Accumulator[list[str]], changes: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The work of one task: opens one session, writes its rows, and yields what was acknowledged, or says why not."""
     first = next(changes, None)
     if first is None:
         return
@@ -109,9 +158,8 @@ def _write(plan: Plan, on_rows: Accumulator[int] | None, changes: Iterator[pa.Re
             retried(partial(task.connect, opened), plan.writes.retry_seconds)
             task.send(chain([first], changes))
     except JobError as error:
-        task.counts[f"{_STOPPED}{type(error).__name__} {' '.join(str(error).split())}"] += 1
-    if on_rows is not None:
-        on_rows.add(task.rows)
+        stopped.add([f"{type(error).__name__} {' '.join(str(error).split())}"])
+    on_rows.add(task.rows)
     yield pa.RecordBatch.from_pydict({"name": list(task.counts), "count": pa.array(task.counts.values(), pa.int64())})
 
 

@@ -20,7 +20,7 @@ from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.connection import connection
 from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
-from activity_aggregates.writing.apply import Applied, apply_changes
+from activity_aggregates.writing.apply import GROUP, Applied, apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
 from jobs.migrate import migrate
@@ -288,6 +288,19 @@ def test_a_store_that_is_not_there_is_given_up_with_the_reason(target: Target) -
     nowhere = replace(target.plan().connection, port=1)
     with pytest.raises(Unreachable, match=r"after 0 rows: Cassandra at .* port 1 cannot be reached .*--resume last"):
         target.apply(("c1", {"b": 1.0}, {}), connection=nowhere, writes=replace(LIMITS, retry_seconds=1))
+
+
+def test_once_a_task_has_given_up_the_others_are_not_tried(target: Target) -> None:
+    """Each would try for as long, and a large change set is written by hundreds of tasks."""
+    nowhere = replace(target.plan().connection, port=1)
+    plan = replace(target.plan(), connection=nowhere, writes=replace(LIMITS, retry_seconds=2))
+    rows = target.changes(*numbered(40, {"b": 1.0})).repartition(20)
+    with pytest.raises(Unreachable, match=r"after 0 rows: Cassandra at .* cannot be reached"):
+        apply_changes(rows, plan)
+    tracker = rows.sparkSession.sparkContext.statusTracker()
+    jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(GROUP)]
+    stages = [tracker.getStageInfo(stage) for job in jobs if job for stage in job.stageIds]
+    assert 0 < sum(stage.numCompletedTasks for stage in stages if stage and stage.numTasks == 20) < 20
 
 
 def test_a_store_without_enough_replicas_is_given_up_with_the_reason(target: Target) -> None:
