@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from py4j.protocol import Py4JNetworkError
 from pyspark.errors import AnalysisException, IllegalArgumentException
 
-from activity_aggregates.errors import BadRequest, JobError, Unreachable
+from activity_aggregates.errors import BadRequest, CheckFailed, JobError, Unreachable
 from activity_aggregates.masking import without_secrets
 
 _LONGEST = 300  # characters that are quoted
@@ -96,6 +96,12 @@ _OF_PLACES = (
     ),
 )
 _OF_SPARK = (
+    _Failure(  # of a source's date is known before, and that row is refused
+        re.compile(r"ArithmeticException: long overflow[\s\S]*DateTimeUtils"),
+        CheckFailed,
+        "a date in agg_last_updated of a target table is beyond what Spark can hold, so nothing was written: look for "
+        "an entry of another writer with a date after the year 290000, and delete or correct it",
+    ),
     _Failure(
         re.compile(r"Python in worker has different version \((\d+), (\d+)\) than that in driver ([\d.]+)"),
         BadRequest,

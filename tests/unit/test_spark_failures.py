@@ -8,11 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from activity_aggregates.errors import BadRequest, JobError, Unreachable
+from activity_aggregates.errors import BadRequest, CheckFailed, JobError, Unreachable
 from activity_aggregates.spark.failures import job_error, writer_error
 from activity_aggregates.spark.session import translated_spark
 from metrics.trees.arrow import map_in_arrow
@@ -52,6 +54,14 @@ def test_a_file_system_that_is_not_there_is_not_called_cassandra(
         spark.read.schema("a int").parquet(path).count()
     assert "Cassandra" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_stored_date_that_spark_cannot_hold_is_told_of(spark: SparkSession, tmp_path: Path) -> None:
+    """As the connector, so the reader of Parquet fails."""
+    pq.write_table(pa.table({"dates": pa.array([2**62], pa.timestamp("ms", "UTC"))}), tmp_path / "dates")
+    dates = spark.read.parquet(f"file:{tmp_path}/dates")
+    with pytest.raises(CheckFailed, match="a date in agg_last_updated of a target table is beyond"), translated_spark():
+        dates.selectExpr("max(dates)").collect()
 
 
 def test_a_folder_below_a_file_is_refused(spark: SparkSession, tmp_path: Path) -> None:
