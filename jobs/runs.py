@@ -78,7 +78,7 @@ def show_runs(
     as_json: bool,
     now: datetime,
 ) -> int:
-    """Print the newest runs and the lag of the last success, or one run."""
+    """Print the newest runs and how old the last full success is, or one run."""
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
         ledger = open_ledger(session, configuration.settings)
         if run_id is not None:
@@ -89,12 +89,12 @@ def show_runs(
                 _show(run)
             return 0
         runs = ledger.recent(limit)
-        success = ledger.last_success()
+        full, newest = ledger.last_full_success(), ledger.last_success()
     if as_json:
         print(json.dumps([as_plain(run) for run in runs], indent=2))
     else:
         _list(runs)
-        print(_lag(success, now))
+        print(ages(full, newest, now))
     return 0
 
 
@@ -139,8 +139,17 @@ def _command(run: RunRecord) -> str:
     return run.command.partition("@")[0]
 
 
-def _lag(success: RunRecord | None, now: datetime) -> str:
-    if success is None:
-        return "no full run has succeeded yet"
-    hours = (now - success.as_of).total_seconds() / 3600
-    return f"the last full success, {success.run_id}, is as of {hours:.1f} hours ago"
+def ages(full: RunRecord | None, newest: RunRecord | None, now: datetime) -> str:
+    """How old the last full success is, and on a line of its own the last success, where that is another run.
+
+    Incremental runs succeed hour by hour while the nightly one fails, so neither age tells the other.
+    """
+    told = ["no full run has succeeded yet" if full is None else _age("the last full success", full, now)]
+    if newest is not None and (full is None or newest.run_id != full.run_id):
+        told.append(_age("the last success", newest, now))
+    return "\n".join(told)
+
+
+def _age(which: str, run: RunRecord, now: datetime) -> str:
+    hours = (now - run.as_of).total_seconds() / 3600
+    return f"{which}, {run.run_id}, is as of {hours:.1f} hours ago"
