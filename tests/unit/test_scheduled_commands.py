@@ -54,8 +54,23 @@ def test_all_schedulers_take_the_same_exit_codes_for_final() -> None:
         ),
         "kubernetes": re.search(r"action: FailJob\n.+values: \[(.+)\]", of("kubernetes/templates/_pods.tpl")),
     }
-    final = {name: re.findall(r"\d+", found[1]) for name, found in codes.items() if found}
+    final = {name: re.findall(r"\b[12]\b", found[1]) for name, found in codes.items() if found}
     assert final == {name: ["1", "2"] for name in ("airflow", "systemd", "kubernetes")}
+
+
+def test_systemd_bounds_the_attempts_between_two_starts_by_a_timer_however_long_they_take() -> None:
+    assert "\nRestart=" not in of("systemd/activity-aggregates@.service"), "an instance without a limit of its own"
+    drop_ins = {path.parent.name: path.read_text() for path in (DEPLOY / "systemd").glob("*.service.d/*.conf")}
+    limits = re.compile(r"^StartLimitIntervalSec=(.+)\nStartLimitBurst=(\d)\n\n\[Service\]\nRestart=on-failure$", re.M)
+    assert {name: limits.findall(text) for name, text in drop_ins.items()} == {
+        "activity-aggregates@full.service.d": [("23h", "4")],
+        "activity-aggregates@verify.service.d": [("6d", "4")],
+    }
+
+
+def test_systemd_repeats_no_run_that_was_stopped_or_has_taken_too_long() -> None:
+    """A unit whose time was up has failed with the exit code of a run that was interrupted."""
+    assert "\nRestartPreventExitStatus=1 2 130\n" in of("systemd/activity-aggregates@.service")
 
 
 def of(name: str) -> str:

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-ana
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """The units as they are installed, but for where the program is and whose it is."""
-    for unit in UNITS.glob("activity-aggregates@*"):
+    shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
+    for unit in (each for each in UNITS.glob("activity-aggregates@*") if each.is_file()):
         text = unit.read_text().replace("/opt/activity-aggregates/bin", str(Path(sys.executable).parent))
         (tmp_path / unit.name).write_text(text.replace("/opt/activity-aggregates", str(CHECKOUT)))
     return tmp_path
