@@ -80,6 +80,10 @@ class Ledger:
         """The newest runs by start, newest first."""
         return list(islice(self._runs(), limit))
 
+    def newest_first(self) -> Iterator[RunRecord]:
+        """All runs, newest start first, read as far as the caller goes."""
+        return self._runs()
+
     def latest(self) -> RunRecord | None:
         """The run that started last."""
         return next(self._runs(), None)

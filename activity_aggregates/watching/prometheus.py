@@ -61,8 +61,7 @@ def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
     """By what the label `command` says, from runs in their order, newest first.
 
     A night's full run that fails is not overlooked because an hour's incremental one succeeds. Runs and verifications
-    of a scope are somebody's own doing, and no schedule waits for them. A verification that repairs nothing ends as a
-    dry run.
+    of a scope are somebody's own doing, and no schedule waits for them.
     """
     ended: dict[str, RunRecord] = {}
     successes: dict[str, RunRecord] = {}
@@ -71,9 +70,14 @@ def latest_by_command(runs: Iterable[RunRecord]) -> dict[str, Latest]:
         if command is None or run.is_under_way or (run.status == DRY_RUN and run.command != VERIFY):
             continue
         ended.setdefault(command, run)
-        if run.status in (SUCCEEDED, DRY_RUN):
+        if has_succeeded(run):
             successes.setdefault(command, run)
     return {command: Latest(run, successes.get(command)) for command, run in ended.items()}
+
+
+def has_succeeded(run: RunRecord) -> bool:
+    """Whether it did what its command is there for: a verification that repairs nothing ends as a dry run."""
+    return run.status == SUCCEEDED or (run.status == DRY_RUN and run.command == VERIFY)
 
 
 def command_of(run: RunRecord) -> str | None:

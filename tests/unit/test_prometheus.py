@@ -9,6 +9,7 @@ from typing import Any
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.watching.prometheus import State, latest_by_command, registry
+from activity_aggregates.watching.textfile import enough
 from tests.harness.records import left_by_a_killed_run
 
 MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -129,3 +130,25 @@ def test_the_target_and_the_labels_of_the_deployment_stand_at_every_metric() -> 
     for family in families:
         for sample in family.samples:
             assert labels.items() <= sample.labels.items(), sample
+
+
+def test_a_verification_is_not_overlooked_because_runs_of_other_commands_are_many() -> None:
+    verified, older = run("verify", 3, "dry_run"), run("verify", 0, "dry_run")
+    many = [run("run --changed", 9, "succeeded") for _ in range(2500)]
+    schedule = [run(INCREMENTAL, 8, "succeeded"), run("verify", 7, "failed"), run(FULL, 6, "succeeded")]
+    runs = [*many, *schedule, run(FULL, 5, "failed"), verified, older]
+    found = enough(runs, MIDNIGHT)
+    assert found == [*many[:2000], *schedule, verified]
+    assert latest_by_command(found) == latest_by_command(runs)
+
+
+def test_no_more_than_the_newest_runs_are_read_where_they_tell_of_the_whole_schedule() -> None:
+    schedule = [run(FULL, 1, "succeeded"), run(INCREMENTAL, 1, "succeeded"), run("verify", 1, "dry_run")]
+    runs = iter([*schedule, *[run("backfill x@1", 1, "succeeded")] * 3000])
+    assert len(enough(runs, MIDNIGHT)) == 2000
+    assert len(list(runs)) == 1002
+
+
+def test_the_newest_runs_are_told_of_however_old_they_are_and_others_are_not() -> None:
+    runs = [run(INCREMENTAL, 2, "succeeded") for _ in range(2000)]
+    assert enough([*runs, run(FULL, 1, "succeeded")], since=MIDNIGHT + timedelta(days=9)) == runs
