@@ -32,7 +32,7 @@ from activity_aggregates.report.names import Activity, names_of, quiz_of
 from activity_aggregates.report.page import MOST_METRICS, render
 from activity_aggregates.report.standing import read_standing
 from activity_aggregates.store.connection import connection, open_session
-from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
 from activity_aggregates.store.targets import AGGREGATE_TABLES
 from metrics.declarations import DATES
@@ -45,6 +45,7 @@ EXAMPLES = {
 _ACTIVITIES = 20  # courses, and quizzes
 _CONTEXTS = 200  # whose days are added up
 _RUNS = 200
+_DRAWN = timedelta(days=92)  # of the totals of full runs, where the runs above reach back less far
 _DAY = timedelta(days=1)  # the days of activity_day_agg are those of a time zone
 _ROWS_PER_TABLE = 10
 _TABLES = sorted(AGGREGATE_TABLES, key=lambda table: "user_id" in table.key)  # first those of more than one learner
@@ -98,11 +99,18 @@ def _read(session: Session, chosen: settings.Settings, run_id: str, now: datetim
         written_at=now,
         changes=changes,
         names=names_of(session, target, _shown(changes or ())),
-        limits=_limits(run, chosen.limits, [each for each in history if each.run_id != run.run_id]),
+        limits=limits_of(run, chosen.limits, ledger),
         standing=standing,
         days=read_days(session, target, standing.largest_contexts, (now + _DAY).date()) if has_days else None,
         history=tuple(history),
+        full_runs=tuple(full_runs(run, ledger, history)),
     )
+
+
+def full_runs(run: RunRecord, ledger: Ledger, history: Sequence[RunRecord]) -> list[RunRecord]:
+    """The full successes up to a run, of whom there may be none among those of its `history`."""
+    runs = {each.run_id: each for each in (*history, *ledger.since(run.started_at - _DRAWN))}
+    return [each for each in runs.values() if each.is_full_success and each.started_at <= run.started_at]
 
 
 def _shown(changes: Sequence[TableChanges]) -> Iterator[Activity]:
@@ -113,8 +121,9 @@ def _shown(changes: Sequence[TableChanges]) -> Iterator[Activity]:
             yield from filter(None, (quiz_of(entry.metric) for entry in row.entries[:MOST_METRICS]))
 
 
-def _limits(run: RunRecord, limits: settings.Limits, earlier: list[RunRecord]) -> tuple[Limit, ...]:
+def limits_of(run: RunRecord, limits: settings.Limits, ledger: Ledger) -> tuple[Limit, ...]:
     """Beside the same numbers that the run was held to."""
+    earlier = ledger.history(before=run)
     full = last_full(earlier)
     counted_before = full.counts.get("read.enrolments", 0) if full else 0
     return limits_beside(run.counts, limits, counted_before, table_sizes(earlier))

@@ -73,8 +73,9 @@ class Limit:
 class Report:
     """One run in full. `history` is it and the runs before it, newest first; `changes` is None where they are gone.
 
-    `days` is None where the family `dates` is off. `names` are those of the activities in `changes`. What it says of
-    courses, quizzes and days is what is stored when it is `written_at`.
+    `full_runs` are those that succeeded, also before the history begins. `days` is None where the family `dates` is
+    off. `names` are those of the activities in `changes`. What it says of courses, quizzes and days is what is stored
+    when it is `written_at`.
     """
 
     run: RunRecord
@@ -85,6 +86,7 @@ class Report:
     standing: Standing
     days: tuple[Day, ...] | None
     history: tuple[RunRecord, ...]
+    full_runs: tuple[RunRecord, ...]
 
 
 def rows_by_table(counts: Mapping[str, int]) -> list[TableRows]:

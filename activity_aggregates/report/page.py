@@ -75,7 +75,7 @@ def render(report: Report) -> str:
         read={name.removeprefix("read."): rows for name, rows in counts.items() if name.startswith("read.")},
         reasons=REASONS,
         spans=plots.time_line(report.run),
-        lines=plots.totals_over_time(report.history),
+        lines=plots.totals_over_time(report.full_runs),
         plots=plots,
         bars=bars,
         steps=list(STEPS),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, log10
 
 from activity_aggregates.report.contents import COMPLETED, ENROLLED, duration
-from activity_aggregates.store.ledger import SUCCEEDED, RunRecord
+from activity_aggregates.store.ledger import RunRecord
 
 WIDTH, HEIGHT = 480, 240  # units of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 96, 16, 12, 28  # margins, for the labels of the axes: a hundred million on the left
@@ -72,9 +72,9 @@ def time_line(run: RunRecord) -> list[Span]:
     return spans
 
 
-def totals_over_time(history: Sequence[RunRecord]) -> Lines | None:
-    """The totals of the full runs that succeeded; None where none has recorded them."""
-    runs = [run for run in history if run.status == SUCCEEDED and run.scope.is_full and ENROLLED in run.counts]
+def totals_over_time(full_runs: Iterable[RunRecord]) -> Lines | None:
+    """The totals of full runs that succeeded; None where none has recorded them."""
+    runs = [run for run in full_runs if ENROLLED in run.counts]
     if not runs:
         return None
     runs.sort(key=lambda run: run.as_of)

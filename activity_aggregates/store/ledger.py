@@ -112,15 +112,17 @@ class Ledger:
         """The newest run that has read everything."""
         return next((run for run in self._runs() if run.is_full_success), None)
 
-    def history(self) -> list[RunRecord]:
+    def history(self, before: RunRecord | None = None) -> list[RunRecord]:
         """The runs back to the last full success, newest start first: what the `order` of runs is known from.
 
         A run of an earlier start may have a later write time, but not by more than its clock was ahead; such a one is
-        in it, too.
+        in it, too. `before` asks for what this run knew when it started, itself left out.
         """
         found: list[RunRecord] = []
         until = None
         for run in self._runs():
+            if before is not None and (run.run_id == before.run_id or run.started_at > before.started_at):
+                continue
             if until is not None and run.started_at < until:
                 break
             found.append(run)

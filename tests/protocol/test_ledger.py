@@ -110,6 +110,12 @@ def test_history_goes_back_to_a_day_before_a_start_that_is_before_its_snapshot(l
     assert ids(ledger.history()) == ["full", "a day before"]
 
 
+def test_history_before_a_run_is_what_it_knew_when_it_started(ledger: Ledger) -> None:
+    saved(ledger, began(NOON - 3 * DAY, "first full"), began(NOON, "full"), began(NOON + DAY, "later"))
+    saved(ledger, *(began(NOON - hours * DAY / 24, f"{hours} h", command=INCREMENTAL) for hours in (2, 80)))
+    assert ids(ledger.history(before=began(NOON, "full"))) == ["2 h", "first full", "80 h"]
+
+
 def test_without_a_full_success_history_is_everything(ledger: Ledger) -> None:
     runs = [began(NOON - day * DAY, f"{day} days ago", status=FAILED) for day in range(40)]
     assert len(saved(ledger, *runs).history()) == 40
