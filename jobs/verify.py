@@ -32,7 +32,7 @@ from activity_aggregates.run.applying import held_entries, stored_rows_of
 from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
-from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, HELD, KINDS, VERIFY
+from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, HELD, KINDS, SAMPLED, VERIFY
 from activity_aggregates.store.targets import TARGET_TABLES, TEXTS
 from activity_aggregates.watching.textfile import metrics_file_kept
 from metrics.declarations import names
@@ -123,6 +123,8 @@ def _check(asked: Verification) -> None:
 
 
 def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
+    if asked.sample < 1:
+        execution.counts[SAMPLED] = round(asked.sample * 1_000_000)
     stage(execution, prepare(execution, request), keeps_quarantine=asked.repair, share=asked.sample)
     found = _findings(execution)
     with execution.steps("list differences"):

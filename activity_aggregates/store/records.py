@@ -20,6 +20,7 @@ UNIT_OF_GROUPS, UNIT_OF_CONTEXTS = "groups", "contexts"
 # How a stored row may differ; what `verify` counts, by table.
 MISSING, EXTRA, DIFFERENT = KINDS = ("missing", "extra", "different")
 DIFFERING_SUMS = "differing_sums"  # a count that `verify --published` alone has
+SAMPLED = "sampled"  # millionths of the contexts and groups that `verify --sample` compared
 
 _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)

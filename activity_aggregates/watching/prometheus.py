@@ -14,8 +14,10 @@ from activity_aggregates.report.contents import all_refusals, duration, rows_by_
 from activity_aggregates.store.records import (
     DIFFERING_SUMS,
     DRY_RUN,
+    HELD,
     KINDS,
     RUN,
+    SAMPLED,
     STATUSES,
     SUCCEEDED,
     VERIFY,
@@ -81,8 +83,8 @@ def has_succeeded(run: RunRecord) -> bool:
 
 
 def command_of(run: RunRecord) -> str | None:
-    """What was called, without the name of a backfill; None where a person has named a scope."""
-    if run.command in (RUN, VERIFY) and not run.scope.is_full:
+    """What was called, without the name of a backfill; None where a person has named a scope, or looks at a sample."""
+    if run.command in (RUN, VERIFY) and (not run.scope.is_full or SAMPLED in run.counts):
         return None
     if run.command == VERIFY and DIFFERING_SUMS in run.counts:
         return VERIFY_PUBLISHED
@@ -130,7 +132,7 @@ class _Metrics:
         lag = (now - run.as_of).total_seconds()
         self._set("freshness_lag_seconds", f"How old the as_of of {of} was at writing.", lag, command=command)
         for table, kind, rows in _differing(run):
-            meaning = f"Rows that {of} found to differ, and has not repaired."
+            meaning = f"Rows that {of} found to differ, and has not repaired; held: entries that it could not set."
             self._set("differing_rows", meaning, rows, command=command, table=table, kind=kind)
         if DIFFERING_SUMS in run.counts:
             meaning = "Published sums that are not those of the published rows."
@@ -175,8 +177,17 @@ class _Metrics:
 
 
 def _differing(run: RunRecord) -> Iterator[tuple[str, str, int]]:
-    """Rows that a verification left as they are, by table and kind: 0 where it has repaired them."""
+    """What a verification left as it is, by table and kind: 0 where it has repaired the rows.
+
+    Of a repair that a later writer has won over in places, the entries so held are told, without a table: how many of
+    the rows that differed are among them is not known.
+    """
+    if run.command != VERIFY:
+        return
+    if held := run.counts.get(HELD, 0):
+        yield "", HELD, held
+        return
     for name, rows in run.counts.items():
         kind, _, table = name.partition(".")
-        if run.command == VERIFY and kind in KINDS and table:
+        if kind in KINDS and table:
             yield table, kind, 0 if run.status == SUCCEEDED else rows

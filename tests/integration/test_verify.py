@@ -136,6 +136,7 @@ def test_a_sample_is_a_part_of_the_contexts_and_always_the_same(
     assert 0 < len(half) < 8
     assert "compared a sample of 0.5 of all contexts and groups" in capsys.readouterr().out
     assert half == sampled("0.5")
+    assert world.latest().counts["sampled"] == 500_000
     assert world.verify("--sample", "0.5", "--repair") == 2
     assert world.verify("--sample", "0") == 2
 

@@ -101,6 +101,21 @@ def test_differences_stand_until_a_verification_finds_none_or_repairs_them() -> 
     assert samples(found, run("verify", 2, "succeeded", counts=counts))[which] == 0
 
 
+def test_a_repair_whose_entries_a_later_writer_holds_leaves_differences() -> None:
+    counts = {"different.activity_agg": 2, "written.activity_agg": 2, "held": 3}
+    found = samples(run("verify", 1, "succeeded", counts=counts))
+    assert {name[1:]: rows for name, rows in found.items() if name[0] == "differing_rows"} == {
+        ("verify", "", "held"): 3
+    }
+
+
+def test_a_look_at_a_sample_is_no_verification_and_takes_no_difference_back() -> None:
+    sampled = run("verify", 2, "dry_run", counts={"extra.activity_agg": 0, "sampled": 50_000})
+    found = samples(run("verify", 1, "dry_run", counts={"extra.activity_agg": 1}), sampled)
+    assert found["differing_rows", "verify", "activity_agg", "extra"] == 1
+    assert found["last_run_timestamp_seconds", "verify"] == (MIDNIGHT + timedelta(hours=1)).timestamp()
+
+
 def test_a_look_at_what_is_published_does_not_hide_what_a_verification_has_found() -> None:
     published = run("verify", 2, "dry_run", counts={"differing_sums": 4})
     found = samples(run("verify", 1, "dry_run", counts={"extra.activity_agg": 1}), published)
