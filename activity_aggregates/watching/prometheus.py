@@ -102,6 +102,7 @@ def registry(state: State, labels: Mapping[str, str], now: datetime) -> Collecto
         metrics.add_last(command, runs.ended)
         if runs.success is not None and runs.success.finished_at is not None:
             metrics.add_success(command, runs.success, runs.success.finished_at, now)
+            metrics.add_differences(command, runs.success, state.full)
     return metrics.registry
 
 
@@ -131,12 +132,19 @@ class _Metrics:
         self._set("last_success_duration_seconds", f"How long {of} took.", duration(run) or 0.0, command=command)
         lag = (now - run.as_of).total_seconds()
         self._set("freshness_lag_seconds", f"How old the as_of of {of} was at writing.", lag, command=command)
+
+    def add_differences(self, command: str, run: RunRecord, full: RunRecord | None) -> None:
+        """What a verification has found, as long as no full success has put it right."""
+        is_settled = full is not None and _settles(full, run)
+        of = "the last run of this command that succeeded"
         for table, kind, rows in _differing(run):
-            meaning = f"Rows that {of} found to differ, and has not repaired; held: entries that it could not set."
-            self._set("differing_rows", meaning, rows, command=command, table=table, kind=kind)
+            meaning = f"Rows that {of} found to differ, and no run has repaired; held: entries that it could not set."
+            found = 0 if is_settled else rows
+            self._set("differing_rows", meaning, found, command=command, table=table, kind=kind)
         if DIFFERING_SUMS in run.counts:
-            meaning = "Published sums that are not those of the published rows."
-            self._set("differing_sums", meaning, run.counts[DIFFERING_SUMS], command=command)
+            meaning = "Published sums that were not those of the published rows, and that no run has counted anew."
+            found = 0 if is_settled else run.counts[DIFFERING_SUMS]
+            self._set("differing_sums", meaning, found, command=command)
 
     def add_last(self, command: str, run: RunRecord) -> None:
         of = "the run of this command that ended last"
@@ -174,6 +182,15 @@ class _Metrics:
             names = [*self._labels, *labels]
             self._gauges[name] = Gauge(f"{PREFIX}_{name}", meaning, names, registry=self.registry)
         self._gauges[name].labels(**self._labels, **labels).set(value)
+
+
+def _settles(full: RunRecord, verification: RunRecord) -> bool:
+    """Whether a full success has put right what a verification found; what writers hold is left by both.
+
+    A repair is left with entries that may be newer than the snapshot of a run after it, which leaves them as they are.
+    """
+    left = full.left_newer if verification.counts.get(HELD) else full.counts.get(HELD)
+    return full.write_time > verification.write_time and not left
 
 
 def _differing(run: RunRecord) -> Iterator[tuple[str, str, int]]:

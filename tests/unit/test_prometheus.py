@@ -109,6 +109,28 @@ def test_a_repair_whose_entries_a_later_writer_holds_leaves_differences() -> Non
     }
 
 
+def test_differences_are_gone_after_a_full_success_or_a_repair_that_is_later_by_its_write_time() -> None:
+    verified = run("verify", 1, "dry_run", counts={"extra.activity_agg": 1})
+    published = run("verify", 2, "dry_run", counts={"differing_sums": 5})
+    rows, sums = ("differing_rows", "verify", "activity_agg", "extra"), ("differing_sums", "verify --published")
+    for later in (run(FULL, 3, "succeeded"), run("verify", 3, "succeeded", counts={"extra.activity_agg": 1})):
+        found = samples(verified, published, later)
+        assert (found[rows], found[sums]) == (0, 0)
+    of_an_older_snapshot = replace(run(FULL, 3, "succeeded"), as_of=MIDNIGHT)
+    for other in (of_an_older_snapshot, run(FULL, 3, "failed"), run(INCREMENTAL, 3, "succeeded")):
+        found = samples(verified, published, other)
+        assert (found[rows], found[sums]) == (1, 5)
+
+
+def test_what_a_later_writer_holds_stays_a_difference_until_a_full_run_gets_through() -> None:
+    verified = run("verify", 1, "dry_run", counts={"differing_sums": 5})
+    assert samples(verified, run(FULL, 2, "succeeded", counts={"held": 1}))["differing_sums", "verify --published"] == 5
+    repaired = run("verify", 1, "succeeded", counts={"held": 3})
+    which = "differing_rows", "verify", "", "held"
+    assert samples(repaired, run(FULL, 2, "succeeded", counts={"newer.activity_agg": 3}))[which] == 3
+    assert samples(repaired, run(FULL, 2, "succeeded", counts={"newer.activity_agg": 0}))[which] == 0
+
+
 def test_a_look_at_a_sample_is_no_verification_and_takes_no_difference_back() -> None:
     sampled = run("verify", 2, "dry_run", counts={"extra.activity_agg": 0, "sampled": 50_000})
     found = samples(run("verify", 1, "dry_run", counts={"extra.activity_agg": 1}), sampled)
