@@ -34,6 +34,7 @@ from activity_aggregates.report.standing import read_standing
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
+from activity_aggregates.store.records import UNIT_OF_CONTEXTS, UNIT_OF_GROUPS
 from activity_aggregates.store.targets import AGGREGATE_TABLES
 from metrics.declarations import DATES
 
@@ -138,5 +139,13 @@ def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
         folder = local_changes(run.staging_dir, table)
         if folder is None:
             return None
-        found.append(TableChanges(table, tuple(largest_changes(folder, table, _ROWS_PER_TABLE))))
+        if largest := largest_changes(folder, table, _ROWS_PER_TABLE, contexts_of_unit(run)):
+            found.append(TableChanges(table, tuple(largest)))
     return tuple(found)
+
+
+def contexts_of_unit(run: RunRecord) -> frozenset[str] | None:
+    """Of a unit of a backfill, those whose rows are its own: none at all of that of groups. None of any other run."""
+    if run.unit == UNIT_OF_GROUPS:
+        return frozenset()
+    return run.scope.contexts if run.unit == UNIT_OF_CONTEXTS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -65,14 +65,20 @@ def local_changes(staging_dir: str, table: TargetTable) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def largest_changes(folder: Path, table: TargetTable, most: int) -> list[ChangedRow]:
-    """The `most` rows of a table in which a metric moved furthest, largest first; memory holds one batch and those."""
+def largest_changes(folder: Path, table: TargetTable, most: int, contexts: Set[str] | None = None) -> list[ChangedRow]:
+    """The `most` rows of a table in which a metric moved furthest, largest first; memory holds one batch and those.
+
+    `contexts` are those of a unit of a backfill, whose rows lie among those of all units; none at all are of groups.
+    """
     largest: list[tuple[float, int, ChangedRow]] = []
     ties = count()
     staged = ds.dataset(folder, format="parquet")
     metrics = [name for name in staged.schema.names if WAS + name in staged.schema.names and name != TEXTS]
     columns = [*table.key, *metrics, *(WAS + name for name in metrics)]
     is_its_own = ds.field("is_changed") & (ds.field("table") == table.name)
+    if contexts is not None:
+        context = ds.field("context_id")
+        is_its_own &= context.isin(sorted(contexts)) if contexts else context.is_null()
     for batch in staged.to_batches(columns=columns, filter=is_its_own, batch_size=_BATCH_ROWS):
         if not batch.num_rows:
             continue

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from activity_aggregates.settings import Limits
 from activity_aggregates.store.ledger import Ledger, RunRecord
-from activity_aggregates.store.records import CHANGED
-from jobs.report import full_runs, limits_of
+from activity_aggregates.store.records import CHANGED, UNIT_OF_CONTEXTS, UNIT_OF_GROUPS
+from jobs.report import contexts_of_unit, full_runs, limits_of
 from tests.protocol.still import NOON
 from tests.protocol.test_ledger import began, ids, ledger, machine, saved
+from tests.unit.test_order import C1, run
 
 __all__ = ["ledger", "machine"]  # fixtures
 LIMITS = Limits(refused_share=0.2, retracted_share=0.1, lowered_share=0.1, retracted_floor=5, clock_skew=5)
@@ -35,3 +36,9 @@ def test_totals_are_those_of_full_runs_however_many_came_since(ledger: Ledger) -
     last = after_many(ledger)
     saved(ledger, began(NOON + timedelta(days=2), "later"), began(NOON - timedelta(days=400), "long ago"))
     assert ids(full_runs(last, ledger, ledger.until(last, 200))) == ["full"]
+
+
+def test_the_rows_of_a_unit_are_those_of_its_contexts_and_of_groups_those_of_none() -> None:
+    assert contexts_of_unit(run(1, scope=C1, unit=UNIT_OF_CONTEXTS)) == frozenset({"cb:b1"})
+    assert contexts_of_unit(run(1, scope=C1, unit=UNIT_OF_GROUPS)) == frozenset()
+    assert contexts_of_unit(run(1, scope=C1)) is None

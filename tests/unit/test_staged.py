@@ -76,6 +76,13 @@ def test_only_changed_rows_of_the_table_are_shown(tmp_path: Path) -> None:
     assert largest(folder, 5) == ["other"]
 
 
+def test_of_a_unit_of_a_backfill_only_its_own_rows_are_shown(tmp_path: Path) -> None:
+    one, other = row("one", 1, 2, context_id="b1"), row("other", 1, 9, context_id="b2")
+    folder = staged(tmp_path, one, other, row("of a group", 1, 5, context_id=None))
+    assert [each.key[1] for each in largest_changes(folder, ACTIVITY_AGG, 5, {"b1"})] == ["one"]
+    assert [each.key[1] for each in largest_changes(folder, ACTIVITY_AGG, 5, set())] == ["of a group"]
+
+
 def test_texts_are_not_numbers_that_move(tmp_path: Path) -> None:
     folder = staged(tmp_path, row("c1", 1, 2, texts=[("name", "new")], was_texts=[("name", "old")]))
     assert largest_changes(folder, ACTIVITY_AGG, 1)[0].entries == (Entry("n", 1.0, 2.0),)
