@@ -152,10 +152,10 @@ def test_the_job_that_the_chart_writes_is_the_one_that_airflow_submits(tmp_path:
     templated = shell.replace("helm template", "helm template --kube-version 1.37")
     subprocess.run(["sh", "-ec", templated], cwd=tmp_path, env={"PATH": path}, check=True)
     (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "full.py").write_text(dag.replace("full.yaml", str(tmp_path / "full.yaml")))
+    (tmp_path / "dags" / "full.py").write_text(dag)
+    made = yaml.safe_load((tmp_path / "full.yaml").rename(tmp_path / "dags" / "full.yaml").read_text())
     (tmp_path / "kubeconfig.yaml").write_text(KUBECONFIG)
     submitted = airflow(tmp_path, tmp_path, "--job", str(tmp_path / "dags"))
-    made = yaml.safe_load((tmp_path / "full.yaml").read_text())
     assert submitted["spec"]["podFailurePolicy"] == made["spec"]["podFailurePolicy"]
     assert submitted["spec"]["backoffLimit"] == made["spec"]["backoffLimit"]
     (container,) = submitted["spec"]["template"]["spec"]["containers"]
