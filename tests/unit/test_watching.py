@@ -65,6 +65,18 @@ def test_the_dashboard_of_the_api_shows_every_metric_of_it() -> None:
     assert {name for name, _ in used(FOLDER / "api.dashboard.json")} == told
 
 
+def test_the_dashboard_of_the_jobs_shows_what_the_newest_file_tells() -> None:
+    """Where several machines write one; only the latest of several times is the same without that."""
+    panels = json.loads((FOLDER / "jobs.dashboard.json").read_text("utf-8"))["panels"]
+    shown = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    newest = re.compile(
+        r"and ignoring \([^)]+\) \((\S+) == ignoring \(instance, job\) group_left \(\) max without .+ \(\1\)"
+    )
+    assert all(newest.search(expr) or re.search(r"max by \([^)]+\) \(\w+_timestamp_seconds\{", expr) for expr in shown)
+    (differences,) = (expr for expr in shown if "differing_rows" in expr)
+    assert differences.startswith("sum by (target) (max by (target, command, table, kind) (")
+
+
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.name)
 def test_the_panels_of_a_dashboard_have_places_of_their_own(file: Path) -> None:
     panels = json.loads(file.read_text("utf-8"))["panels"]
