@@ -49,27 +49,26 @@ def description(sources: Sources, choices: settings.Metadata, time_zone: str) ->
 
 
 def compare_metadata(
-    inputs: Inputs, work: Work, placed: Placed, described: Description, further: frozenset[str]
+    inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
 ) -> tuple[dict[TargetTable, DataFrame], Observation | None]:
     """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
 
-    `further` are courses whose batches have changed. What is stored of other activities stays as it is.
-    With what is observed of the batches, `read`, once the rows are computed; None where none are read.
+    `placed` is None where no pair is at hand. `further` are courses whose batches have changed. What is stored of other
+    activities stays as it is. With what is observed of the batches, `read`, once the rows are computed; None where none
+    are read.
     """
-    if not described:
+    if not described or placed is None:
+        return {}, None
+    places: DataFrame | None
+    outlines: DataFrame | None
+    if placed is not None and placed.touched is None:
+        places, outlines = _owned(placed.owners), courses.settled(placed.outlines)
+    else:
+        places, outlines = _of_a_part(inputs, work, placed, described, further)
+    if places is None or outlines is None:
         return {}, None
     seen = Observation() if described.dates else None
-    owners = placed.owners.filter(F.col("course_id").isNotNull() & ~F.col("is_blocked"))
-    places = owners.select(*metadata.ACTIVITY, "course_id").distinct()
-    outlines = courses.settled(placed.outlines)
-    if placed.touched is not None:
-        is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(placed.changed | further))
-        is_new |= work.is_whole()
-        places = _smallest(inputs, owners.filter(is_new).select(*metadata.ACTIVITY, "course_id").distinct())
-        if further:
-            places, outlines = _with_courses(inputs, described, places, outlines, further)
-    nodes = courses.described_nodes(outlines)
-    rows = metadata.activity_metadata(places, nodes)
+    rows = metadata.activity_metadata(places, courses.described_nodes(outlines))
     if seen is not None:
         batches = inputs.sources.frame(BATCHES).observe(seen, F.count(F.lit(1)).alias("read"))
         dates = metadata.course_dates(batch_days(batches, described.time_zone))
@@ -83,28 +82,70 @@ def compare_metadata(
     return {ACTIVITY_METADATA: compare(ACTIVITY_METADATA, (), computed, stored, F.lit(True))}, seen
 
 
-def _smallest(inputs: Inputs, places: DataFrame) -> DataFrame:
-    """The places of activities that no course with a smaller id describes in another context."""
+def _owned(owners: DataFrame) -> DataFrame:
+    """(activity_type, activity_id, course_id) of `catalog.owners` whose course is settled, each once."""
+    known = owners.filter(F.col("course_id").isNotNull() & ~F.col("is_blocked"))
+    return known.select(*metadata.ACTIVITY, "course_id").distinct()
+
+
+def _of_a_part(
+    inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
+) -> tuple[DataFrame | None, DataFrame | None]:
+    """The places of what may be new, and the outlines that describe it, also of courses that are not at hand."""
+    may_be_new, places = False, None
+    outlines = None if placed is None else courses.settled(placed.outlines)
+    if placed is not None:
+        changed = placed.changed | further
+        is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(changed)) | work.is_whole()
+        places = _owned(placed.owners.filter(is_new))
+        may_be_new |= placed.has_new or bool(changed or work.whole)
+    if may_be_new:
+        places, others = _with_others(inputs, placed, places)
+        if others:
+            outlines = _with_outlines(inputs, described, outlines, others)
+    if further and places is not None and outlines is not None:
+        outlines = _with_outlines(inputs, described, outlines, further)
+        places = places.unionByName(_themselves(inputs, outlines, further)).distinct()
+    return places, outlines
+
+
+def _with_others(
+    inputs: Inputs, placed: Placed | None, places: DataFrame | None
+) -> tuple[DataFrame | None, frozenset[str]]:
+    """Further places: of smaller courses elsewhere.
+
+    An activity is described by the smallest course whose tree has it, wherever that is; the courses of these places are
+    those whose trees need to be read for it.
+    """
     if (held := inputs.catalog()) is None:
-        return places
-    smallest = held.groupBy(*metadata.ACTIVITY).agg(F.min("course_id").alias("smallest"))
-    joined = places.join(smallest, list(metadata.ACTIVITY), how="left")
-    return joined.filter(F.coalesce(F.col("smallest") >= F.col("course_id"), F.lit(True))).drop("smallest")
+        return places, frozenset()
+    columns = [*metadata.ACTIVITY, "course_id"]
+    if placed is not None and placed.touched:  # what the catalog says there may be over
+        known = inputs.spark.createDataFrame([(each,) for each in sorted(placed.touched)], "context_id string")
+        held = held.join(F.broadcast(known), "context_id", how="left_anti")
+    assert places is not None
+    greatest = places.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
+    is_wanted = F.col("course_id") < F.col("greatest")
+    found = held.join(greatest, list(metadata.ACTIVITY), how="inner").filter(is_wanted).select(columns).distinct()
+    course_ids = frozenset(row[0] for row in found.select("course_id").distinct().collect())
+    return places.unionByName(found).distinct() if course_ids else places, course_ids
 
 
-def _with_courses(
-    inputs: Inputs, described: Description, places: DataFrame, outlines: DataFrame, course_ids: frozenset[str]
-) -> tuple[DataFrame, DataFrame]:
-    """Further courses by themselves, of which only the batches have changed; those that were never computed are not."""
+def _with_outlines(
+    inputs: Inputs, described: Description, outlines: DataFrame | None, course_ids: frozenset[str]
+) -> DataFrame:
+    """The outlines and those of further settled courses, each once."""
     trees = inputs.among(inputs.sources.frame(HIERARCHIES), "course_id", course_ids)
-    others = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
-    parsed = courses.settled(courses.outlines(others, described.fields))
-    themselves = inputs.among(
-        outlines.select("course_id").unionByName(parsed.select("course_id")), "course_id", course_ids
-    )
+    if outlines is not None:
+        trees = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
+    parsed = courses.settled(courses.outlines(trees, described.fields))
+    return parsed if outlines is None else outlines.select(parsed.columns).unionByName(parsed)
+
+
+def _themselves(inputs: Inputs, outlines: DataFrame, course_ids: frozenset[str]) -> DataFrame:
+    """Courses by themselves, of which only the batches have changed; those that were never computed are not."""
+    themselves = inputs.among(outlines.select("course_id"), "course_id", course_ids)
     known = inputs.stored.plain_keys(ACTIVITY_METADATA).filter(F.col("activity_type") == COURSE)
-    rows = themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
+    return themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "course_id"
     )
-    columns = parsed.columns
-    return places.unionByName(rows).distinct(), outlines.select(columns).unionByName(parsed)

@@ -28,6 +28,7 @@ class Placed:
 
     `by_key` are the accepted enrolments, each once. `touched` are the contexts, None for all. `strangers` is None where
     nothing is shared, `scores` where there are no attempts. `changed` are the courses whose trees may have changed.
+    `has_new` tells whether a context has an activity that the catalog has not.
     """
 
     by_key: DataFrame
@@ -38,6 +39,7 @@ class Placed:
     unsettled: frozenset[str]
     changed: frozenset[str]
     touched: frozenset[str] | None
+    has_new: bool
     refused: Refused
 
 
@@ -52,6 +54,19 @@ def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]
             return work, placed
         inputs.steps.say(f"{len(further):,} contexts are looked at whole: a course or an owner in them has changed")
         work = work.with_whole(further)
+
+
+@dataclass(frozen=True)
+class _Owners:
+    """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner has `moved`.
+
+    And how many activities are new in the catalog.
+    """
+
+    owners: DataFrame
+    strangers: DataFrame | None
+    moved: frozenset[str]
+    new: int
 
 
 @dataclass(frozen=True)
@@ -80,15 +95,26 @@ class _Placing:
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
         with inputs.steps("find owners") as owners_step:
             touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
-            owners, strangers, moved = self._owners(assessed, outlines, scores, unsettled, touched)
+            found = self._owners(assessed, outlines, scores, unsettled, touched)
             owners_step.rows = inputs.counts["read.enrolments"]
-        if further := moved | self._contexts_with_refused(assessed, unsettled):
+        if further := found.moved | self._contexts_with_refused(assessed, unsettled):
             return None, further
         refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
         if attempts is not None:
             refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
         return (
-            Placed(by_key, outlines, scores, owners, strangers, unsettled, changed, touched, refused),
+            Placed(
+                by_key,
+                outlines,
+                scores,
+                found.owners,
+                found.strangers,
+                unsettled,
+                changed,
+                touched,
+                bool(found.new),
+                refused,
+            ),
             frozenset(),
         )
 
@@ -198,8 +224,7 @@ class _Placing:
         scores: DataFrame | None,
         unsettled: frozenset[str],
         touched: frozenset[str] | None,
-    ) -> tuple[DataFrame, DataFrame | None, frozenset[str]]:
-        """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner moved."""
+    ) -> _Owners:
         inputs, seen, shared = self.inputs, Observation(), Observation()
         held = inputs.catalog(touched)
         settled = courses.course_activities(courses.settled(outlines))
@@ -208,10 +233,10 @@ class _Placing:
             return catalog.placements(enrolments.contexts(refusals.accepted(rows)), settled, scores)
 
         counted = [*refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows()]
-        found = catalog.owners(
+        owned = catalog.owners(
             placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.is_whole()
         )
-        owners = inputs.results.keep(found.observe(shared, *catalog.owner_counts()), "owners")
+        owners = inputs.results.keep(owned.observe(shared, *catalog.owner_counts()), "owners")
         counts = dict(seen.get)
         inputs.counts["counted.retired"] = counts.pop("retired")
         inputs.counts["read.enrolments"] = counts.pop("read")
@@ -223,7 +248,7 @@ class _Placing:
         strangers = None
         if shared.get["foreign"] and not moved:
             strangers = inputs.results.keep(catalog.strangers(placements(assessed), owners), "strangers")
-        return owners, strangers, moved
+        return _Owners(owners, strangers, moved, shared.get["new"])
 
     def _unsettled(self, course_ids: frozenset[str]) -> DataFrame | None:
         rows = [(course_id,) for course_id in sorted(course_ids)]
