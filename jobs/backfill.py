@@ -220,7 +220,8 @@ def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Sta
     if not execution.begin(None):
         return None
     execution.work.start(execution)
-    chosen = replace(prepare(execution, asked), done=progress.contexts_done)
+    chosen = prepare(execution, asked)
+    chosen = replace(chosen, done=progress.contexts_done - chosen.whole)  # what a dead run has touched since is not
     stage(execution, chosen, keeps_quarantine=True)
     units = execution.work.units(execution, execution.record.staging_dir)
     if sum(units.values()) != execution.staged_rows:

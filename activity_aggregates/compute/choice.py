@@ -60,7 +60,10 @@ def choose(inputs: Inputs) -> Choice:
             choice = Choice(everything(inputs))
         else:
             choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    return replace(choice, work=_with_held(inputs, choice.work.with_whole(asked.whole)))
+    work = _with_held(inputs, choice.work.with_whole(asked.whole))
+    if asked.done and work.groups is not None:  # after it: what is held in these groups is not looked at anew
+        work = replace(work, groups=work.groups | Scoped(inputs).groups_of_done())
+    return replace(choice, work=work)
 
 
 def _with_held(inputs: Inputs, work: Work) -> Work:
@@ -68,7 +71,7 @@ def _with_held(inputs: Inputs, work: Work) -> Work:
     if work.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
         return work
     if work.groups is not None:
-        return work.with_whole(frozenset(GROUP_CONTEXT + group for group in work.groups))
+        return work.with_whole(frozenset(GROUP_CONTEXT + group for group in work.groups) - inputs.asked.done)
     attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
     if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
         is_held = F.col("context_id").startswith(GROUP_CONTEXT)

@@ -55,11 +55,10 @@ def compare_others(
 ) -> Compared:
     """Compare and stage everything that follows from the learners' rows."""
     parts: Parts = {}
-    batches: Observation | None = None
     if placed is not None and learners is not None:
         parts |= _activities(inputs, work, placed, learners)
-        of_metadata, batches = compare_metadata(inputs, work, placed, described, further)
-        parts |= of_metadata
+    of_metadata, batches = compare_metadata(inputs, work, placed, described, further)
+    parts |= of_metadata
     groups = compare_groups(inputs, work, placed, learners)
     parts |= groups.rows
     if not parts:

@@ -57,7 +57,7 @@ def compare_metadata(
     activities stays as it is. With what is observed of the batches, `read`, once the rows are computed; None where none
     are read.
     """
-    if not described or placed is None:
+    if not described or (placed is None and not inputs.asked.done):
         return {}, None
     places: DataFrame | None
     outlines: DataFrame | None
@@ -92,7 +92,7 @@ def _of_a_part(
     inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
 ) -> tuple[DataFrame | None, DataFrame | None]:
     """The places of what may be new, and the outlines that describe it, also of courses that are not at hand."""
-    may_be_new, places = False, None
+    may_be_new, places = bool(inputs.asked.done), None
     outlines = None if placed is None else courses.settled(placed.outlines)
     if placed is not None:
         changed = placed.changed | further
@@ -112,20 +112,25 @@ def _of_a_part(
 def _with_others(
     inputs: Inputs, placed: Placed | None, places: DataFrame | None
 ) -> tuple[DataFrame | None, frozenset[str]]:
-    """Further places: of smaller courses elsewhere.
+    """Further places: of contexts that are done, whose metadata is still to come, and of smaller courses elsewhere.
 
     An activity is described by the smallest course whose tree has it, wherever that is; the courses of these places are
     those whose trees need to be read for it.
     """
     if (held := inputs.catalog()) is None:
         return places, frozenset()
-    columns = [*metadata.ACTIVITY, "course_id"]
+    columns, done = [*metadata.ACTIVITY, "course_id"], inputs.asked.done
     if placed is not None and placed.touched:  # what the catalog says there may be over
         known = inputs.spark.createDataFrame([(each,) for each in sorted(placed.touched)], "context_id string")
         held = held.join(F.broadcast(known), "context_id", how="left_anti")
+    if done:
+        of_done = inputs.among(held, "context_id", done).select(columns).distinct()
+        places = of_done if places is None else places.unionByName(of_done)
     assert places is not None
     greatest = places.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
     is_wanted = F.col("course_id") < F.col("greatest")
+    if done:
+        is_wanted |= F.col("context_id").isin(sorted(done))
     found = held.join(greatest, list(metadata.ACTIVITY), how="inner").filter(is_wanted).select(columns).distinct()
     course_ids = frozenset(row[0] for row in found.select("course_id").distinct().collect())
     return places.unionByName(found).distinct() if course_ids else places, course_ids

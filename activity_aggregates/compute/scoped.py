@@ -25,7 +25,8 @@ from activity_aggregates.sources.tables import (
     GROUPS,
     HIERARCHIES,
 )
-from activity_aggregates.store.targets import ACTIVITY_AGG, GROUP_ACTIVITY_AGG
+from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
+from metrics import groups, refusals
 from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
@@ -50,7 +51,7 @@ class Scoped:
         self._check_contexts()
         if self._scope.users:
             return self._of_learners()
-        contexts = self._contexts() - self.inputs.asked.done
+        contexts = self._contexts() - asked.done
         groups = {each.removeprefix(GROUP_CONTEXT) for each in contexts if each.startswith(GROUP_CONTEXT)}
         return Work(contexts, None, frozenset(groups), self._scanned)
 
@@ -94,6 +95,8 @@ class Scoped:
             pairs = self.inputs.among(pairs, "context_id", self._scope.contexts)
         if self._scope.activities:
             pairs = self.inputs.among(pairs, "context_id", self._contexts_of_activities())
+        if done := self.inputs.asked.done:
+            pairs = pairs.filter(~F.col("context_id").isin(sorted(done)))
         kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
         return self._of_pairs(users, kept, self._groups(self._scope.users))
 
@@ -113,6 +116,23 @@ class Scoped:
             return frozenset()
         theirs = self.inputs.sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
         return frozenset(row[0] for row in theirs.select("group_id").distinct().na.drop().collect())
+
+    def groups_of_done(self) -> frozenset[str]:
+        """The groups with an active member among the learners of contexts that are done: their rows are still to come.
+
+        Who has an enrolment row there counts too, for whoever has left has lost the stored one.
+        """
+        inputs, done = self.inputs, self.inputs.asked.done
+        if not (inputs.sources.has(GROUPS) and inputs.sources.has(GROUP_MEMBERS)):
+            return frozenset()
+        of_done = Work(done, None, None, self._scanned)
+        users = of_done.of_batches(inputs.sources.frame(ENROLMENTS)).select("user_id")
+        if (stored := inputs.stored_rows(ACTIVITY_USER_AGG)) is not None:
+            users = users.union(of_done.of(stored).select("user_id"))
+        belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
+        theirs = groups.active_members(belonging).join(users.distinct(), "user_id", how="left_semi")
+        held = {each.removeprefix(GROUP_CONTEXT) for each in done if each.startswith(GROUP_CONTEXT)}
+        return frozenset(row[0] for row in theirs.select("group_id").distinct().collect()) | held
 
     def _members(self, users: frozenset[str] | set[str]) -> set[str]:
         sources = self.inputs.sources

@@ -165,6 +165,22 @@ def test_a_backfill_that_died_goes_on_where_it_stopped(
     assert world.contexts() == ["cb:b1", "cb:b2", "cb:b3"]
 
 
+@pytest.mark.parametrize("last", ["cb:b1", "cb:b4"])
+def test_what_was_done_before_a_backfill_died_still_reaches_groups_and_metadata(
+    world: World, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    load = world.made.store.load
+    load("group", [{"id": "g1", "status": "active", "activities": [{"id": "c1", "type": "Course"}]}])
+    load("group_member", [{"groupid": "g1", "userid": "u-b1", "status": "active"}])
+    file = world.record({"contexts": ["cb:b1", "cb:b4"]})
+    with monkeypatch.context() as patched:
+        patched.setattr(spark_work, "apply_staged_rows", dying_with(last))
+        assert world.backfill(file) == 3
+    assert world.backfill(file) == 0
+    assert [row["user_id"] for row in world.made.store.stored("group_activity_user_agg")] == ["u-b1"]
+    assert {row["activity_id"] for row in world.made.store.stored("activity_metadata")} == {"c1", "c2"}
+
+
 def dying_with(context_id: str) -> Callable[..., None]:
     """Writes, and does not come back from writing the unit of this context."""
 
