@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from metrics.predicates import is_quiz
+
 ACTIVITY_IN_CONTEXT = ("context_id", "activity_type", "activity_id")
 
 
@@ -62,11 +64,16 @@ def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame |
 
 
 def owner_counts() -> list[Column]:
-    """Aggregates over `owners`, to be observed: activities that are shared, moved, new, or not of all who have them."""
+    """Aggregates over `owners`, to be observed: activities that are shared, moved, not of all who have them, or new.
+
+    And how many of the new ones are quizzes.
+    """
+    is_new = F.col("held_course_id").isNull()
     return [
         F.count_if(F.col("courses") > 1).alias("shared"),
         F.count_if("is_moved").alias("moved"),
-        F.count_if(F.col("held_course_id").isNull()).alias("new"),
+        F.count_if(is_new).alias("new"),
+        F.count_if(is_new & is_quiz()).alias("new_quizzes"),
         F.count_if((F.col("courses") > 1) | F.col("is_foreign")).alias("foreign"),
     ]
 

@@ -24,7 +24,8 @@ from activity_aggregates.store.targets import (
 from metrics import groups, refusals
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
-from metrics.names import COURSE, GROUP_CONTEXT
+from metrics.names import COURSE, GROUP_CONTEXT, QUIZ
+from metrics.predicates import is_quiz
 from metrics.values import stands
 
 OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
@@ -46,7 +47,7 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: 
         inputs.steps.say("no group part: sources.groups and sources.group_members are not configured")
         return Groups({}, {})
     with inputs.steps("read groups") as step:
-        touched = None if work.groups is None else _touched(inputs, work.groups, learners)
+        touched = None if work.groups is None else _touched(inputs, work, work.groups, placed, learners)
         if touched is not None and not touched:
             return Groups({}, {})
         listed, members, refused = _members(inputs, touched)
@@ -91,14 +92,31 @@ def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozen
     return None if held is None else held.select("group_id", "activity_id").distinct()
 
 
-def _touched(inputs: Inputs, asked: frozenset[str], learners: DataFrame | None) -> frozenset[str]:
-    """The groups that were asked for, and those with a member among the learners at hand."""
+def _touched(
+    inputs: Inputs, work: Work, asked: frozenset[str], placed: Placed | None, learners: DataFrame | None
+) -> frozenset[str]:
+    """The groups that were asked for, those with a member among the learners at hand, and those with a new quiz."""
     if learners is None:
         return asked
     belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
     users = learners.select("user_id").distinct()
     theirs = groups.active_members(belonging).join(users, "user_id", how="left_semi").select("group_id").distinct()
+    if placed is not None and placed.has_new_quizzes:
+        theirs = theirs.union(_with_new_quizzes(inputs, work, placed)).distinct()
     return asked | frozenset(row[0] for row in theirs.collect())
+
+
+def _with_new_quizzes(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
+    """(group_id) of the groups that list a quiz which a context has from now on.
+
+    Whoever has a row of its course there is enrolled in it, and need not be at hand. Courses and units are new with
+    their first learners, who are.
+    """
+    is_new = F.col("held_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~work.is_whole()
+    new = placed.owners.filter(is_new).select("activity_id").distinct()
+    accepted = refusals.accepted(groups.assess_group_activities(inputs.sources.frame(GROUPS)))
+    listed = groups.group_activities(accepted, inputs.choices.course_types).filter(F.col(groups.MEANT) == QUIZ)
+    return listed.join(new, "activity_id", how="left_semi").select("group_id")
 
 
 def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame, DataFrame, Refused]:

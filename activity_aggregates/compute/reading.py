@@ -28,7 +28,7 @@ class Placed:
 
     `by_key` are the accepted enrolments, each once. `touched` are the contexts, None for all. `strangers` is None where
     nothing is shared, `scores` where there are no attempts. `changed` are the courses whose trees may have changed.
-    `has_new` tells whether a context has an activity that the catalog has not.
+    `has_new` tells whether a context has an activity that the catalog has not, `has_new_quizzes` whether it is a quiz.
     """
 
     by_key: DataFrame
@@ -40,6 +40,7 @@ class Placed:
     changed: frozenset[str]
     touched: frozenset[str] | None
     has_new: bool
+    has_new_quizzes: bool
     refused: Refused
 
 
@@ -60,13 +61,14 @@ def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]
 class _Owners:
     """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner has `moved`.
 
-    And how many activities are new in the catalog.
+    And how many activities and quizzes are new in the catalog.
     """
 
     owners: DataFrame
     strangers: DataFrame | None
     moved: frozenset[str]
     new: int
+    new_quizzes: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class _Placing:
                 changed,
                 touched,
                 bool(found.new),
+                bool(found.new_quizzes),
                 refused,
             ),
             frozenset(),
@@ -248,7 +251,7 @@ class _Placing:
         strangers = None
         if shared.get["foreign"] and not moved:
             strangers = inputs.results.keep(catalog.strangers(placements(assessed), owners), "strangers")
-        return _Owners(owners, strangers, moved, shared.get["new"])
+        return _Owners(owners, strangers, moved, shared.get["new"], shared.get["new_quizzes"])
 
     def _unsettled(self, course_ids: frozenset[str]) -> DataFrame | None:
         rows = [(course_id,) for course_id in sorted(course_ids)]
