@@ -88,6 +88,8 @@ class Scoped:
             # The sentence is kept in the ledger, which holds no learner's id.
             learners = f"{len(self._scope.users)} learner{'s' if len(self._scope.users) > 1 else ''}"
             raise BadRequest(f"--user names {learners}, none with an enrolment or a membership: correct it")
+        if (window := self.inputs.asked.window) is not None:
+            enrolled = enrolled.filter(happened(window.start, window.end))
         pairs = enrolled.filter(~any_blank("user_id", "batch_id")).select(
             "user_id", context_id().alias("context_id"), "course_id"
         )
@@ -148,11 +150,12 @@ class Scoped:
             of_activities = self._contexts_of_activities()
             contexts = contexts & of_activities if contexts else of_activities
         window = self.inputs.asked.window
-        if window is None:
+        is_named = bool(self._scope.contexts or self._scope.activities)
+        if window is None or (is_named and not contexts):
             return contexts
         rows = self.inputs.sources.frame(ENROLMENT_DATES).filter(happened(window.start, window.end))
         named = rows.filter(~any_blank("batch_id")).select(context_id().alias("context_id"))
-        if contexts:
+        if is_named:
             named = self.inputs.among(named, "context_id", contexts)
         return frozenset(row[0] for row in named.distinct().collect())
 
