@@ -107,8 +107,9 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
         contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
 
     def of(work: Work) -> DataFrame:
-        nameless = enrolments.filter(any_blank("user_id", "course_id", "batch_id") & is_changed_since(since_ms))
-        rows = work.of_batches(enrolments) if work.is_everything else work.of_batches(enrolments).unionByName(nameless)
+        rows = work.of_batches(enrolments)
+        if not work.is_everything:
+            rows = rows.unionByName(enrolments.filter(is_changed_since(since_ms) & ~_is_looked_at(work)))
         return rows.drop(CHANGED_AT)
 
     # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
@@ -130,6 +131,12 @@ def pairs_of(rows: DataFrame) -> DataFrame:
     """The distinct pairs of rows with (user_id, batch_id)."""
     named = rows.filter(~any_blank("user_id", "batch_id"))
     return named.select("user_id", context_id().alias("context_id")).distinct()
+
+
+def _is_looked_at(work: Work) -> Column:
+    """Whether a changed enrolment is among those of a choice by its changed pair, or by its whole context."""
+    is_pair, is_whole = ~any_blank("user_id", "batch_id"), context_id().isin(sorted(work.whole or ()))
+    return is_pair | F.coalesce(is_whole, F.lit(False))
 
 
 def _may_have_changed(since_ms: int) -> Column:
