@@ -111,3 +111,8 @@ def unsettled_courses(assessed: DataFrame) -> DataFrame:
 def retired_rows() -> Column:
     """An aggregate over `assess_enrolments`: rows that would count, were their course not retired."""
     return F.count_if(F.col("problem").isNull() & F.col("is_retired")).alias("retired")
+
+
+def inactive_rows() -> Column:
+    """An aggregate over `assess_enrolments`: rows that are accepted, of who has left."""
+    return F.count_if(F.col("problem").isNull() & ~is_active()).alias("inactive")

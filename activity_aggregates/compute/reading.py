@@ -12,8 +12,10 @@ from activity_aggregates.compute.work import Work
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
+from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
-from metrics.predicates import context_id
+from metrics.activities import WAS
+from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
 from metrics.trees import courses
 from metrics.trees.metadata import Entries
@@ -61,7 +63,7 @@ def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]
 class _Owners:
     """`catalog.owners` and `catalog.strangers` of the contexts at hand, and the contexts where an owner has `moved`.
 
-    And how many activities and quizzes are new in the catalog.
+    And how many activities and quizzes are new in the catalog, and how many enrolments at hand are inactive.
     """
 
     owners: DataFrame
@@ -69,6 +71,7 @@ class _Owners:
     moved: frozenset[str]
     new: int
     new_quizzes: int
+    inactive: int
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class _Placing:
             touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             found = self._owners(assessed, outlines, scores, unsettled, touched)
             owners_step.rows = inputs.counts["read.enrolments"]
-        if further := found.moved | self._contexts_with_refused(assessed, unsettled):
+        ended = self._contexts_with_ended(by_key, scores, found) if found.inactive else frozenset[str]()
+        if further := found.moved | self._contexts_with_refused(assessed, unsettled) | ended:
             return None, further
         refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
         if attempts is not None:
@@ -205,6 +209,33 @@ class _Placing:
         rows = assessed.filter(F.col("problem").isNotNull() & is_settled).select(context_id().alias("context_id"))
         return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
 
+    def _contexts_with_ended(self, by_key: DataFrame, scores: DataFrame | None, found: _Owners) -> frozenset[str]:
+        """The contexts, not whole yet, in which an attempt of somebody who has left may have been a quiz's last.
+
+        It was opened anew, or is refused now, and the course of the learner owns the quiz although nobody who is
+        enrolled there has a row of it. Of such a learner no row is stored that could tell that something has ended.
+        """
+        inputs, work = self.inputs, self.work
+        names = ("counted.open_attempts", *(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS))
+        if work.is_everything or work.pairs is None or not any(inputs.counts.get(name) for name in names):
+            return frozenset()
+        published = inputs.stored_rows(ACTIVITY_AGG)
+        if scores is None or published is None:
+            return frozenset()
+        left = by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired")).select(
+            "user_id", "course_id", context_id().alias("context_id")
+        )
+        theirs = found.owners.filter(is_quiz() & ~F.col("is_blocked") & ~work.is_whole()).select(
+            *catalog.ACTIVITY_IN_CONTEXT, F.col("held_course_id").alias("course_id")
+        )
+        idle = published.filter(F.col(f"{WAS}startedCount") == 0).select(*catalog.ACTIVITY_IN_CONTEXT)
+        without = (
+            left.join(theirs, ["context_id", "course_id"], how="inner")
+            .join(idle, list(catalog.ACTIVITY_IN_CONTEXT), how="left_semi")
+            .join(scores, [*catalog.ACTIVITY_IN_CONTEXT, "course_id", "user_id"], how="left_anti")
+        )
+        return frozenset(row[0] for row in without.select("context_id").distinct().collect())
+
     def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
         """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
         inputs = self.inputs
@@ -235,13 +266,15 @@ class _Placing:
         def placements(rows: DataFrame) -> DataFrame:
             return catalog.placements(enrolments.contexts(refusals.accepted(rows)), settled, scores)
 
-        counted = [*refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows()]
+        counted = [
+            *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows(), enrolments.inactive_rows()
+        ]  # fmt: skip
         owned = catalog.owners(
             placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.is_whole()
         )
         owners = inputs.results.keep(owned.observe(shared, *catalog.owner_counts()), "owners")
         counts = dict(seen.get)
-        inputs.counts["counted.retired"] = counts.pop("retired")
+        inputs.counts["counted.retired"], inactive = counts.pop("retired"), counts.pop("inactive")
         inputs.counts["read.enrolments"] = counts.pop("read")
         inputs.counts.update({f"refused.{reason}": rows for reason, rows in counts.items()})
         inputs.counts["counted.shared_context"] = shared.get["shared"]
@@ -251,7 +284,7 @@ class _Placing:
         strangers = None
         if shared.get["foreign"] and not moved:
             strangers = inputs.results.keep(catalog.strangers(placements(assessed), owners), "strangers")
-        return _Owners(owners, strangers, moved, shared.get["new"], shared.get["new_quizzes"])
+        return _Owners(owners, strangers, moved, shared.get["new"], shared.get["new_quizzes"], inactive)
 
     def _unsettled(self, course_ids: frozenset[str]) -> DataFrame | None:
         rows = [(course_id,) for course_id in sorted(course_ids)]
