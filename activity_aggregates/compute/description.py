@@ -16,7 +16,7 @@ from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics.activities import WAS
-from metrics.names import COURSE
+from metrics.names import COURSE, GROUP_CONTEXT
 from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days
@@ -98,7 +98,10 @@ def _of_a_part(
         changed = placed.changed | further
         is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(changed)) | work.is_whole()
         places = _owned(placed.owners.filter(is_new))
-        may_be_new |= placed.has_new or bool(changed or work.whole)
+        has_whole = any(
+            not each.startswith(GROUP_CONTEXT) for each in work.whole or ()
+        )  # in groups no course is placed
+        may_be_new |= placed.has_new or bool(changed) or has_whole
     if may_be_new:
         places, others = _with_others(inputs, placed, places)
         if others:
