@@ -98,9 +98,8 @@ def _of_a_part(
         changed = placed.changed | further
         is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(changed)) | work.is_whole()
         places = _owned(placed.owners.filter(is_new))
-        has_whole = any(
-            not each.startswith(GROUP_CONTEXT) for each in work.whole or ()
-        )  # in groups no course is placed
+        # In the contexts of groups no course is placed.
+        has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
         may_be_new |= placed.has_new or bool(changed) or has_whole
     if may_be_new:
         places, others = _with_others(inputs, placed, places)
