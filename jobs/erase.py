@@ -90,6 +90,7 @@ def erase_learners(around: Surroundings, rows: Rows, user_ids: frozenset[str], d
 def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows: Rows) -> int:
     # What a dead run has staged may be applied now, and never again once the hashes are there.
     asked = prepare(execution, request)
+    execution.lease.check()  # who has lost it must not leave a record by which it is taken for half-written
     execution.save(status=APPLYING, began_writing=True)
     execution.lease.check()  # whoever holds it after this one knows of the hashes from the start
     recorded_at = now_in_ms(execution.clock)

@@ -55,18 +55,19 @@ def is_after(one: RunRecord, other: RunRecord) -> bool:
 def left_half_written(runs: Runs) -> list[RunRecord]:
     """Dead runs whose rows nobody has put right since, oldest first.
 
-    A full run that succeeded puts all right but an erase, which only another erase finishes; what a run `settles` is
-    put right when it has succeeded.
+    A full run that succeeded puts all right but an erase, which only another erase finishes, one that held the lease
+    after it; what a run `settles` is put right when it has succeeded.
     """
     settled = {run_id for run in runs if run.status == SUCCEEDED for run_id in run.settles}
     full = last_full(runs)
-    left = [
-        run
-        for run in runs
-        if run.is_half_written
-        and run.run_id not in settled
-        and (run.command == ERASE or full is None or is_after(run, full))
-    ]
+    erased = max((run.started_at for run in runs if run.command == ERASE and run.status == SUCCEEDED), default=None)
+
+    def is_put_right(run: RunRecord) -> bool:
+        if run.command == ERASE:
+            return erased is not None and run.started_at < erased
+        return full is not None and not is_after(run, full)
+
+    left = [run for run in runs if run.is_half_written and run.run_id not in settled and not is_put_right(run)]
     return sorted(left, key=lambda run: (run.write_time, run.started_at))
 
 
