@@ -123,8 +123,7 @@ def _with_others(
         return places, frozenset()
     columns, done = [*metadata.ACTIVITY, "course_id"], inputs.asked.done
     if placed is not None and placed.touched:  # what the catalog says there may be over
-        known = inputs.spark.createDataFrame([(each,) for each in sorted(placed.touched)], "context_id string")
-        held = held.join(F.broadcast(known), "context_id", how="left_anti")
+        held = held.join(inputs.listed("context_id", placed.touched), "context_id", how="left_anti")
     if done:
         of_done = inputs.among(held, "context_id", done).select(columns).distinct()
         places = of_done if places is None else places.unionByName(of_done)

@@ -14,6 +14,7 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.protocol.steps import Steps
+from activity_aggregates.sources.deployed import is_in_targets_cluster
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import ENROLMENTS, Sources, SourceTable
 from activity_aggregates.spark.results import Results
@@ -93,8 +94,11 @@ class Inputs:
         listed = sorted(ids)
         if len(listed) <= _LISTED:
             return rows.filter(F.col(column).isin(listed))
-        frame = self.spark.createDataFrame([(each,) for each in listed], f"{column} string")
-        return rows.join(F.broadcast(frame), column, how="left_semi")
+        return rows.join(self.listed(column, listed), column, how="left_semi")
+
+    def listed(self, column: str, ids: Iterable[str]) -> DataFrame:
+        """Such ids as rows of one column, sent to every executor."""
+        return F.broadcast(self.spark.createDataFrame([(each,) for each in sorted(ids)], f"{column} string"))
 
     def no_rows(self, table: TargetTable) -> DataFrame:
         """The columns of `stored_rows` of an empty table, for who has to join with something."""
@@ -109,7 +113,7 @@ class Inputs:
         source: settings.Source | None = getattr(self.execution.settings.sources, table.name)
         if source is None or not self.sources.has(table):
             return False
-        if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+        if not is_in_targets_cluster(source):
             return True
         place = f'{source.keyspace}."{source.table}"'
         return bool(read(self.execution.session, f"SELECT * FROM {place} LIMIT 1"))

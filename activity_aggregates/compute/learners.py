@@ -180,13 +180,9 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | Non
     if not more:
         return rows
     inputs.steps.say(f"{len(more):,} contexts have stored rows of learners who are in no source: reads all of them")
-    return rows.join(_listed(inputs, more), "context_id", how="left_anti").unionByName(
+    return rows.join(inputs.listed("context_id", more), "context_id", how="left_anti").unionByName(
         inputs.among(everything, "context_id", more)
     )
-
-
-def _listed(inputs: Inputs, contexts: frozenset[str]) -> DataFrame:
-    return F.broadcast(inputs.spark.createDataFrame([(each,) for each in sorted(contexts)], "context_id string"))
 
 
 def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:

@@ -7,6 +7,7 @@ from cassandra import InvalidRequest
 from activity_aggregates import settings
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.sources.deployed import is_in_targets_cluster
 from activity_aggregates.store.connection import read
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
@@ -24,7 +25,7 @@ def known_rows(execution: Execution, asked: Asked) -> int | None:
         known = asked.last_full.counts.get("read.progress", 0) + asked.sizes.get(ACTIVITY_USER_AGG.name, 0)
         if known > _COUNTED_AT_MOST:
             return known
-    if source.format != "cassandra" or any("connection.host" in option for option in source.options):
+    if not is_in_targets_cluster(source):
         return known  # somebody else would know it
     found = _few(execution, source)
     return None if found is None else max(found, known or 0)

@@ -96,12 +96,10 @@ def is_erase_unfinished(runs: Runs) -> bool:
     What was before the oldest run that is known, that run has counted when it began, as each has in its turn: an erase
     that somebody took for dead may have succeeded all the same.
     """
-    in_turn = sorted(runs, key=lambda run: run.started_at)
-    is_unfinished = bool(in_turn and in_turn[0].counts.get(DEAD_ERASE))
-    for run in (run for run in in_turn if run.command == ERASE):
-        if run.is_half_written or run.status == SUCCEEDED:
-            is_unfinished = run.is_half_written
-    return is_unfinished
+    if any(run.command == ERASE for run in left_half_written(runs)):
+        return True
+    is_counted = bool(runs) and bool(min(runs, key=lambda run: run.started_at).counts.get(DEAD_ERASE))
+    return is_counted and not any(run.command == ERASE and run.status == SUCCEEDED for run in runs)
 
 
 def left_held(runs: Runs) -> bool:

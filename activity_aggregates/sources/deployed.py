@@ -39,6 +39,11 @@ def place(source: settings.Source) -> str:
     return source.path or f"{source.keyspace}.{source.table}"
 
 
+def is_in_targets_cluster(source: settings.Source) -> bool:
+    """Whether the session of the target can be asked about a source."""
+    return source.format == CASSANDRA and not any("connection.host" in option for option in source.options)
+
+
 def of_source(connection: Connection, source: settings.Source) -> Connection:
     """The connection to the cluster that a source's options name where they do; they are those of Spark's connector."""
     named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
