@@ -56,9 +56,10 @@ class Table:
         for seen in self.seen.values():
             seen.pop(key, None)
         for column, value in columns.items():
+            new = tuple(sorted(value)) if isinstance(value, set) else value  # sets are stored in order
             old = cells.get(column)
-            if old is None or written > old.written or (written == old.written and _rank(value) > _rank(old.value)):
-                cells[column] = Cell(value, written, expires)
+            if old is None or written > old.written or (written == old.written and _rank(new) > _rank(old.value)):
+                cells[column] = Cell(new, written, expires)
 
     def live(self, key: tuple[Any, ...], now: float) -> dict[str, Cell]:
         """The cells that are neither removed nor expired."""
