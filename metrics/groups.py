@@ -10,12 +10,11 @@ from pyspark.sql import functions as F
 from metrics.catalog import ACTIVITY_IN_CONTEXT
 from metrics.declarations import OWN_ROWS, Metric
 from metrics.learners import CARRIED, ENTRIES, best_context_rank
-from metrics.names import ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ, course_words
+from metrics.names import ACTIVE, ACTIVITY_TYPES, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ, course_words
 from metrics.quizzes import group_context
 from metrics.refusals import MISSING_KEY, any_blank, first_problem
 from metrics.values import SIGN, sums, with_values
 
-ACTIVE = "active"
 GROUP_ACTIVITY_KEY = ("group_id", "activity_type", "activity_id")
 MEMBER_KEY = (*GROUP_ACTIVITY_KEY, "user_id")
 MEANT = "meant"  # the type of activity that a group means by the one that it lists

@@ -18,6 +18,8 @@ MAX_SCORE = "max_score:"
 ATTEMPTS_COUNT = "attempts_count:"
 SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
 
+ACTIVE = "active"  # the status of groups and members that count
+
 # Attributes of a node that the job counts itself, whatever the node says under that name: so they are numbers.
 LEAF_NODES_COUNT = "leafNodesCount"
 COUNTED_ATTRIBUTES = (LEAF_NODES_COUNT,)

@@ -12,7 +12,7 @@ from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.erased_rows import without_erased
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
-from metrics.names import GROUP_CONTEXT
+from metrics.names import ACTIVE, GROUP_CONTEXT
 from metrics.quizzes import held_quizzes
 
 NAME = GROUP_ATTEMPTS.name
@@ -54,10 +54,10 @@ class _Rows:
     def held(self, assessed: DataFrame) -> DataFrame:
         """`quizzes.held_quizzes` of these attempts, assessed."""
         best = quizzes.best_group_attempts(refusals.accepted(assessed))
-        active = self.listed.filter(F.col("status") == groups.ACTIVE).select("group_id").distinct()
+        active = self.listed.filter(F.col("status") == ACTIVE).select("group_id").distinct()
         accepted = refusals.accepted(groups.assess_members(self.belonging))
         members = accepted.groupBy("group_id", "user_id").agg(
-            F.bool_or(F.coalesce(F.col("status") == groups.ACTIVE, F.lit(False))).alias("is_active")
+            F.bool_or(F.coalesce(F.col("status") == ACTIVE, F.lit(False))).alias("is_active")
         )
         return held_quizzes(best, active, members)
 

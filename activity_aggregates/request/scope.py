@@ -12,10 +12,7 @@ from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.texts import read_text
-from metrics.names import CONTEXTS
-
-_TYPES = ("Course", "CourseUnit", "Quiz")
-_COURSE = "Course"
+from metrics.names import ACTIVITY_TYPES, CONTEXTS, COURSE
 
 LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
@@ -153,10 +150,10 @@ def users_file(path: Path) -> list[str]:
 def activity(place: str, value: str) -> Activity:
     """An activity as `place` names it, TYPE:ID or ID; raises BadRequest for anything else."""
     kind, colon, name = value.partition(":")
-    if colon and kind in _TYPES:
+    if colon and kind in ACTIVITY_TYPES:
         return kind, named(f"{place} {kind}:", name)
     if colon:
-        raise BadRequest(f"{place} {value!r} is of no known type: write {', '.join(_TYPES)} before the colon")
+        raise BadRequest(f"{place} {value!r} is of no known type: write {', '.join(ACTIVITY_TYPES)} before the colon")
     return None, named(place, value)
 
 
@@ -198,7 +195,7 @@ def _are_activities_disjoint(one: frozenset[Activity], other: frozenset[Activity
     if not (one and other):
         return False
     kinds = {kind for kind, _ in one | other}
-    is_comparable = kinds == {_COURSE} or not kinds & {_COURSE, None}
+    is_comparable = kinds == {COURSE} or not kinds & {COURSE, None}
     return is_comparable and one.isdisjoint(other)
 
 

@@ -173,12 +173,13 @@ class Lease:
 def safe_margin(ttl: int, clock_skew: float, request_seconds: float) -> float:
     """Seconds before the end of a lease from which nothing is written: the skew, and one request's time.
 
-    A lease that is hardly longer than that is used for half of its time.
+    A lease that is so short that hardly a third would be left, two heartbeats, is used for half of its time.
 
-    >>> safe_margin(120, 5.0, 30.0), safe_margin(60, 5.0, 30.0)
-    (35.0, 30.0)
+    >>> safe_margin(60, 5.0, 30.0), safe_margin(50, 5.0, 30.0)
+    (35.0, 25.0)
     """
-    return min(clock_skew + request_seconds, ttl / 2)
+    margin = clock_skew + request_seconds
+    return margin if margin <= ttl * 2 / 3 else ttl / 2
 
 
 def taken(session: Session, ticket: LeaseTicket, clock: Clock = MACHINE) -> Lease | HeldBy:

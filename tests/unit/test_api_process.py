@@ -7,12 +7,10 @@ import subprocess
 import sys
 
 from activity_aggregates import settings
-from activity_aggregates.api.answering.known import PREFIXES
 from activity_aggregates.api.deployment import profile_of
 from activity_aggregates.api.stored.statements import GROUP_COLUMNS, MEMBER_COLUMNS, Read, statements
 from activity_aggregates.configuration import load
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
-from metrics.names import SCORE_PREFIXES
 
 
 def test_neither_spark_nor_the_jobs_are_imported() -> None:
@@ -65,7 +63,3 @@ def test_it_knows_no_statement_that_writes() -> None:
 def test_users_are_not_read_unless_their_attributes_are_shown() -> None:
     assert Read.PROFILE not in reads(**{"api.profile": {"name": None}})
     assert Read.PROFILE not in reads(**{"sources.users": None})
-
-
-def test_what_fields_may_name_is_what_the_metrics_are_called() -> None:
-    assert PREFIXES == SCORE_PREFIXES

@@ -10,8 +10,7 @@ from activity_aggregates.api.edge.refusals import FORBIDDEN, GROUP_NOT_FOUND, NO
 from activity_aggregates.api.identity.tokens import Caller
 from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
-
-ACTIVE = "active"
+from metrics.names import ACTIVE
 
 
 @dataclass(frozen=True)

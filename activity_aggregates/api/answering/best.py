@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf, isnan
 
 from activity_aggregates.api.answering.shapes import VALUES, Maps
-
-COURSE, COURSE_UNIT = "Course", "CourseUnit"
+from metrics.names import COURSE, QUIZ
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,25 @@ class Stored:
 
 
 def best(rows: Iterable[Stored]) -> Stored:
-    """Completed before not, then the highest percentage, then Course before others, then the smallest context."""
+    """As `metrics.learners.best_context_rank` has it, and at equality the row of the Course itself.
+
+    Completed before not, then the highest percentage, of a quiz the highest score, then the smallest context.
+    """
     return min(rows, key=_rank)
 
 
-def _rank(row: Stored) -> tuple[float, float, float, bool, str]:
+def _rank(row: Stored) -> tuple[float, float, float, str, bool]:
     values = dict(VALUES.entries(row.maps[0])) if row.maps[0] else {}
-    percentage = values.get("completionPercentage", values.get("scorePercentage", 0.0))
+
+    def lowest(metric: str) -> float:
+        value = values.get(metric, 0.0)
+        return inf if isnan(value) else -value
+
+    is_quiz = row.kind == QUIZ
     return (
-        -values.get("completed", 0.0),
-        -percentage,
-        -values.get("score", 0.0),
-        row.kind != COURSE,
+        lowest("completed"),
+        lowest("scorePercentage" if is_quiz else "completionPercentage"),
+        lowest("score") if is_quiz else 0.0,
         row.context_id,
+        row.kind != COURSE,
     )

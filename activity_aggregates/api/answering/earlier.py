@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activity_aggregates.api.answering.admission import ACTIVE, Admitted, admitted
+from activity_aggregates.api.answering.admission import Admitted, admitted
 from activity_aggregates.api.answering.best import Stored, best
 from activity_aggregates.api.answering.fields import AGG, EVERYTHING
 from activity_aggregates.api.answering.members import Listing, Member, member_rows, members_after, profiles
@@ -13,6 +13,7 @@ from activity_aggregates.api.answering.unlisted import unlisted_rows
 from activity_aggregates.api.bodies import EarlierActivityQuery
 from activity_aggregates.api.identity.tokens import Caller
 from activity_aggregates.api.stored.reads import Reads
+from metrics.names import ACTIVE
 
 NAME = "name"  # those clients sort by it, and fail where it is not a text
 

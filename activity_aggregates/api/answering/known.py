@@ -9,10 +9,7 @@ from activity_aggregates.api.answering.fields import Names
 from activity_aggregates.api.answering.shapes import Entry
 from activity_aggregates.selection import selected
 from metrics.declarations import METRICS
-from metrics.names import COUNTED_ATTRIBUTES
-
-# What a learner's row of a course has for each quiz, as metrics.names has them; this process does without Spark.
-PREFIXES = ("score:", "max_score:", "attempts_count:")
+from metrics.names import COUNTED_ATTRIBUTES, SCORE_PREFIXES
 
 
 def described_metrics(given: settings.Settings) -> list[Entry]:
@@ -41,7 +38,7 @@ def names(given: settings.Settings, profile: Sequence[str]) -> Names:
     metadata = {**(given.metadata.fields or {}), **(given.metadata.batches or {})}
     return Names(
         metrics=frozenset({*(metric.name for metric in METRICS), *given.metrics.carry}),
-        prefixes=PREFIXES,
+        prefixes=SCORE_PREFIXES,
         metadata=frozenset(name for name, source in metadata.items() if source is not None),
         profile=frozenset(profile),
     )

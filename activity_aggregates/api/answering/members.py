@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activity_aggregates.api.answering.admission import ACTIVE, MemberScores
+from activity_aggregates.api.answering.admission import MemberScores
 from activity_aggregates.api.answering.fields import Fields, Names
 from activity_aggregates.api.answering.paging import Pages
 from activity_aggregates.api.answering.shapes import ActivityKey, Entry, Maps
@@ -14,6 +14,7 @@ from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.api.stored.values import LEFT_OUT, composed
 from activity_aggregates.store.erased import Erased
+from metrics.names import ACTIVE
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from activity_aggregates.api.answering.admission import Admitted
-from activity_aggregates.api.answering.best import COURSE, COURSE_UNIT, Stored, best
+from activity_aggregates.api.answering.best import Stored, best
 from activity_aggregates.api.answering.members import Member
 from activity_aggregates.api.answering.shapes import Maps
 from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
+from metrics.names import COURSE, COURSE_UNIT
 
 KINDS = (COURSE, COURSE_UNIT)  # a course inside of another one is stored as a unit of it
 
