@@ -13,7 +13,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric
 from metrics.names import COURSE
 from metrics.predicates import is_course
@@ -28,16 +28,16 @@ def activity_rows(
     learners: DataFrame,
     published: DataFrame | None,
     metrics: Sequence[Metric],
-    is_whole: Column,
     members: DataFrame | None = None,
 ) -> DataFrame:
     """`ACTIVITY_KEY`, is_impossible and a double for each metric, for every activity that a course has.
 
-    `owners` is `catalog.owners` of the contexts at hand. `learners` are rows of learners with a column for each metric
-    and `sign`: 1 as they will stand, -1 as they stood, the latter only in contexts that are not whole. `published` are
-    the stored rows of these contexts (key…, was_<metric>…), None where every context is whole. `is_impossible` are rows
-    of contexts not whole whose sums cannot be right: below 0, more learners than are enrolled, or without the entry
-    from which they would move. `members` has (context_id, members) of contexts whose learners are not a course's.
+    `owners` is `catalog.owners` of the contexts at hand, with `IS_WHOLE`. `learners` are rows of learners with a column
+    for each metric and `sign`: 1 as they will stand, -1 as they stood, the latter only in contexts that are not whole.
+    `published` are the stored rows of these contexts (key…, was_<metric>…), None where every context is whole.
+    `is_impossible` are rows of contexts not whole whose sums cannot be right: below 0, more learners than are enrolled,
+    or without the entry from which they would move. `members` has (context_id, members) of contexts whose learners are
+    not a course's.
     """
     own = sums(learners, metrics, ACTIVITY_KEY, OWN_ROWS)
     of_courses = sums(learners.filter(is_course()), metrics, ("activity_id", "context_id"), COURSE_ROWS)
@@ -56,11 +56,9 @@ def activity_rows(
     joined = joined.join(stored, list(ACTIVITY_KEY), how="left").join(
         _of_courses(published, metrics), ["course_id", "context_id"], how="left"
     )
-    moved = {
-        name: F.coalesce(name, F.lit(0)) + F.when(is_whole, 0).otherwise(published_sum(names[name])) for name in names
-    }
+    moved = {name: F.coalesce(name, F.lit(0)) + moved_from(metric) for name, metric in names.items()}
     totals = joined.withColumns({**moved, "leafNodesCount": F.coalesce("leafNodesCount", _whole("leafNodesCount", 1))})
-    checked = totals.withColumn("is_impossible", ~is_whole & _is_impossible(metrics))
+    checked = totals.withColumn("is_impossible", ~F.col(IS_WHOLE) & _is_impossible(metrics))
     return with_values(checked, metrics, *ACTIVITY_KEY, "is_impossible")
 
 
@@ -74,10 +72,11 @@ def _of_courses(published: DataFrame, metrics: Sequence[Metric]) -> DataFrame:
     )
 
 
-def published_sum(metric: Metric) -> Column:
-    """The stored sum from which differences start, in whole numbers of 1/scale; 0 where none is stored."""
+def moved_from(metric: Metric) -> Column:
+    """The stored sum from which differences start, in whole numbers of 1/scale; 0 of a whole context and of none."""
     value = F.col(f"of_{metric.name}") if metric.over == COURSE_ROWS else F.col(WAS + metric.name)
-    return F.coalesce(F.round(value * metric.scale).cast("bigint"), F.lit(0))
+    stored = F.coalesce(F.round(value * metric.scale).cast("bigint"), F.lit(0))
+    return F.when(F.col(IS_WHOLE), 0).otherwise(stored)
 
 
 def _whole(name: str, scale: int) -> Column:
@@ -94,16 +93,16 @@ def _is_impossible(metrics: Sequence[Metric]) -> Column:
     return (is_stored & reduce(or_, lacks)) | (is_expected & ~is_stored) | reduce(or_, [*below, *above])
 
 
-def signed(rows: DataFrame, names: Sequence[str], is_whole: Column | None) -> DataFrame:
+def signed(rows: DataFrame, names: Sequence[str]) -> DataFrame:
     """Compared rows as `activity_rows` takes them: as they will stand and, in contexts not whole, as they stood.
 
-    `rows` have `LEARNER_KEY`, a column for each of `names` and was_<name>; `is_whole` None is every context.
+    `rows` have `LEARNER_KEY`, a column for each of `names`, was_<name> and, unless every context is, `IS_WHOLE`.
     """
     key = ["activity_type", "activity_id", "user_id", "context_id"]
     after = rows.select(*key, *names, F.lit(1).alias(SIGN)).filter(stands(names))
-    if is_whole is None:
+    if IS_WHOLE not in rows.columns:
         return after
-    before = rows.filter(~is_whole).select(
+    before = rows.filter(~F.col(IS_WHOLE)).select(
         *key, *(F.col(WAS + name).alias(name) for name in names), F.lit(-1).alias(SIGN)
     )
     return after.unionByName(before.filter(stands(names)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.predicates import is_quiz
 
+IS_WHOLE = "is_whole"  # a column: whether all learners of the row's context are at hand
 ACTIVITY_IN_CONTEXT = ("context_id", "activity_type", "activity_id")
 
 
@@ -24,7 +27,12 @@ def placements(contexts: DataFrame, activities: DataFrame, scores: DataFrame | N
     return of_courses.unionByName(attempted.withColumn("leafNodesCount", F.lit(None).cast("bigint")))
 
 
-def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame | None, is_whole: Column) -> DataFrame:
+def owners(
+    placements: DataFrame,
+    held: DataFrame | None,
+    unsettled: DataFrame | None,
+    with_whole: Callable[[DataFrame], DataFrame],
+) -> DataFrame:
     """Who owns each activity of each context.
 
     (context_id, activity_type, activity_id, course_id, held_course_id, leafNodesCount, courses, is_blocked, is_moved,
@@ -33,6 +41,7 @@ def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame |
     and an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
     course_id is of an activity that no course has any more. `is_moved` are those of contexts not read whole in which a
     smaller course than the catalog's has turned up, `is_foreign` those that courses have which do not own them.
+    `with_whole` adds `IS_WHOLE` to rows with a context_id.
     """
     nothing, no = F.lit(None).cast("string"), F.lit(False)
     smallest = F.min(F.struct("course_id", "leafNodesCount"))
@@ -52,7 +61,8 @@ def owners(placements: DataFrame, held: DataFrame | None, unsettled: DataFrame |
     else:
         flags = F.broadcast(unsettled.select(F.col("course_id").alias("held"), F.lit(True).alias("is_unsettled")))
         joined = joined.join(flags, "held", how="left").withColumn("is_unsettled", F.coalesce("is_unsettled", no))
-    stays = F.col("held").isNotNull() & (F.col("is_unsettled") | ~is_whole)
+    joined = with_whole(joined)
+    stays = F.col("held").isNotNull() & (F.col("is_unsettled") | ~F.col(IS_WHOLE))
     owner = F.when(stays, F.col("held")).otherwise(F.col("found"))
     is_moved = stays & ~F.col("is_unsettled") & F.coalesce(F.col("found") < F.col("held"), no)
     return joined.select(
@@ -89,4 +99,4 @@ def owned(rows: DataFrame, strangers: DataFrame | None) -> DataFrame:
     """`rows` (with activity, context and course_id) without those of courses that do not own the activity there."""
     if strangers is None:
         return rows
-    return rows.join(F.broadcast(strangers), [*ACTIVITY_IN_CONTEXT, "course_id"], how="left_anti")
+    return rows.join(strangers, [*ACTIVITY_IN_CONTEXT, "course_id"], how="left_anti")

@@ -13,7 +13,8 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.activities import ACTIVITY_KEY, WAS, published_sum
+from metrics.activities import ACTIVITY_KEY, WAS, moved_from
+from metrics.catalog import IS_WHOLE
 from metrics.declarations import Metric
 from metrics.names import COURSE
 from metrics.predicates import is_course
@@ -53,7 +54,6 @@ def day_rows(
     learners: DataFrame,
     published: tuple[DataFrame, DataFrame] | None,
     metrics: Sequence[Metric],
-    is_whole: Column,
     time_zone: str,
 ) -> DataFrame:
     """`DAY_KEY`, is_impossible and a double for each metric, absent where it is 0, of every day that is touched.
@@ -61,19 +61,19 @@ def day_rows(
     Arguments are as those of `activities.activity_rows`; `published` are the stored rows of days and of activities of
     these contexts, None where every context is whole.
     """
-    courses = owners.filter(is_course() & F.col("course_id").isNotNull()).select(*ACTIVITY_KEY)
-    counts = day_counts(learners, metrics, time_zone).join(courses, list(ACTIVITY_KEY), how="left_semi")
+    courses = owners.filter(is_course() & F.col("course_id").isNotNull())
+    counts = day_counts(learners, metrics, time_zone)
     if published is None:
+        counts = counts.join(courses, list(ACTIVITY_KEY), how="left_semi")
         return _with_absent(counts.withColumn("is_impossible", F.lit(False)), metrics)
+    counts = counts.join(courses.select(*ACTIVITY_KEY, IS_WHOLE), list(ACTIVITY_KEY), how="inner")
     days, activities = published
     stored = days.select(*DAY_KEY, *(WAS + metric.name for metric in metrics))
-    moved = {
-        metric.name: F.col(metric.name) + F.when(is_whole, 0).otherwise(published_sum(metric)) for metric in metrics
-    }
+    moved = {metric.name: F.col(metric.name) + moved_from(metric) for metric in metrics}
     totals = counts.join(stored, list(DAY_KEY), how="left").withColumns(moved)
     bounded = totals.join(_enrolled(activities, learners), list(ACTIVITY_KEY), how="left")
     are_wrong = [(F.col(metric.name) < 0) | (F.col(metric.name) > F.col("enrolled")) for metric in metrics]
-    is_impossible = ~is_whole & F.coalesce(reduce(or_, are_wrong), F.lit(False))
+    is_impossible = ~F.col(IS_WHOLE) & F.coalesce(reduce(or_, are_wrong), F.lit(False))
     return _with_absent(bounded.withColumn("is_impossible", is_impossible), metrics)
 
 

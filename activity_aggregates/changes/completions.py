@@ -17,7 +17,7 @@ from metrics.predicates import is_course
 
 FILES = ("json", "parquet")  # formats of files; any other is a writer of Spark's with a place of its own
 RECORD = "user_id string, course_id string, context_id string, completed_on timestamp, as_of timestamp, run_id string"
-_REPLACEMENT = ".without-erased"
+_REPLACEMENT = "_without-erased-"  # before the id of a run; readers pass over what begins with _
 
 
 def completions(changed: DataFrame, run_id: str, as_of: datetime) -> DataFrame:
@@ -72,9 +72,10 @@ class CompletionFiles:
             records = self._spark.read.schema(RECORD).format(format_).load(place)
             users = erased_rows(records.select("user_id").distinct(), erased).persist()
             if not users.isEmpty():
-                # Beside what it replaces, so that a reader meets the one or the other, and never half of it.
-                without_users(records, users).write.format(format_).mode("overwrite").save(place + _REPLACEMENT)
-                self._files.replace(place, place + _REPLACEMENT)
+                # Beside what it replaces, which is left as it is until all of this is there.
+                replacement = f"{self._path}/{_REPLACEMENT}{run_id}"
+                without_users(records, users).write.format(format_).mode("overwrite").save(replacement)
+                self._files.replace(place, replacement)
                 changed += 1
             users.unpersist()
         return changed
@@ -87,9 +88,9 @@ class CompletionFiles:
     def _go_on_with_replacing(self) -> None:
         """What an erase that died has left: the only copy there is, or one that may not be whole."""
         names = self._files.names()
-        for name in (name for name in names if name.endswith(_REPLACEMENT)):
-            place = f"{self._path}/{name.removesuffix(_REPLACEMENT)}"
-            if name.removesuffix(_REPLACEMENT) in names:
-                self._files.delete(place + _REPLACEMENT)
+        for name in (name for name in names if name.startswith(_REPLACEMENT)):
+            run_id = name.removeprefix(_REPLACEMENT)
+            if run_id in names:
+                self._files.delete(f"{self._path}/{name}")
             else:
-                self._files.replace(place, place + _REPLACEMENT)
+                self._files.replace(f"{self._path}/{run_id}", f"{self._path}/{name}")

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among, flagged
 from activity_aggregates.compute.scoped import Scoped
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.request.instants import epoch_milliseconds
@@ -28,6 +29,7 @@ from activity_aggregates.sources.tables import (
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.activities import WAS
+from metrics.catalog import IS_WHOLE
 from metrics.names import GROUP_CONTEXT
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
@@ -60,7 +62,7 @@ def choose(inputs: Inputs) -> Choice:
             choice = Choice(everything(inputs))
         else:
             choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    work = _with_held(inputs, choice.work.with_whole(asked.whole))
+    work = _with_held(inputs, choice.work.and_whole(asked.whole))
     if asked.done and work.groups is not None:  # after it: what is held in these groups is not looked at anew
         work = replace(work, groups=work.groups | Scoped(inputs).groups_of_done())
     return replace(choice, work=work)
@@ -71,12 +73,12 @@ def _with_held(inputs: Inputs, work: Work) -> Work:
     if work.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
         return work
     if work.groups is not None:
-        return work.with_whole(frozenset(GROUP_CONTEXT + group for group in work.groups) - inputs.asked.done)
+        return work.and_whole(frozenset(GROUP_CONTEXT + group for group in work.groups) - inputs.asked.done)
     attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
     if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
         is_held = F.col("context_id").startswith(GROUP_CONTEXT)
         attempted = attempted.union(stored.filter(is_held).select("context_id"))
-    return work.with_whole(frozenset(row[0] for row in attempted.na.drop().distinct().collect()))
+    return work.and_whole(frozenset(row[0] for row in attempted.na.drop().distinct().collect()))
 
 
 def everything(inputs: Inputs) -> Work:
@@ -89,7 +91,7 @@ def _with_base(inputs: Inputs, work: Work) -> Work:
     if inputs.asked.base is not None or work.pairs is None:
         return work
     contexts = frozenset(row[0] for row in work.pairs.select("context_id").distinct().collect())
-    return work.with_whole(contexts)
+    return work.and_whole(contexts)
 
 
 def _since(inputs: Inputs, since: datetime) -> Choice:
@@ -109,7 +111,7 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     def of(work: Work) -> DataFrame:
         rows = work.of_batches(enrolments)
         if not work.is_everything:
-            rows = rows.unionByName(enrolments.filter(is_changed_since(since_ms) & ~_is_looked_at(work)))
+            rows = rows.unionByName(_not_looked_at(work, enrolments.filter(is_changed_since(since_ms))))
         return rows.drop(CHANGED_AT)
 
     # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
@@ -133,10 +135,10 @@ def pairs_of(rows: DataFrame) -> DataFrame:
     return named.select("user_id", context_id().alias("context_id")).distinct()
 
 
-def _is_looked_at(work: Work) -> Column:
-    """Whether a changed enrolment is among those of a choice by its changed pair, or by its whole context."""
-    is_pair, is_whole = ~any_blank("user_id", "batch_id"), context_id().isin(sorted(work.whole or ()))
-    return is_pair | F.coalesce(is_whole, F.lit(False))
+def _not_looked_at(work: Work, changed: DataFrame) -> DataFrame:
+    """Changed enrolments that are among a choice neither by their pair nor by their whole context."""
+    rows = flagged(changed.withColumn("context_id", context_id()), "context_id", work.whole or (), IS_WHOLE)
+    return rows.filter(any_blank("user_id", "batch_id") & ~F.col(IS_WHOLE)).drop("context_id", IS_WHOLE)
 
 
 def _may_have_changed(since_ms: int) -> Column:
@@ -204,10 +206,10 @@ def differing_groups(inputs: Inputs) -> DataFrame:
 
 def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[str]) -> frozenset[str]:
     """The contexts that have an enrolment in one of the courses, or by the catalog had one."""
-    named = inputs.among(enrolments.filter(~any_blank("batch_id")), "course_id", course_ids)
+    named = among(enrolments.filter(~any_blank("batch_id")), "course_id", course_ids)
     found = named.select(context_id().alias("context_id"))
     if (held := inputs.catalog()) is not None:
-        found = found.union(inputs.among(held, "course_id", course_ids).select("context_id"))
+        found = found.union(among(held, "course_id", course_ids).select("context_id"))
     return frozenset(row[0] for row in found.distinct().collect())
 
 

@@ -15,6 +15,7 @@ from activity_aggregates.compute.description import Description, compare_metadat
 from activity_aggregates.compute.groups import compare_groups
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners, with_kept
+from activity_aggregates.compute.listed import among
 from activity_aggregates.compute.reading import Placed, Refused
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES
@@ -26,7 +27,7 @@ from activity_aggregates.store.targets import (
     TargetTable,
 )
 from metrics.activities import activity_rows, signed
-from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.days import day_rows
 from metrics.names import COURSE
 from metrics.quizzes import held_activities
@@ -96,12 +97,13 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
         # They belong to no course, and all of their contexts' learners are at hand.
         quizzes = held.select(*ACTIVITY_IN_CONTEXT, F.lit("").alias("course_id"))
         owners = owners.unionByName(quizzes, allowMissingColumns=True)
-    is_whole = None if work.is_everything else work.is_whole()
-    rows = signed(learners.rows, inputs.names(ACTIVITY_USER_AGG), is_whole)
+    owners = work.with_whole(owners)
+    rows = learners.rows if work.is_everything else work.with_whole(learners.rows)
+    rows = signed(rows, inputs.names(ACTIVITY_USER_AGG))
     published = None
     if not work.is_everything:  # a table without rows is one whose rows are missing
         published = stored or inputs.no_rows(ACTIVITY_AGG)
-    computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), work.is_whole(), members)
+    computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), members)
     parts = {
         ACTIVITY_AGG: _compared(inputs, work, placed, ACTIVITY_AGG, computed, stored),
         ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),
@@ -109,7 +111,7 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     if days := inputs.metrics(ACTIVITY_DAY_AGG):
         of_days = _at_touched(inputs, placed, ACTIVITY_DAY_AGG)
         both = None if published is None else (of_days or inputs.no_rows(ACTIVITY_DAY_AGG), published)
-        counted = day_rows(owners, rows, both, days, work.is_whole(), inputs.choices.time_zone)
+        counted = day_rows(owners, rows, both, days, inputs.choices.time_zone)
         parts[ACTIVITY_DAY_AGG] = _compared(inputs, work, placed, ACTIVITY_DAY_AGG, counted, of_days)
     return parts
 
@@ -119,7 +121,7 @@ def _at_touched(inputs: Inputs, placed: Placed, table: TargetTable) -> DataFrame
     stored = inputs.stored_rows(table)
     if stored is None or placed.touched is None:
         return stored
-    return inputs.among(stored, "context_id", placed.touched)
+    return among(stored, "context_id", placed.touched)
 
 
 def _compared(
@@ -128,8 +130,8 @@ def _compared(
     """Rows of activities or days against the stored ones, of which those stay that nobody has looked at whole."""
     if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
         computed = computed.filter(~F.col(_IMPOSSIBLE))
-    kept = None if stored is None else with_kept(stored, placed)
-    stays = F.col("is_kept") | ~work.is_whole()
+    kept = None if stored is None else work.with_whole(with_kept(stored, placed))
+    stays = F.col("is_kept") | ~F.col(IS_WHOLE)
     return compare(table, inputs.names(table), computed, kept, stays, {_IMPOSSIBLE: "boolean"})
 
 
@@ -144,8 +146,8 @@ def _at_hand(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
     if work.is_everything:
         return owners
     known = courses.settled(placed.outlines).select("course_id", F.lit(True).alias("is_known"))
-    flagged = owners.join(F.broadcast(known), "course_id", how="left")
-    return flagged.filter(F.coalesce("is_known", F.lit(False)) | work.is_whole()).drop("is_known")
+    joined = work.with_whole(owners.join(F.broadcast(known), "course_id", how="left"))
+    return joined.filter(F.coalesce("is_known", F.lit(False)) | F.col(IS_WHOLE)).drop("is_known", IS_WHOLE)
 
 
 def _totals(rows: DataFrame) -> list[Column]:

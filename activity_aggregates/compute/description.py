@@ -11,11 +11,13 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among, flagged, without
 from activity_aggregates.compute.reading import Placed
 from activity_aggregates.compute.work import Work
-from activity_aggregates.sources.tables import BATCHES, HIERARCHIES, Sources
+from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics.activities import WAS
+from metrics.catalog import IS_WHOLE
 from metrics.names import COURSE, GROUP_CONTEXT
 from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
@@ -41,10 +43,10 @@ class Description:
         return metadata.is_own_entry(self.fields, self.dates)
 
 
-def description(sources: Sources, choices: settings.Metadata, time_zone: str) -> Description:
+def description(choices: settings.Metadata, time_zone: str, *, has_batches: bool) -> Description:
     """The entries that are not left to others; dates only where the batches are configured."""
     fields = {entry: attribute for entry, attribute in (choices.fields or {}).items() if attribute}
-    dates = {entry: date for entry, date in (choices.batches or {}).items() if date and sources.has(BATCHES)}
+    dates = {entry: date for entry, date in (choices.batches or {}).items() if date and has_batches}
     return Description(fields, dates, time_zone)
 
 
@@ -96,8 +98,9 @@ def _of_a_part(
     outlines = None if placed is None else courses.settled(placed.outlines)
     if placed is not None:
         changed = placed.changed | further
-        is_new = F.col("held_course_id").isNull() | F.col("course_id").isin(sorted(changed)) | work.is_whole()
-        places = _owned(placed.owners.filter(is_new))
+        is_new = F.col("held_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
+        owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
+        places = _owned(owners.filter(is_new))
         # In the contexts of groups no course is placed.
         has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
         may_be_new |= placed.has_new or bool(changed) or has_whole
@@ -123,16 +126,15 @@ def _with_others(
         return places, frozenset()
     columns, done = [*metadata.ACTIVITY, "course_id"], inputs.asked.done
     if placed is not None and placed.touched:  # what the catalog says there may be over
-        held = held.join(inputs.listed("context_id", placed.touched), "context_id", how="left_anti")
+        held = without(held, "context_id", placed.touched)
     if done:
-        of_done = inputs.among(held, "context_id", done).select(columns).distinct()
+        of_done = among(held, "context_id", done).select(columns).distinct()
         places = of_done if places is None else places.unionByName(of_done)
     assert places is not None
     greatest = places.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
-    is_wanted = F.col("course_id") < F.col("greatest")
-    if done:
-        is_wanted |= F.col("context_id").isin(sorted(done))
-    found = held.join(greatest, list(metadata.ACTIVITY), how="inner").filter(is_wanted).select(columns).distinct()
+    is_wanted = (F.col("course_id") < F.col("greatest")) | F.col("is_done")
+    known = flagged(held, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
+    found = known.filter(is_wanted).select(columns).distinct()
     course_ids = frozenset(row[0] for row in found.select("course_id").distinct().collect())
     return places.unionByName(found).distinct() if course_ids else places, course_ids
 
@@ -141,7 +143,7 @@ def _with_outlines(
     inputs: Inputs, described: Description, outlines: DataFrame | None, course_ids: frozenset[str]
 ) -> DataFrame:
     """The outlines and those of further settled courses, each once."""
-    trees = inputs.among(inputs.sources.frame(HIERARCHIES), "course_id", course_ids)
+    trees = among(inputs.sources.frame(HIERARCHIES), "course_id", course_ids)
     if outlines is not None:
         trees = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
     parsed = courses.settled(courses.outlines(trees, described.fields))
@@ -150,7 +152,7 @@ def _with_outlines(
 
 def _themselves(inputs: Inputs, outlines: DataFrame, course_ids: frozenset[str]) -> DataFrame:
     """Courses by themselves, of which only the batches have changed; those that were never computed are not."""
-    themselves = inputs.among(outlines.select("course_id"), "course_id", course_ids)
+    themselves = among(outlines.select("course_id"), "course_id", course_ids)
     known = inputs.stored.plain_keys(ACTIVITY_METADATA).filter(F.col("activity_type") == COURSE)
     return themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "course_id"

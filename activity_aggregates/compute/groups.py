@@ -12,6 +12,7 @@ from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners
+from activity_aggregates.compute.listed import among
 from activity_aggregates.compute.reading import Placed, Refused
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
@@ -22,7 +23,7 @@ from activity_aggregates.store.targets import (
     TargetTable,
 )
 from metrics import groups, refusals
-from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
 from metrics.names import COURSE, GROUP_CONTEXT, QUIZ
 from metrics.predicates import is_quiz
@@ -112,8 +113,8 @@ def _with_new_quizzes(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
     Whoever has a row of its course there is enrolled in it, and need not be at hand. Courses and units are new with
     their first learners, who are.
     """
-    is_new = F.col("held_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~work.is_whole()
-    new = placed.owners.filter(is_new).select("activity_id").distinct()
+    is_new = F.col("held_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~F.col(IS_WHOLE)
+    new = work.with_whole(placed.owners).filter(is_new).select("activity_id").distinct()
     accepted = refusals.accepted(groups.assess_group_activities(inputs.sources.frame(GROUPS)))
     listed = groups.group_activities(accepted, inputs.choices.course_types).filter(F.col(groups.MEANT) == QUIZ)
     return listed.join(new, "activity_id", how="left_semi").select("group_id")
@@ -123,8 +124,8 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     """`groups.GROUP_ACTIVITY_KEY` of the groups that are touched, and their members by activity; assessed, counted."""
     group_rows, member_rows = inputs.sources.frame(GROUPS), inputs.sources.frame(GROUP_MEMBERS)
     if touched is not None:
-        group_rows = inputs.among(group_rows, "group_id", touched)
-        member_rows = inputs.among(member_rows, "group_id", touched)
+        group_rows = among(group_rows, "group_id", touched)
+        member_rows = among(member_rows, "group_id", touched)
     listed, belonging = groups.assess_group_activities(group_rows), groups.assess_members(member_rows)
     of_groups, of_members, joined = Observation(), Observation(), Observation()
     counted = refusals.refusal_counts(refusals.MISSING_KEY)
@@ -155,7 +156,7 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
 
 def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) -> DataFrame | None:
     rows = inputs.stored_rows(table)
-    return rows if rows is None or touched is None else inputs.among(rows, "group_id", touched)
+    return rows if rows is None or touched is None else among(rows, "group_id", touched)
 
 
 def _catalog(inputs: Inputs, placed: Placed | None) -> DataFrame | None:

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.erased_rows import without_erased
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
@@ -69,7 +70,7 @@ def _read(inputs: Inputs, group_ids: frozenset[str] | None) -> _Rows | None:
         return None
     frames = [inputs.sources.frame(table) for table in tables]
     if group_ids is not None:
-        frames = [inputs.among(rows, "group_id", group_ids) for rows in frames]
+        frames = [among(rows, "group_id", group_ids) for rows in frames]
     attempts, listed, belonging = frames
     # An erased learner may have come in since the run began. Looking for the ids first would leave another gap.
     erased = inputs.execution.erased

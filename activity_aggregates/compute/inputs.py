@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.compute.listed import among
 from activity_aggregates.compute.lookups import Lookups, looking_up
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.protocol.steps import Steps
-from activity_aggregates.sources.deployed import is_in_targets_cluster
+from activity_aggregates.sources.deployed import cql_place, is_in_targets_cluster
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import ENROLMENTS, Sources, SourceTable
 from activity_aggregates.spark.results import Results
@@ -26,7 +27,6 @@ from activity_aggregates.store.targets import ACTIVITY_CATALOG, TargetTable
 from metrics.declarations import Metric, declared, names
 
 _BUCKETS = 1_000_000
-_LISTED = 2000  # ids that are listed in a condition; more of them are joined
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,11 @@ class Inputs:
         if self.stored.is_empty(ACTIVITY_CATALOG):
             return None
         rows = self.stored.plain(ACTIVITY_CATALOG)
-        return rows if contexts is None else self.among(rows, "context_id", contexts)
+        return rows if contexts is None else among(rows, "context_id", contexts)
 
     def stored_rows(self, table: TargetTable) -> DataFrame | None:
         """All stored rows of a table; None where there is none, so that nothing is planned for it."""
         return None if self.stored.is_empty(table) else self.stored.rows(table, self.names(table))
-
-    def among(self, rows: DataFrame, column: str, ids: Iterable[str]) -> DataFrame:
-        """The rows whose column is one of these ids, which are of contexts, courses or groups, never of learners."""
-        listed = sorted(ids)
-        if len(listed) <= _LISTED:
-            return rows.filter(F.col(column).isin(listed))
-        return rows.join(self.listed(column, listed), column, how="left_semi")
-
-    def listed(self, column: str, ids: Iterable[str]) -> DataFrame:
-        """Such ids as rows of one column, sent to every executor."""
-        return F.broadcast(self.spark.createDataFrame([(each,) for each in sorted(ids)], f"{column} string"))
 
     def no_rows(self, table: TargetTable) -> DataFrame:
         """The columns of `stored_rows` of an empty table, for who has to join with something."""
@@ -115,8 +104,7 @@ class Inputs:
             return False
         if not is_in_targets_cluster(source):
             return True
-        place = f'{source.keyspace}."{source.table}"'
-        return bool(read(self.execution.session, f"SELECT * FROM {place} LIMIT 1"))
+        return bool(read(self.execution.session, f"SELECT * FROM {cql_place(source)} LIMIT 1"))
 
     @property
     def can_look_up(self) -> bool:

@@ -12,6 +12,7 @@ from activity_aggregates.changes.parts import LEARNERS
 from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.compute.held import read_held
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among, flagged, without
 from activity_aggregates.compute.lookups import looking_up
 from activity_aggregates.compute.reading import Placed, Refused, count_rows
 from activity_aggregates.compute.work import PAIR, Work
@@ -19,7 +20,7 @@ from activity_aggregates.sources.tables import PROGRESS, TIMESPENT, SourceTable
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, learners, progress, quizzes, refusals, timespent
 from metrics.activities import WAS
-from metrics.catalog import ACTIVITY_IN_CONTEXT
+from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.enrolments import DETAILS
 from metrics.learners import CARRIED
 from metrics.names import COURSE
@@ -116,14 +117,15 @@ def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> froze
     if work.is_everything or work.pairs is None or not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
         return frozenset()
     names = inputs.names(ACTIVITY_USER_AGG)
-    gone = rows.filter(~stands(names) & stands([WAS + name for name in names]) & ~work.is_whole())
+    gone = work.with_whole(rows.filter(~stands(names) & stands([WAS + name for name in names])))
     here = placed.by_key.select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
         context_id().alias("context_id"),
     )  # fmt: skip
     if placed.scores is not None:
         here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
-    ended = gone.filter(is_course() | is_quiz()).join(here, list(learners.LEARNER_KEY), how="left_anti")
+    of_parts = gone.filter((is_course() | is_quiz()) & ~F.col(IS_WHOLE))
+    ended = of_parts.join(here, list(learners.LEARNER_KEY), how="left_anti")
     return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
 
 
@@ -152,10 +154,10 @@ def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
     if not placed.unsettled:
         return rows.withColumn("is_kept", F.lit(False))
     blocked = placed.owners.filter("is_blocked").select(*ACTIVITY_IN_CONTEXT, F.lit(True).alias("is_blocked"))
-    flagged = rows.join(F.broadcast(blocked), list(ACTIVITY_IN_CONTEXT), how="left")
-    is_of_course = is_course() & F.col("activity_id").isin(sorted(placed.unsettled))
-    is_kept = F.coalesce("is_blocked", F.lit(False)) | is_of_course
-    return flagged.withColumn("is_kept", is_kept).drop("is_blocked")
+    joined = rows.join(blocked, list(ACTIVITY_IN_CONTEXT), how="left")
+    named = flagged(joined, "activity_id", placed.unsettled, "is_unsettled")
+    is_kept = F.coalesce("is_blocked", F.lit(False)) | (is_course() & F.col("is_unsettled"))
+    return named.withColumn("is_kept", is_kept).drop("is_blocked", "is_unsettled")
 
 
 def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None, everything: DataFrame) -> DataFrame:
@@ -180,9 +182,7 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | Non
     if not more:
         return rows
     inputs.steps.say(f"{len(more):,} contexts have stored rows of learners who are in no source: reads all of them")
-    return rows.join(inputs.listed("context_id", more), "context_id", how="left_anti").unionByName(
-        inputs.among(everything, "context_id", more)
-    )
+    return without(rows, "context_id", more).unionByName(among(everything, "context_id", more))
 
 
 def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
@@ -194,7 +194,7 @@ def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozense
     found = standing.groupBy(*ACTIVITY_IN_CONTEXT).agg(F.count(F.lit(1)).alias("found"))
     # Each counted learner has one row; contexts of groups have no Course, so their quizzes tell it.
     learners_counted = F.when(is_course(), F.col(f"{WAS}enrolledCount")).otherwise(F.col(f"{WAS}startedCount"))
-    counts = inputs.among(published.filter(is_course() | is_quiz()), "context_id", work.whole).select(
+    counts = among(published.filter(is_course() | is_quiz()), "context_id", work.whole).select(
         *ACTIVITY_IN_CONTEXT, learners_counted.alias("published")
     )
     both = counts.join(found, list(ACTIVITY_IN_CONTEXT), how="left")

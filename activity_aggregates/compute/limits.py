@@ -19,8 +19,17 @@ def refused_rows(counts: Mapping[str, int], source: str) -> int:
     return sum(rows for name, rows in counts.items() if name.startswith(f"refused.{source}."))
 
 
-def check_refused_share(counts: Mapping[str, int], limit: float, counted_before: int, steps: Steps) -> None:
-    """Stop a run that refuses too many of all enrolments, those that it or the last full run counted."""
+_KEPT = "look into the quarantine"
+_NOT_KEPT = "a run without --dry-run keeps them in the quarantine, where to look"
+
+
+def check_refused_share(
+    counts: Mapping[str, int], limit: float, counted_before: int, steps: Steps, *, are_kept: bool
+) -> None:
+    """Stop a run that refuses too many of all enrolments, those that it or the last full run counted.
+
+    `are_kept` says whether the refused are in quarantine by now.
+    """
     refused, of = refused_rows(counts, "enrolments"), max(counts["read.enrolments"], counted_before)
     if not of or not refused:
         return
@@ -30,7 +39,7 @@ def check_refused_share(counts: Mapping[str, int], limit: float, counted_before:
     if refused / of > limit:
         raise CheckFailed(
             f"{refused} of {of} enrolments are refused ({reasons}), more than limits.refused_share {limit:g} allows, "
-            "so nothing was written: look into the quarantine, "
+            f"so nothing was written: {_KEPT if are_kept else _NOT_KEPT}, "
             f"or allow it with --set limits.refused_share={_enough(refused / of)}"
         )
     steps.say(f"{refused} of {of} enrolments are refused: {reasons}")

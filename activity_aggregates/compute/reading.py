@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among, without
 from activity_aggregates.compute.work import Work
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.sources.changed_at import CHANGED_AT
@@ -56,7 +57,7 @@ def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]
         if placed is not None:
             return work, placed
         inputs.steps.say(f"{len(further):,} contexts are looked at whole: a course or an owner in them has changed")
-        work = work.with_whole(further)
+        work = work.and_whole(further)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class _Placing:
         else:
             course_ids = {course for course, _ in at_hand} - {_NO_COURSE}
             dated = sources.dated(HIERARCHIES) if self._tells_changes() else sources.frame(HIERARCHIES)
-            trees = self.inputs.among(dated, "course_id", course_ids)
+            trees = among(dated, "course_id", course_ids)
         outlines = courses.outlines(trees.filter(~courses.is_draft()), self.described)
         seen = Observation()
         kept = self.inputs.results.keep(outlines.observe(seen, *self._odd(outlines)), "outlines")
@@ -193,7 +194,7 @@ class _Placing:
         """The courses that nobody at all is enrolled in any more: whatever their trees are, their rows have ended."""
         if not course_ids:
             return frozenset()
-        rows = self.inputs.among(self.inputs.sources.frame(ENROLMENTS), "course_id", course_ids)
+        rows = among(self.inputs.sources.frame(ENROLMENTS), "course_id", course_ids)
         return course_ids - {row[0] for row in _named_courses(rows).collect()}
 
     def _contexts_with_refused(self, assessed: DataFrame, unsettled: frozenset[str]) -> frozenset[str]:
@@ -205,8 +206,8 @@ class _Placing:
         refused = any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS)
         if work.is_everything or work.pairs is None or not refused:
             return frozenset()
-        is_settled = ~F.col("course_id").isin(sorted(unsettled)) & ~any_blank("user_id", "course_id", "batch_id")
-        rows = assessed.filter(F.col("problem").isNotNull() & is_settled).select(context_id().alias("context_id"))
+        is_refused = F.col("problem").isNotNull() & ~any_blank("user_id", "course_id", "batch_id")
+        rows = without(assessed.filter(is_refused), "course_id", unsettled).select(context_id().alias("context_id"))
         return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
 
     def _contexts_with_ended(self, by_key: DataFrame, scores: DataFrame | None, found: _Owners) -> frozenset[str]:
@@ -225,8 +226,10 @@ class _Placing:
         left = by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired")).select(
             "user_id", "course_id", context_id().alias("context_id")
         )
-        theirs = found.owners.filter(is_quiz() & ~F.col("is_blocked") & ~work.is_whole()).select(
-            *catalog.ACTIVITY_IN_CONTEXT, F.col("held_course_id").alias("course_id")
+        theirs = (
+            work.with_whole(found.owners)
+            .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(catalog.IS_WHOLE))
+            .select(*catalog.ACTIVITY_IN_CONTEXT, F.col("held_course_id").alias("course_id"))
         )
         idle = published.filter(F.col(f"{WAS}startedCount") == 0).select(*catalog.ACTIVITY_IN_CONTEXT)
         without = (
@@ -270,7 +273,7 @@ class _Placing:
             *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows(), enrolments.inactive_rows()
         ]  # fmt: skip
         owned = catalog.owners(
-            placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.is_whole()
+            placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.with_whole
         )
         owners = inputs.results.keep(owned.observe(shared, *catalog.owner_counts()), "owners")
         counts = dict(seen.get)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from cassandra import InvalidRequest
+from cassandra.metadata import protect_name
 
 from activity_aggregates import settings
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
-from activity_aggregates.sources.deployed import is_in_targets_cluster
+from activity_aggregates.sources.deployed import cql_place, deployed_name, is_in_targets_cluster
+from activity_aggregates.sources.tables import PROGRESS
 from activity_aggregates.store.connection import read
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
@@ -33,8 +35,8 @@ def known_rows(execution: Execution, asked: Asked) -> int | None:
 
 def _few(execution: Execution, source: settings.Source) -> int | None:
     """The rows of a source in the target's own cluster; None where there are many."""
-    column = source.columns.get("status", "status")
-    query = f'SELECT {column} FROM {source.keyspace}."{source.table}" LIMIT {_COUNTED_AT_MOST + 1}'
+    column = protect_name(deployed_name(PROGRESS, source, "status"))
+    query = f"SELECT {column} FROM {cql_place(source)} LIMIT {_COUNTED_AT_MOST + 1}"
     try:
         rows = len(read(execution.session, query, fetch_size=_FETCH_SIZE))
     except InvalidRequest:

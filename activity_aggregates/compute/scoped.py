@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
+from activity_aggregates.compute.listed import among, without
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.pairs import read_pairs
@@ -82,8 +83,11 @@ class Scoped:
     def _of_learners(self) -> Work:
         users = self.inputs.spark.createDataFrame([(user,) for user in sorted(self._scope.users)], "user_id string")
         enrolled = self.inputs.results.keep(self.inputs.matching(ENROLMENTS, users, ["user_id"]), "of_learners")
-        found = {row[0] for row in enrolled.select("user_id").distinct().collect()}
-        self.inputs.counts[FOUND] = len(found | self._members(self._scope.users - found))
+        memberships = self._memberships(users)
+        found = enrolled.select("user_id")
+        if memberships is not None:
+            found = found.union(memberships.select("user_id"))
+        self.inputs.counts[FOUND] = found.distinct().count()
         if not self.inputs.counts[FOUND]:
             # The sentence is kept in the ledger, which holds no learner's id.
             learners = f"{len(self._scope.users)} learner{'s' if len(self._scope.users) > 1 else ''}"
@@ -94,13 +98,12 @@ class Scoped:
             "user_id", context_id().alias("context_id"), "course_id"
         )
         if self._scope.contexts:
-            pairs = self.inputs.among(pairs, "context_id", self._scope.contexts)
+            pairs = among(pairs, "context_id", self._scope.contexts)
         if self._scope.activities:
-            pairs = self.inputs.among(pairs, "context_id", self._contexts_of_activities())
-        if done := self.inputs.asked.done:
-            pairs = pairs.filter(~F.col("context_id").isin(sorted(done)))
+            pairs = among(pairs, "context_id", self._contexts_of_activities())
+        pairs = without(pairs, "context_id", self.inputs.asked.done)
         kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
-        return self._of_pairs(users, kept, self._groups(self._scope.users))
+        return self._of_pairs(users, kept, _groups_of(memberships))
 
     def _of_pairs(self, users: DataFrame, pairs: DataFrame, groups: frozenset[str]) -> Work:
         """Pairs of some users, whose enrolments are read by key; contexts that become whole need a scan besides."""
@@ -112,12 +115,15 @@ class Scoped:
 
         return Work(frozenset(), pairs, groups, enrolments)
 
-    def _groups(self, users: frozenset[str]) -> frozenset[str]:
-        """The groups that learners are members of, also of learners who are enrolled in nothing."""
+    def _memberships(self, users: DataFrame) -> DataFrame | None:
+        """(group_id, user_id) of some learners, also of those who are enrolled in nothing; None without the source.
+
+        By a join, for a list in a condition would show their ids wherever Spark shows a plan.
+        """
         if not self.inputs.sources.has(GROUP_MEMBERS):
-            return frozenset()
-        theirs = self.inputs.sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
-        return frozenset(row[0] for row in theirs.select("group_id").distinct().na.drop().collect())
+            return None
+        rows = self.inputs.sources.frame(GROUP_MEMBERS).join(users, "user_id", how="left_semi")
+        return self.inputs.results.keep(rows.select("group_id", "user_id"), "memberships")
 
     def groups_of_done(self) -> frozenset[str]:
         """The groups with an active member among the learners of contexts that are done: their rows are still to come.
@@ -136,13 +142,6 @@ class Scoped:
         held = {each.removeprefix(GROUP_CONTEXT) for each in done if each.startswith(GROUP_CONTEXT)}
         return frozenset(row[0] for row in theirs.select("group_id").distinct().collect()) | held
 
-    def _members(self, users: frozenset[str] | set[str]) -> set[str]:
-        sources = self.inputs.sources
-        if not users or not sources.has(GROUP_MEMBERS):
-            return set()
-        found = sources.frame(GROUP_MEMBERS).filter(F.col("user_id").isin(sorted(users)))
-        return {row[0] for row in found.select("user_id").distinct().collect()}
-
     def _contexts(self) -> frozenset[str]:
         """The contexts that the scope names, by themselves or by their activities, and a window keeps."""
         contexts = self._scope.contexts
@@ -156,7 +155,7 @@ class Scoped:
         rows = self.inputs.sources.frame(ENROLMENT_DATES).filter(happened(window.start, window.end))
         named = rows.filter(~any_blank("batch_id")).select(context_id().alias("context_id"))
         if is_named:
-            named = self.inputs.among(named, "context_id", contexts)
+            named = among(named, "context_id", contexts)
         return frozenset(row[0] for row in named.distinct().collect())
 
     def _check_contexts(self) -> None:
@@ -227,12 +226,12 @@ class Scoped:
         named = frozenset(groups)
         if not named:
             return set()
-        found = self.inputs.among(self.inputs.sources.frame(GROUPS).select("group_id"), "group_id", named)
+        found = among(self.inputs.sources.frame(GROUPS).select("group_id"), "group_id", named)
         if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
-            found = found.union(self.inputs.among(stored.select("group_id"), "group_id", named))
+            found = found.union(among(stored.select("group_id"), "group_id", named))
         if (stored := self.inputs.stored_rows(ACTIVITY_AGG)) is not None:
             contexts = {GROUP_CONTEXT + each for each in named}
-            of_quizzes = self.inputs.among(stored.select("context_id"), "context_id", contexts)
+            of_quizzes = among(stored.select("context_id"), "context_id", contexts)
             found = found.union(of_quizzes.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})")))
         return {row[0] for row in found.distinct().collect()}
 
@@ -246,6 +245,12 @@ def happened(start: object | None, end: object | None) -> Column:
         return instant.isNotNull() & is_after & is_before
 
     return reduce(or_, (is_within(F.col(name)) for name in ("enrolled_on", "completed_on", "accessed_on")))
+
+
+def _groups_of(memberships: DataFrame | None) -> frozenset[str]:
+    if memberships is None:
+        return frozenset()
+    return frozenset(row[0] for row in memberships.select("group_id").distinct().na.drop().collect())
 
 
 def is_activity(kind: str, name: str) -> Column:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.listed import among, flagged
+from metrics.catalog import IS_WHOLE
 from metrics.predicates import context_id
 
 PAIR = ("user_id", "context_id")
@@ -36,23 +38,26 @@ class Work:
         """Whether no context and no pair is looked at, so that only groups are left."""
         return self.whole is not None and not self.whole and self.pairs is None
 
-    def is_whole(self) -> Column:
-        """Whether all learners of a row's context are looked at."""
-        return F.lit(True) if self.whole is None else F.col("context_id").isin(sorted(self.whole))
+    def with_whole(self, rows: DataFrame) -> DataFrame:
+        """The rows (with context_id) and `IS_WHOLE`: whether all learners of their context are looked at."""
+        if self.whole is None:
+            return rows.withColumn(IS_WHOLE, F.lit(True))
+        return flagged(rows, "context_id", self.whole, IS_WHOLE)
 
     def of(self, rows: DataFrame) -> DataFrame:
         """The rows (with user_id, context_id) of the pairs that are looked at."""
         if self.whole is None:
             return rows
         if self.pairs is None:
-            return rows.filter(self.is_whole())
-        flagged = rows.join(self.pairs.withColumn(_IS_PAIR, F.lit(True)), list(PAIR), how="left")
-        return flagged.filter(F.coalesce(_IS_PAIR, F.lit(False)) | self.is_whole()).drop(_IS_PAIR)
+            return among(rows, "context_id", self.whole)
+        paired = rows.join(self.pairs.withColumn(_IS_PAIR, F.lit(True)), list(PAIR), how="left")
+        is_looked_at = F.coalesce(_IS_PAIR, F.lit(False)) | F.col(IS_WHOLE)
+        return self.with_whole(paired).filter(is_looked_at).drop(_IS_PAIR, IS_WHOLE)
 
     def of_batches(self, rows: DataFrame) -> DataFrame:
         """The rows (with user_id, batch_id) of the pairs that are looked at."""
         return rows if self.whole is None else self.of(rows.withColumn("context_id", context_id())).drop("context_id")
 
-    def with_whole(self, contexts: frozenset[str]) -> Work:
+    def and_whole(self, contexts: frozenset[str]) -> Work:
         """The same and further contexts, whole."""
         return self if self.whole is None else replace(self, whole=self.whole | contexts)

@@ -97,7 +97,10 @@ class _Reading:
         found: dict[str, Any] = {
             name: frozenset(self._ids(name, values)) for name, values in lists.items() if values is not None
         }
-        return Scope(**found)
+        scope = Scope(**found)
+        if scope.mixes_groups:
+            self.mistakes.append("scope names groups and something else: write a record of their own for the groups")
+        return scope
 
     def _ids(self, name: str, values: Any) -> Iterator[Any]:
         place = f"scope.{name}"

@@ -57,17 +57,28 @@ class Scope:
     def parse(
         cls, activities: Iterable[str], contexts: Iterable[str], groups: Iterable[str], users: Iterable[str]
     ) -> Scope:
-        """From the values of the flags; raises BadRequest for a value that names nothing."""
-        return cls(
+        """From the values of the flags; raises BadRequest for one that names nothing, and for groups with others."""
+        found = cls(
             frozenset(activity("--activity", value) for value in activities),
             frozenset(context("--context", value) for value in contexts),
             frozenset(named("--group", value) for value in groups),
             frozenset(named("--user", value) for value in users),
         )
+        if found.mixes_groups:
+            raise BadRequest(
+                "--group goes alone, for its rows are of no context, activity or learner: "
+                "leave the other flags out, or start a run for each"
+            )
+        return found
 
     @property
     def is_full(self) -> bool:
         return self == Scope()
+
+    @property
+    def mixes_groups(self) -> bool:
+        """Whether it names groups beside something else, of which it could mean neither both nor what they share."""
+        return bool(self.groups) and self != Scope(groups=self.groups)
 
     @property
     def is_of_learners(self) -> bool:

@@ -18,7 +18,6 @@ from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.scope import Activity
 from activity_aggregates.selection import selected
 from activity_aggregates.sources.erased_rows import without_erased
-from activity_aggregates.sources.tables import Sources
 from activity_aggregates.spark.run_directory import check_directory
 from activity_aggregates.spark.session import interruptible_spark
 from activity_aggregates.store.connection import Connection, connection, open_session, spark_options
@@ -107,8 +106,8 @@ def _rows(spark: SparkSession, chosen: settings.Settings, link: Connection, aske
         own = names(table.name, selected(chosen))
         rows = metric_rows(rows, table, own, chosen.metrics.scores_in_course, asked.has_dates)
     else:
-        sources = Sources(spark, chosen.sources, options, NOBODY)
-        described = description(sources, chosen.metadata, chosen.metrics.time_zone)
+        has_batches = chosen.sources.batches is not None
+        described = description(chosen.metadata, chosen.metrics.time_zone, has_batches=has_batches)
         rows = text_rows(rows, table, described.owns())
     return without_erased(rows, erased) if table.is_of_learners else rows
 

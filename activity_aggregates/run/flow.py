@@ -126,15 +126,6 @@ def run(configuration: Configuration, environ: Mapping[str, str], request: RunRe
         return carry_out(around, request)
 
 
-@contextmanager
-def executing(
-    configuration: Configuration, environ: Mapping[str, str], request: RunRequest
-) -> Iterator[Execution | None]:
-    """The run while it holds its lease; None, with a line that says why, where there is nothing to do."""
-    with surroundings(configuration, environ) as around, holding(around, request) as execution:
-        yield execution
-
-
 def carry_out(around: Surroundings, request: RunRequest) -> int:
     """Do what is asked for."""
     record = _to_resume(around.ledger, request.resume) if request.resume else around.new_record(request)
@@ -176,14 +167,17 @@ def _under_lease(
     around: Surroundings, lease: Lease, record: RunRecord, steps: Steps, is_dry: bool
 ) -> Iterator[Execution]:
     latest = around.ledger.mark_lost(now_in_ms(around.clock), lease.check)
-    if not record.began_writing:
+    if record.began_writing:  # a run to be finished, as it stands by now; whatever fails before is not of its making
+        record = around.ledger.get(record.run_id) or record
+    else:
         record = replace(record, started_at=later_start(around.clock, latest))
+    steps.seconds.update(record.phases)
     # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
     erased = around.erased.read(around.session)
     execution = Execution(
         around.settings, around.connection, around.session, around.ledger, lease,
         written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
-        is_dry=is_dry,
+        counts=dict(record.counts), is_dry=is_dry,
     )  # fmt: skip
     with around.lineage.told(lambda: execution.record), execution.recorded(), translated(), around.work.guarded():
         yield execution
@@ -237,6 +231,9 @@ def prepare(execution: Execution, request: RunRequest) -> Asked:
         runs = execution.others()
     found = order.base_of(runs, present)
     base = found if isinstance(found, order.Base) else None
+    if base is not None:
+        lookback = timedelta(seconds=execution.settings.incremental.lookback)
+        base = replace(base, watermark=base.watermark - lookback)  # for what was on its way then
     asked = Asked(
         scope=request.scope, changed=request.changed, window=request.window, base=base,
         erasing=request.command == ERASE, last_full=order.last_full(runs), sizes=order.table_sizes(runs),
@@ -244,9 +241,8 @@ def prepare(execution: Execution, request: RunRequest) -> Asked:
     if isinstance(found, order.NoBase) and request.needs_base:
         asked = _without_base(execution, request, asked, found)
     elif base is not None and request.command == INCREMENTAL:
-        since = base.watermark - timedelta(seconds=execution.settings.incremental.lookback)
-        execution.steps.say(f"looking for changes since {since.isoformat()}")
-        asked = replace(asked, since=since)
+        execution.steps.say(f"looking for changes since {base.watermark.isoformat()}")
+        asked = replace(asked, since=base.watermark)
     return _with_dead(execution, asked, runs)
 
 
@@ -316,13 +312,10 @@ def finish(execution: Execution) -> None:
 
 
 def _resume(execution: Execution) -> int:
-    record = execution.ledger.get(execution.record.run_id)
-    if record is None or not record.is_resumable:  # somebody else has finished it while the lease was waited for
+    record = execution.record
+    if not record.is_resumable:  # somebody else has finished it while the lease was waited for
         print(_NOTHING_TO_RESUME)
         return 0
-    execution.record = record
-    execution.steps.seconds.update(record.phases)
-    execution.counts.update(record.counts)
     if execution.is_superseded():
         return 0
     execution.work.start(execution)

@@ -24,7 +24,7 @@ from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.run.applying import UNDATED
 from activity_aggregates.run.refused import keep_refused
-from activity_aggregates.sources.tables import PROGRESS, Sources, despite_dates
+from activity_aggregates.sources.tables import BATCHES, PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.sizing import FEW_ROWS, sized
 from activity_aggregates.store.connection import spark_options
@@ -56,7 +56,8 @@ def stage(
 def _stage(inputs: Inputs, directory: RunDirectory) -> None:
     """With sources of which every date can be read."""
     execution = inputs.execution
-    described = description(inputs.sources, execution.settings.metadata, execution.settings.metrics.time_zone)
+    chosen = execution.settings
+    described = description(chosen.metadata, chosen.metrics.time_zone, has_batches=inputs.sources.has(BATCHES))
     choice = choose(inputs)
     work = choice.work
     for _ in range(_ATTEMPTS):
@@ -64,7 +65,7 @@ def _stage(inputs: Inputs, directory: RunDirectory) -> None:
         work, placed, learners = _learners(inputs, work, described, directory)
         if learners is not None and learners.ended:
             inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
-            work = work.with_whole(learners.ended)
+            work = work.and_whole(learners.ended)
             continue
         execution.lease.check()
         others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
@@ -72,7 +73,7 @@ def _stage(inputs: Inputs, directory: RunDirectory) -> None:
             break
         inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
         inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
-        work = work.with_whole(others.impossible)
+        work = work.and_whole(others.impossible)
     else:
         raise CheckFailed("counts of contexts that were looked at whole cannot be right either: run without a scope")
     _complete_counts(inputs, work)
@@ -128,7 +129,8 @@ def _learners(
     keep_refused(inputs.execution, placed.refused, inputs.may_write)
     last_full = inputs.asked.last_full
     counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
-    check_refused_share(inputs.counts, inputs.limits.refused_share, counted_before, inputs.steps)
+    limit = inputs.limits.refused_share
+    check_refused_share(inputs.counts, limit, counted_before, inputs.steps, are_kept=inputs.may_write)
     return work, placed, compare_learners(inputs, work, placed, directory)
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.sources.declarations import SourceTable
-from activity_aggregates.sources.deployed import CASSANDRA, deployed_name
+from activity_aggregates.sources.deployed import CASSANDRA, cql_place, deployed_name
 from activity_aggregates.sources.typed import instant
 from activity_aggregates.store.connection import Connection, open_session, prepared_reading
 
@@ -41,10 +41,9 @@ def changed_at(rows: DataFrame, dated: Sequence[str]) -> Column:
 
 def tells_write_time(connection: Connection, source: settings.Source, column: str) -> bool:
     """Whether the store knows when a list was written: Cassandra does from 5.0 on."""
-    name, keyspace, table = map(protect_name, (column, source.keyspace, source.table))
     with open_session(connection) as session:
         try:
-            prepared_reading(session, f"SELECT writetime({name}) FROM {keyspace}.{table}")
+            prepared_reading(session, f"SELECT writetime({protect_name(column)}) FROM {cql_place(source)}")
         except (InvalidRequest, SyntaxException):
             return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from cassandra.metadata import protect_name
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -39,9 +40,15 @@ def place(source: settings.Source) -> str:
     return source.path or f"{source.keyspace}.{source.table}"
 
 
+def cql_place(source: settings.Source) -> str:
+    """A table of the store as statements name it."""
+    return f"{protect_name(source.keyspace)}.{protect_name(source.table)}"
+
+
 def is_in_targets_cluster(source: settings.Source) -> bool:
     """Whether the session of the target can be asked about a source."""
-    return source.format == CASSANDRA and not any("connection.host" in option for option in source.options)
+    elsewhere = {f"spark.cassandra.connection.{name}" for name in ("host", "config.cloud.path")}
+    return source.format == CASSANDRA and not elsewhere & source.options.keys()
 
 
 def of_source(connection: Connection, source: settings.Source) -> Connection:

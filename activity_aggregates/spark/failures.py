@@ -187,7 +187,7 @@ def _of_the_jvm(error: BaseException) -> JobError | None:
 def _first_of(failures: Sequence[_Failure], text: str) -> JobError | None:
     for failure in failures:
         if found := failure.pattern.search(text):
-            quoted = [found[0], *found.groups()]
+            quoted = [str(without_secrets(each)) for each in (found[0], *found.groups())]
             return failure.kind(failure.sentence.format(*(part.strip(": ")[:_LONGEST] for part in quoted)))
     return None
 

@@ -8,8 +8,9 @@ from functools import partial
 
 import pytest
 
-from activity_aggregates.errors import BadRequest
+from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.run.flow import RunRequest
+from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.opening import LAST
 from activity_aggregates.store.records import INCREMENTAL, LOST, RUN, SUCCEEDED
 from tests.protocol import history
@@ -51,6 +52,27 @@ def test_staged_rows_that_are_gone_are_not_taken_for_written(platform: Platform,
     assert platform.latest.command == RUN
     assert [run.status for run in platform.records() if run.run_id == dead.run_id] != [SUCCEEDED]
     assert platform.is_right()
+
+
+def test_a_resume_that_fails_before_it_has_begun_leaves_the_record_of_the_dead_run_as_it_is(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its counts nobody would know any more that staged rows are gone."""
+    platform.run(FULL)
+    platform.do("cb:b2", "u1", 3)
+    dead = platform.run(FULL, dies_after=0)
+    platform.scheduler.advance(120.0)  # its lease expires
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "get", lost)
+        with pytest.raises(Unreachable):
+            platform.told_by(RunRequest(resume=LAST))
+    (found,) = [run for run in platform.records() if run.run_id == dead.run_id]
+    assert found.status == LOST
+    assert found.counts == dead.counts != {}
+
+
+def lost(*_: object) -> None:
+    raise Unreachable("the store was lost")
 
 
 def erasing(*learners: str) -> Command:

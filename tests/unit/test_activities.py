@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
+from metrics.catalog import IS_WHOLE
 from metrics.declarations import declared, names
 from tests.harness.frames import assert_rows, frame
 
@@ -74,7 +75,7 @@ def whole(spark: SparkSession) -> DataFrame:
         learner("Quiz", "Q", "u2", attemptsCount=1, scorePercentage=66.67),
         learner("CourseUnit", "nobody's", "u1", startedCount=1),
     )  # fmt: skip
-    return activity_rows(frame(spark, OWNERS, *PLACED), rows, None, METRICS, F.lit(True)).persist()
+    return activity_rows(frame(spark, OWNERS, *PLACED), rows, None, METRICS).persist()
 
 
 def test_an_activity_counts_its_learners_and_what_they_have_done(whole: DataFrame) -> None:
@@ -119,7 +120,8 @@ def test_counts_move_by_what_the_learners_at_hand_contributed_and_contribute(spa
         stored("Course", "c1", enrolledCount=9, startedCount=5, completedLeafNodesCount=20, reached25Count=3),
         stored("CourseUnit", "n1", enrolledCount=9, startedCount=5, completedLeafNodesCount=9, reached25Count=3),
     )  # fmt: skip
-    found = activity_rows(frame(spark, OWNERS, *PLACED[:2]), rows, published, METRICS, F.lit(False))
+    owners = frame(spark, OWNERS, *PLACED[:2]).withColumn(IS_WHOLE, F.lit(False))
+    found = activity_rows(owners, rows, published, METRICS)
     assert_rows(
         found, f"activity_id string, {COUNTS}",
         ("c1", 10.0, 5.0, 1.0, 10.0, 7.0, 25.0, 35.71, 3.0, 1.0, 1.0),
@@ -129,17 +131,17 @@ def test_counts_move_by_what_the_learners_at_hand_contributed_and_contribute(spa
 
 
 def test_of_a_course_that_is_not_at_hand_the_leaves_stay_as_published(spark: SparkSession) -> None:
-    owners = frame(spark, OWNERS, ("cb:b1", "Course", "c1", "c1", "c1", None))
+    owners = frame(spark, OWNERS, ("cb:b1", "Course", "c1", "c1", "c1", None)).withColumn(IS_WHOLE, F.lit(False))
     published = frame(spark, PUBLISHED, stored("Course", "c1", leafNodesCount=7))
-    found = activity_rows(owners, frame(spark, LEARNERS), published, METRICS, F.lit(False))
+    found = activity_rows(owners, frame(spark, LEARNERS), published, METRICS)
     assert_rows(found, "leafNodesCount double, is_impossible boolean", (7.0, False))
 
 
 def test_in_a_context_at_hand_as_a_whole_nothing_rests_on_what_is_published(spark: SparkSession) -> None:
-    owners = frame(spark, OWNERS, *PLACED[:2])
+    owners = frame(spark, OWNERS, *PLACED[:2]).withColumn(IS_WHOLE, F.col("context_id") == "cb:b1")
     rows = frame(spark, LEARNERS, learner("Course", "c1", "u1"), learner("CourseUnit", "n1", "u1", startedCount=1))
     wrong = frame(spark, PUBLISHED, stored("Course", "c1", enrolledCount=9, startedCount=None))
-    found = activity_rows(owners, rows, wrong, METRICS, F.col("context_id") == "cb:b1")
+    found = activity_rows(owners, rows, wrong, METRICS)
     assert_rows(
         found, "activity_id string, enrolledCount double, startedCount double, is_impossible boolean",
         ("c1", 1.0, 0.0, False), ("n1", 1.0, 1.0, False),
@@ -191,8 +193,8 @@ def impossible(spark: SparkSession) -> set[tuple[str, str]]:
     ]  # fmt: skip
     rows, learners = ([row for case in GUARDED.values() for row in case[part]] for part in (0, 1))
     found = activity_rows(
-        frame(spark, OWNERS, *owners), frame(spark, LEARNERS, *learners), frame(spark, PUBLISHED, *rows), METRICS,
-        F.col("context_id") == "cb:whole",
+        frame(spark, OWNERS, *owners).withColumn(IS_WHOLE, F.col("context_id") == "cb:whole"),
+        frame(spark, LEARNERS, *learners), frame(spark, PUBLISHED, *rows), METRICS,
     )  # fmt: skip
     return {(row.context_id, row.activity_id) for row in found.filter("is_impossible").collect()}
 
@@ -241,5 +243,6 @@ def test_learners_stand_as_they_will_and_where_a_context_is_not_whole_also_as_th
     schema = "user_id string, context_id string, completed double, sign int"
     after = [("changed", "cb:part", 1.0, 1), ("new", "cb:part", 1.0, 1), ("changed", "cb:whole", 1.0, 1)]
     before = [("changed", "cb:part", 0.0, -1), ("left", "cb:part", 1.0, -1)]
-    assert_rows(signed(rows, ["completed"], None), schema, *after)
-    assert_rows(signed(rows, ["completed"], F.col("context_id") == "cb:whole"), schema, *after, *before)
+    assert_rows(signed(rows, ["completed"]), schema, *after)
+    in_parts = rows.withColumn(IS_WHOLE, F.col("context_id") == "cb:whole")
+    assert_rows(signed(in_parts, ["completed"]), schema, *after, *before)

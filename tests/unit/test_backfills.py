@@ -12,11 +12,13 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.backfills import Backfill, Window, read_backfill
 from activity_aggregates.request.scope import Scope
 
-RIGHT = """
+SCOPE = 'scope: {activities: [Course:c1, q1], contexts: ["cb:b1"], users: [u1]}'
+WINDOW = "window: {from: 2026-01-01, to: 2026-01-02T12:00:00+02:00}"
+RIGHT = f"""
 reason: The scores were corrected.
 owner: data@example.org
-scope: {activities: [Course:c1, q1], contexts: ["cb:b1"], users: [u1]}
-window: {from: 2026-01-01, to: 2026-01-02T12:00:00+02:00}
+{SCOPE}
+{WINDOW}
 rows_per_second: 100
 status: approved
 """
@@ -80,7 +82,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("scope: {", "scope: {} #", "scope names nothing: list activities, contexts, groups, users, at least one of"),
         ("to: 2026-01-02T", "to: 2025-01-02T", "window.from 2026-01-01T00:00:00+00:00 is not before window.to 2025-"),
         ("{from: 2026-01-01, to: 2026-01-02T12:00:00+02:00}", "{}", "window is open on both sides: give from, to or"),
-        ("users: [u1]", "groups: [g1]", "window tells contexts apart and groups have none"),
+        (SCOPE, "scope: {groups: [g1]}", "window tells contexts apart and groups have none"),
+        (f"{SCOPE}\n{WINDOW}", "scope: {groups: [g1], users: [u1]}", "scope names groups and something else: write a"),
         ("users: [u1]", "users: ['']", "scope.users '' names nothing: give an id"),
         ("scope: {", "scope: [] #", "scope cannot be []: list activities"),
         ("status: approved", "", "status is missing: write proposed, approved or done"),

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from metrics.catalog import owned, owner_counts, owners, placements, strangers
+from metrics.catalog import IS_WHOLE, owned, owner_counts, owners, placements, strangers
 from tests.harness.frames import assert_rows, frame
 
 HELD = "context_id string, activity_type string, activity_id string, course_id string"
@@ -47,7 +47,7 @@ def placed(spark: SparkSession) -> DataFrame:
 
 
 def test_without_a_catalog_the_smallest_course_of_each_context_owns(placed: DataFrame) -> None:
-    found = owners(placed, None, None, F.lit(False))
+    found = owners(placed, None, None, with_whole)
     assert_rows(
         found, OWNED,
         unit("cb:b1", "shared", "c1", None, 4), unit("cb:b1", "of c2", "c2", None, 5),
@@ -57,6 +57,10 @@ def test_without_a_catalog_the_smallest_course_of_each_context_owns(placed: Data
         found.filter("context_id = 'cb:b1'"), FLAGS,
         ("shared", 2, False, False, False), ("of c2", 1, False, False, False),
     )  # fmt: skip
+
+
+def with_whole(rows: DataFrame) -> DataFrame:
+    return rows.withColumn(IS_WHOLE, F.col("context_id") == "cb:whole")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,7 @@ def found(spark: SparkSession) -> DataFrame:
         frame(spark, PLACED, *(unit(context, *row, 7) for context in contexts for row in placed)),
         frame(spark, HELD, *(unit(context, *row) for context in contexts for row in held)),
         frame(spark, "course_id string", ("c0",)),
-        F.col("context_id") == "cb:whole",
+        with_whole,
     ).persist()
 
 
@@ -126,7 +130,7 @@ def test_activities_are_counted_that_are_shared_moved_new_or_not_of_all_who_have
 def test_rows_of_courses_that_do_not_own_the_activity_in_the_context_are_left_out(
     spark: SparkSession, placed: DataFrame
 ) -> None:
-    others = strangers(placed, owners(placed, None, None, F.lit(True)))
+    others = strangers(placed, owners(placed, None, None, with_whole))
     assert_rows(others, HELD, unit("cb:b1", "shared", "c2"))
     rows = frame(
         spark, HELD, unit("cb:b1", "shared", "c1"), unit("cb:b1", "shared", "c2"), unit("cb:b2", "shared", "c2")

@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from metrics.catalog import IS_WHOLE
 from metrics.days import day_of, day_rows
 from metrics.declarations import declared
 from tests.harness.frames import assert_rows, frame
@@ -66,7 +67,7 @@ def test_the_days_of_a_whole_context_are_counted_plainly_and_0_is_absent(
         (*C1, float(JANUARY_1), None, float(JANUARY_1), 1), (*C1, float(JANUARY_1), None, float(JANUARY_1 + DAY), 1),
         ("Course", "gone", "cb:b1", float(JANUARY_1), None, None, 1), (*UNIT, float(JANUARY_1), None, None, 1),
     )  # fmt: skip
-    rows = day_rows(owners, learners, None, DAYS, F.lit(True), "UTC")
+    rows = day_rows(owners, learners, None, DAYS, "UTC")
     assert_rows(rows, f"activity_id string, {FOUND}", ("c1", FIRST, 2.0, None, 1.0), ("c1", SECOND, None, None, 1.0))
 
 
@@ -78,7 +79,8 @@ def moved(spark: SparkSession, owners: DataFrame, stored: tuple[object, ...], en
     activities = frame(
         spark, "activity_type string, activity_id string, context_id string, was_enrolledCount double", (*C1, enrolled)
     )
-    return day_rows(owners, learners, (frame(spark, STORED, stored), activities), DAYS, F.lit(False), "UTC")
+    in_parts = owners.withColumn(IS_WHOLE, F.lit(False))
+    return day_rows(in_parts, learners, (frame(spark, STORED, stored), activities), DAYS, "UTC")
 
 
 def test_the_days_of_other_contexts_move_by_what_their_learners_contributed_before_and_contribute_now(

@@ -16,11 +16,11 @@ LIMITS = Limits(refused_share=0.2, retracted_share=0.1, lowered_share=0.1, retra
 TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG)
 
 
-def refused(of: int, before: int = 0, **by_reason: int) -> str:
+def refused(of: int, before: int = 0, are_kept: bool = True, **by_reason: int) -> str:
     """What is said of a run that does not stop."""
     said = io.StringIO()
     counts = {f"refused.{reason}": rows for reason, rows in by_reason.items()} | {"read.enrolments": of}
-    check_refused_share(counts, LIMITS.refused_share, before, Steps("plain", out=said))
+    check_refused_share(counts, LIMITS.refused_share, before, Steps("plain", out=said), are_kept=are_kept)
     return said.getvalue()
 
 
@@ -37,6 +37,14 @@ def test_a_share_of_refused_enrolments_up_to_the_limit_is_said_and_one_above_it_
     )
     with pytest.raises(CheckFailed, match=r"3 of 10 enrolments are refused \(3 missing_hierarchy\).*share=0\.31$"):
         refused(10, missing_hierarchy=3)
+
+
+@pytest.mark.parametrize(
+    ("are_kept", "step"), [(True, "look into the quarantine"), (False, "a run without --dry-run keeps them")]
+)
+def test_who_is_stopped_is_sent_to_the_quarantine_only_where_the_rows_are_in_it(are_kept: bool, step: str) -> None:
+    with pytest.raises(CheckFailed, match=f"nothing was written: {step}"):
+        refused(10, are_kept=are_kept, missing_hierarchy=3)
 
 
 def test_the_share_of_a_run_that_looks_at_a_part_is_of_what_the_last_full_run_counted() -> None:

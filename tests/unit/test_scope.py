@@ -67,6 +67,13 @@ def test_a_scope_of_learners_says_how_many_they_are_and_never_who() -> None:
     assert not ONE.sealed(SECRET).is_full
 
 
+@pytest.mark.parametrize("others", [(["c1"], [], []), ([], ["cb:b1"], []), ([], [], ["u1"])])
+def test_groups_beside_anything_else_are_refused(others: tuple[list[str], list[str], list[str]]) -> None:
+    activities, contexts, users = others
+    with pytest.raises(BadRequest, match="--group goes alone"):
+        Scope.parse(activities, contexts, ["g1"], users)
+
+
 @pytest.mark.parametrize("other", [EVERYTHING, Scope(contexts=frozenset({"cb:b2"})), Scope(groups=frozenset({"g1"}))])
 def test_a_scope_of_learners_meets_every_other(other: Scope) -> None:
     in_a_context = Scope(contexts=frozenset({"cb:b1"}), users=ONE.users)

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
+from metrics.catalog import IS_WHOLE
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric, declared, names
 from metrics.values import SIGN, sums
 from tests.harness.frames import assert_rows, frame
@@ -93,7 +94,7 @@ def drawn(chance: random.Random, stood: State) -> State:
 
 def plain(spark: SparkSession, state: State) -> DataFrame:
     rows = frame(spark, ROWS, *((*key, *values) for key, values in state.items())).withColumn(SIGN, F.lit(1))
-    return activity_rows(frame(spark, OWNERS, *owner_rows()), rows, None, METRICS, F.lit(True))
+    return activity_rows(frame(spark, OWNERS, *owner_rows()), rows, None, METRICS)
 
 
 def moved(spark: SparkSession, stood: State, will: State, published: list[Row], whole: Iterable[str]) -> DataFrame:
@@ -103,13 +104,9 @@ def moved(spark: SparkSession, stood: State, will: State, published: list[Row], 
     states = [(key, will.get(key, nothing), stood.get(key, nothing)) for key in sorted({*stood, *will})]
     at_hand = [(*key, *after, *before) for key, after, before in states if key[-1] in is_whole or after != before]
     condition = F.col("context_id").isin(sorted(is_whole))
-    return activity_rows(
-        frame(spark, OWNERS, *owner_rows()),
-        signed(frame(spark, BOTH, *at_hand), OF_LEARNERS, condition),
-        frame(spark, PUBLISHED, *published),
-        METRICS,
-        condition,
-    )
+    owners = frame(spark, OWNERS, *owner_rows()).withColumn(IS_WHOLE, condition)
+    rows = signed(frame(spark, BOTH, *at_hand).withColumn(IS_WHOLE, condition), OF_LEARNERS)
+    return activity_rows(owners, rows, frame(spark, PUBLISHED, *published), METRICS)
 
 
 @pytest.mark.usefixtures("ansi")

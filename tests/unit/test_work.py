@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from activity_aggregates.compute import listed
 from activity_aggregates.compute.work import Work
+from metrics.catalog import IS_WHOLE
 from tests.harness.frames import assert_rows, frame
 
 ROWS = "user_id string, context_id string"
@@ -58,16 +60,28 @@ def test_rows_of_batches_are_those_of_their_contexts_and_keep_their_columns(
 
 def test_a_row_is_of_a_whole_context_or_not(rows: DataFrame, pairs: DataFrame) -> None:
     def whole(choice: Work) -> set[str]:
-        return {row.context_id for row in rows.filter(choice.is_whole()).collect()}
+        return {row.context_id for row in choice.with_whole(rows).filter(IS_WHOLE).collect()}
 
     assert whole(work(None)) == {"cb:whole", "cb:part", "cb:other"}
     assert whole(work({"cb:whole"}, pairs)) == {"cb:whole"}
     assert whole(work(set(), pairs)) == set()
 
 
+def test_many_whole_contexts_are_joined_in_place_of_named(
+    rows: DataFrame, pairs: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listed, "FEW", 0)
+    choice = work({"cb:whole", "cb:not there"}, pairs)
+    flags = choice.with_whole(rows)
+    assert {row.context_id for row in flags.filter(IS_WHOLE).collect()} == {"cb:whole"}
+    assert "cb:whole" not in flags._jdf.queryExecution().logical().toString()
+    assert_rows(choice.of(rows), ROWS, *HERE[:3])
+    assert_rows(work({"cb:whole"}).of(rows), ROWS, *HERE[:2])
+
+
 def test_further_contexts_become_whole_and_everything_stays_everything(pairs: DataFrame) -> None:
-    assert work({"cb:a"}, pairs).with_whole(frozenset({"cb:b"})).whole == frozenset({"cb:a", "cb:b"})
-    assert work(None).with_whole(frozenset({"cb:b"})).is_everything
+    assert work({"cb:a"}, pairs).and_whole(frozenset({"cb:b"})).whole == frozenset({"cb:a", "cb:b"})
+    assert work(None).and_whole(frozenset({"cb:b"})).is_everything
 
 
 def test_without_contexts_and_pairs_only_groups_are_left(pairs: DataFrame) -> None:
