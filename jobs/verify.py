@@ -67,8 +67,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
-    if arguments.published and arguments.repair:
-        raise BadRequest("--published only compares what is stored: to write what is right leave it out of --repair")
     asked = Verification(
         scope_of(arguments), arguments.sample, arguments.repair, arguments.out, arguments.max_differences,
         arguments.wait, arguments.published,

@@ -35,15 +35,14 @@ def has_earned_completion() -> Column:
 def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
     """Every row of (user_id, course_id, batch_id, active, status, three dates, certificates) with what is said of it.
 
-    That is `problem`, `is_retired`, and `is_unsettled`: of a course that is refused or retired.
+    That is `problem`, and `is_retired` of its course.
     """
     courses = outlines.select("course_id", F.col("problem").alias("course_problem"), "is_retired")
-    is_unknown = F.col("is_retired").isNull()
     problem = first_problem(
         (MISSING_KEY, any_blank("user_id", "course_id", "batch_id")),
         (INVALID_STATUS, is_invalid_status()),
         (INVALID_DATE, is_invalid_date()),
-        (MISSING_HIERARCHY, is_unknown),
+        (MISSING_HIERARCHY, F.col("is_retired").isNull()),
         *((reason, F.col("course_problem") == reason) for reason in HIERARCHY_REASONS),
     )
     return enrolments.join(courses, "course_id", how="left").select(
@@ -51,7 +50,6 @@ def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
         "certificates",
         problem.alias("problem"),
         F.coalesce("is_retired", F.lit(False)).alias("is_retired"),
-        (is_unknown | F.col("course_problem").isNotNull() | F.col("is_retired")).alias("is_unsettled"),
     )  # fmt: skip
 
 
@@ -100,12 +98,6 @@ def contexts(enrolments: DataFrame) -> DataFrame:
     """(course_id, context_id) of every batch with an enrolment row, active or not, of a course that is not retired."""
     named = enrolments.filter(~F.col("is_retired")).select("course_id", context_id().alias("context_id"))
     return named.distinct()
-
-
-def unsettled_courses(assessed: DataFrame) -> DataFrame:
-    """(course_id) of the courses that are refused or retired: their rows stay as they are."""
-    is_keyed = ~any_blank("course_id", "batch_id")
-    return assessed.filter(is_keyed & F.col("is_unsettled")).select("course_id").distinct()
 
 
 def retired_rows() -> Column:

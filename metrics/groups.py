@@ -58,8 +58,11 @@ def assess_members(group_members: DataFrame) -> DataFrame:
 
 
 def members_by_activity(activities: DataFrame, accepted_members: DataFrame) -> DataFrame:
-    """(`MEMBER_KEY`, meant) for every active member of a group and every activity of the group."""
-    return activities.join(active_members(accepted_members), "group_id", how="inner").select(*MEMBER_KEY, MEANT)
+    """(`MEMBER_KEY`, meant) for every active member of a group and every activity of the group.
+
+    An activity of a group that nobody is in has one row, without a user_id.
+    """
+    return activities.join(active_members(accepted_members), "group_id", how="left").select(*MEMBER_KEY, MEANT)
 
 
 def active_members(accepted_members: DataFrame) -> DataFrame:

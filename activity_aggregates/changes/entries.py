@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -74,8 +73,3 @@ def stored_entries(table: TargetTable, rows: DataFrame, selection: Selection) ->
     ]
     exploded = rows.select(*present, F.explode(pairs).alias("entry"))
     return exploded.select(F.lit(table.name).alias("table"), *KEY_COLUMNS, "entry.metric", "entry.held")
-
-
-def united(parts: Sequence[DataFrame]) -> DataFrame:
-    """Frames of the same columns in one."""
-    return reduce(DataFrame.unionByName, parts)

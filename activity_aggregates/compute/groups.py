@@ -135,8 +135,7 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
     activities = groups.group_activities(refusals.accepted(observed_listed), types).observe(
         distinct, counted_activities
     )
-    members = groups.active_members(refusals.accepted(belonging.observe(of_members, *counted)))
-    by_activity = activities.join(members, "group_id", how="left").select(*groups.MEMBER_KEY, groups.MEANT)
+    by_activity = groups.members_by_activity(activities, refusals.accepted(belonging.observe(of_members, *counted)))
     is_member = F.col("user_id").isNotNull()
     observed = by_activity.observe(joined, F.count_if(is_member).alias("members"))
     kept = inputs.results.keep(observed, "members")

@@ -25,9 +25,9 @@ Done = Callable[[], int]
 class Step:
     """A phase under way.
 
-    `rows` is what it has handled (read, compared or sent), for that is what its time goes into; `changed` how many of
-    them differ from what is stored; `of` how many there will be. Whoever counts them sets them. `number` is its place
-    in the run, `to_come` how many phases usually come after it.
+    `rows` is what it has handled (read, compared or sent), for that is what its time goes into, `of` how many there
+    will be. Whoever counts them sets them. `number` is its place in the run, `to_come` how many phases usually come
+    after it.
     """
 
     name: str
@@ -35,19 +35,17 @@ class Step:
     number: int = 0
     to_come: int = 0
     rows: int | None = None
-    changed: int | None = None
     of: int | None = None
     rows_so_far: Done | None = None
 
     def summary(self, seconds: float) -> str:
         """The phase when it has ended.
 
-        >>> Step("compare activity_agg", 0.0, rows=1200, changed=23).summary(2.0)
-        'compare activity_agg: 2.0 s, 1,200 rows, 600 rows/s, 23 of them changed'
+        >>> Step("compare activity_agg", 0.0, rows=1200).summary(2.0)
+        'compare activity_agg: 2.0 s, 1,200 rows, 600 rows/s'
         """
         rows = "" if self.rows is None else f", {self.rows:,} rows, {self.rows / seconds if seconds else 0:,.0f} rows/s"
-        changed = "" if self.changed is None else f", {self.changed:,} of them changed"
-        return f"{self.name}: {seconds:.1f} s{rows}{changed}"
+        return f"{self.name}: {seconds:.1f} s{rows}"
 
 
 @dataclass
@@ -106,9 +104,9 @@ class Steps:
         if self.format == "short":
             return
         if self._display:
-            self._display.ended(replace(self._phase(step, took), rows=step.rows, changed=step.changed))
+            self._display.ended(replace(self._phase(step, took), rows=step.rows))
             return
-        details = {"phase": step.name, "seconds": round(took, 3), "rows": step.rows, "changed": step.changed}
+        details = {"phase": step.name, "seconds": round(took, 3), "rows": step.rows}
         self.say(step.summary(took), **details)
 
     def _phase(self, step: Step, seconds: float) -> Phase:

@@ -70,7 +70,6 @@ class Sources:
         self._keep = keep or (lambda rows, _: rows.persist())
         self._not_looked_through = {table.name for table in not_looked_through}
         self._opened: dict[str, OpenedSource] = {}
-        self._narrowed: dict[str, DataFrame] = {}
         self._as_numbers = False
         self._are_few = are_few
         access = Access(spark=spark, options=cassandra_options, connection=connection)
@@ -93,8 +92,6 @@ class Sources:
 
     def frame(self, table: SourceTable) -> DataFrame:
         """The rows of a source, of exactly its `frame_schema`; no rows where it is not configured."""
-        if table.name in self._narrowed:
-            return self._narrowed[table.name]
         if table.name not in self._opened:
             return self._spark.createDataFrame([], table.frame_schema)
         return self._without_erased(self._in_tasks(self._opened[table.name].rows(self._as_numbers)))
@@ -120,19 +117,13 @@ class Sources:
         users = self._keep(erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased), "erased-users")
         return None if users.isEmpty() else users
 
-    def narrowed(self, **frames: DataFrame) -> Sources:
-        """The same sources with fewer rows of those that are named."""
-        view = copy(self)
-        view._narrowed = {**self._narrowed, **frames}
-        return view
-
     def with_dates_as_numbers(self) -> Sources:
         """The same sources, whole, where dates that Spark cannot hold end nothing: their rows have `has_invalid_date`.
 
         Each source is first looked through for such dates, and only those that have one are read in the slower way.
         """
         view = copy(self)
-        view._narrowed, view._as_numbers = {}, True
+        view._as_numbers = True
         return view
 
     def dated(self, table: SourceTable) -> DataFrame:

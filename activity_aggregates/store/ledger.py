@@ -100,10 +100,6 @@ class Ledger:
         """A run and those that started before it, newest first."""
         return list(islice((each for each in self._runs() if each.started_at <= run.started_at), limit))
 
-    def last_ended(self) -> RunRecord | None:
-        """The newest run that is not under way and was to write."""
-        return next((run for run in self._runs() if not run.is_under_way and run.status != DRY_RUN), None)
-
     def last_success(self) -> RunRecord | None:
         """The newest run that has brought all rows up to date."""
         return next((run for run in self._runs() if run.is_success_of_all), None)

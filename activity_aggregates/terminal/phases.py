@@ -30,7 +30,7 @@ class Phase:
     """A phase, number `number` of `of` where that is known, `seconds` old.
 
     `done` of `all` rows are sent, or else that many of Spark's tasks are done. `usual` seconds is what it took the last
-    time. `rows` and `changed` are known at its end.
+    time. `rows` are known at its end.
     """
 
     name: str
@@ -42,7 +42,6 @@ class Phase:
     are_rows: bool = False
     usual: float | None = None
     rows: int | None = None
-    changed: int | None = None
 
     @property
     def place(self) -> str:
@@ -164,10 +163,9 @@ def summary(phase: Phase, width: int) -> Text:
     """The line of a phase that has ended: in columns where there is room for them."""
     rows = "" if phase.rows is None else f"{phase.rows:,} rows"
     speed = "" if phase.rows is None else f"{phase.speed:,.0f} rows/s"
-    changed = "" if phase.changed is None else f"{phase.changed:,} changed"
     seconds = f"{phase.seconds:.1f} s"
     place = Text(f"{phase.place:>{_PLACE}}  ", "dim")
     if width < _WIDE:
-        return place.append(", ".join(filter(None, (f"{phase.name}: {seconds}", rows, changed))), "not dim")
-    columns = f"{phase.name:<{_NAME}}{seconds:>{_SECONDS}}{rows:>{_ROWS}}{speed:>{_SPEED}}  {changed}"
+        return place.append(", ".join(filter(None, (f"{phase.name}: {seconds}", rows))), "not dim")
+    columns = f"{phase.name:<{_NAME}}{seconds:>{_SECONDS}}{rows:>{_ROWS}}{speed:>{_SPEED}}"
     return place.append(columns.rstrip(), "not dim")

@@ -39,9 +39,6 @@ class Encoder(Protocol):
     @property
     def columns(self) -> Sequence[str]: ...
 
-    @property
-    def statements(self) -> Sequence[str]: ...
-
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]: ...
 
 
@@ -77,10 +74,6 @@ class MapStatements:
         self.sets, self.removes, self.both = update(adds), update(removes), update(adds + removes)
         self._maps = len(maps)
         self._first = times.values
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        return self.sets, self.removes, self.both
 
     def row(self, key: Sequence[bytes], added: Sequence[bytes], removed: Sequence[bytes], entries: int) -> Row:
         """`added` is what is added to each map, nothing where no entry is set; `removed` are names."""
@@ -124,10 +117,6 @@ class MetricsEncoder:
     def columns(self) -> Sequence[str]:
         further = [ENTRIES, WAS + ENTRIES] if self._has_entries else []
         return [*self._key, *self._metrics, *(WAS + name for name in self._metrics), *further]
-
-    @property
-    def statements(self) -> Sequence[str]:
-        return self._statements.all
 
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         """The rows of a record batch, those that change alike one after the other."""
@@ -213,10 +202,6 @@ class TextsEncoder:
     def columns(self) -> Sequence[str]:
         return [*self._key, TEXTS, WAS + TEXTS]
 
-    @property
-    def statements(self) -> Sequence[str]:
-        return self._statements.all
-
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         for key, differences in zip(keys(changes, self._key), _texts_that_differ(changes), strict=True):
             pairs = [with_length(name) + with_length(text.encode()) for name, text in differences.to_set]
@@ -240,10 +225,6 @@ class PlainTextEncoder:
     def columns(self) -> Sequence[str]:
         return [*self._key, TEXTS, WAS + TEXTS]
 
-    @property
-    def statements(self) -> Sequence[str]:
-        return self._inserts, self._deletes
-
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         for key, differences in zip(keys(changes, self._key), _texts_that_differ(changes), strict=True):
             for _, text in differences.to_set:
@@ -263,10 +244,6 @@ class DeleteEncoder:
     @property
     def columns(self) -> Sequence[str]:
         return self._key
-
-    @property
-    def statements(self) -> Sequence[str]:
-        return (self._deletes,)
 
     def rows(self, changes: pa.RecordBatch) -> Iterator[Row]:
         for key in keys(changes, self._key):

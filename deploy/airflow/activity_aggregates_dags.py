@@ -6,7 +6,8 @@ night's run would be missing while all looks well. An incremental run looks back
 so none that was missed has to be caught up.
 
 The lease keeps the runs apart, so the DAGs need no pool: one that meets another waits for it with --wait, then gives
-way and succeeds. What differs between deployments is said by the variables below, docs/scheduling.md explains them.
+way and succeeds; the incremental run gives way at once. What differs between deployments is said by the variables
+below, docs/scheduling.md explains them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from activity_aggregates.store.migrations import statements
 from scripts.embedded.paths import CHECKOUT
 from scripts.sample.schema import KEYSPACES
 
-MIGRATE, JOB, API = ROLES = tuple(f"activity_aggregates_{name}" for name in ("migrate", "job", "api"))
+MIGRATE, JOB, API = tuple(f"activity_aggregates_{name}" for name in ("migrate", "job", "api"))
 PASSWORD = "a-password-of-the-tests"
 TARGET = "activity_aggregates"
 _USERNAME, _PASSWORD = "ACTIVITY_AGGREGATES__CASSANDRA__USERNAME", "CASSANDRA_PASSWORD"

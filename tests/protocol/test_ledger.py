@@ -76,7 +76,7 @@ def test_runs_are_found_newest_first_by_their_id_and_by_their_command(ledger: Le
 
 
 def test_of_an_empty_ledger_there_is_nothing(ledger: Ledger) -> None:
-    assert (ledger.latest(), ledger.last_ended(), ledger.last_success(), ledger.last_full_success()) == (None,) * 4
+    assert (ledger.latest(), ledger.last_success(), ledger.last_full_success()) == (None,) * 3
     assert (ledger.recent(9), ledger.history(), ledger.mark_lost(NOON, lambda: None)) == ([], [], None)
 
 
@@ -90,8 +90,8 @@ def test_the_last_of_each_kind(ledger: Ledger) -> None:
         ledger, run(1), run(2, command=INCREMENTAL), run(3, scope=C1), run(4, FAILED), run(5, DRY_RUN), run(6, RUNNING),
         run(7, APPLYING),
     )  # fmt: skip
-    found = (ledger.last_ended(), ledger.last_success(), ledger.last_full_success())
-    assert found == (run(4, FAILED), run(2, command=INCREMENTAL), run(1))
+    found = (ledger.last_success(), ledger.last_full_success())
+    assert found == (run(2, command=INCREMENTAL), run(1))
 
 
 def test_history_goes_back_to_a_day_before_the_last_full_success_and_its_snapshot(ledger: Ledger) -> None:

@@ -15,7 +15,6 @@ from metrics.enrolments import (
     contexts,
     enrolments_by_key,
     retired_rows,
-    unsettled_courses,
 )
 from metrics.keys import enrolment_key
 from metrics.refusals import accepted, refusal_counts, refused
@@ -69,7 +68,7 @@ def test_each_refused_row_has_the_first_reason_that_holds(spark: SparkSession) -
     assert found == expected
     dates = ["completed_on", "enrolled_on", "accessed_on"]
     key = ["user_id", "course_id", "batch_id"]
-    assert rows.columns == [*key, "active", "status", *dates, "certificates", "problem", "is_retired", "is_unsettled"]
+    assert rows.columns == [*key, "active", "status", *dates, "certificates", "problem", "is_retired"]
 
 
 def test_a_date_that_is_none_is_the_reason_after_key_and_status_and_before_the_course(spark: SparkSession) -> None:
@@ -170,21 +169,6 @@ def test_a_batch_with_inactive_rows_only_is_a_context(spark: SparkSession) -> No
     )
     found = sorted(tuple(row) for row in contexts(enrolments_by_key(accepted(rows))).collect())
     assert found == [("c1", "cb:b1"), ("c1", "cb:b2")]
-
-
-def test_refused_and_retired_courses_are_unsettled_and_a_refused_row_does_not_unsettle_its_course(
-    spark: SparkSession,
-) -> None:
-    rows = assessed(
-        spark,
-        ("u1", "broken", "b1"),
-        ("u2", "broken", "b1", True, 9),
-        ("u1", "retired", "b2"),
-        ("u1", "c404", "b3"),
-        ("u1", "c1", "b4", True, 9),
-        ("u1", "broken", ""),
-    )
-    assert sorted(row.course_id for row in unsettled_courses(rows).collect()) == ["broken", "c404", "retired"]
 
 
 def test_of_a_key_that_is_too_long_the_quarantine_has_the_beginning(spark: SparkSession) -> None:

@@ -65,7 +65,7 @@ def activities(spark: SparkSession) -> DataFrame:
 @pytest.fixture(scope="module")
 def members(spark: SparkSession, activities: DataFrame) -> DataFrame:
     rows = accepted(assess_members(frame(spark, GROUP_MEMBERS.schema, *MEMBERS)))
-    return members_by_activity(activities, rows).persist()
+    return members_by_activity(activities, rows).filter("user_id IS NOT NULL").persist()
 
 
 @pytest.fixture(scope="module")

@@ -170,10 +170,10 @@ def test_a_phase_that_counts_no_rows_is_shown_by_the_time_that_it_took_before() 
 
 
 def test_a_phase_that_has_ended_stands_in_columns_where_there_is_room() -> None:
-    ended = Phase("read progress", 7, None, seconds=2.0, rows=26_685, changed=3)
-    wide = "    7  read progress                         2.0 s     26,685 rows   13,342 rows/s  3 changed"
+    ended = Phase("read progress", 7, None, seconds=2.0, rows=26_685)
+    wide = "    7  read progress                         2.0 s     26,685 rows   13,342 rows/s"
     assert drawn(summary(ended, 100), 100) == wide
-    assert drawn(summary(ended, 80), 80) == "    7  read progress: 2.0 s, 26,685 rows, 3 changed"
+    assert drawn(summary(ended, 80), 80) == "    7  read progress: 2.0 s, 26,685 rows"
 
 
 def test_a_command_outlives_its_terminal(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from activity_aggregates.api.edge.envelope import API_IDS
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -99,7 +98,7 @@ def _listen(address: str, folder: Path) -> str | None:
     # Signals are the main thread's; one that the thread of this server takes would pass by what it holds back.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     registry = CollectorRegistry()
-    registry.register(OfAllWorkers(registry, folder))
+    registry.register(OfAllWorkers(folder))
     try:
         server, _thread = start_http_server(int(port), host.strip("[]"), registry)
     except (OSError, OverflowError) as error:
@@ -117,7 +116,7 @@ def _listen(address: str, folder: Path) -> str | None:
 class OfAllWorkers:
     """The sums over all workers; what a worker is doing no longer counts when it has ended."""
 
-    def __init__(self, registry: CollectorRegistry, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         self._collector = MultiProcessCollector(CollectorRegistryOfNone(), str(folder))  # type: ignore[no-untyped-call]
