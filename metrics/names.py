@@ -18,6 +18,7 @@ MAX_SCORE = "max_score:"
 ATTEMPTS_COUNT = "attempts_count:"
 SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
 
+LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 ACTIVE = "active"  # the status of groups and members that count
 
 # Attributes of a node that the job counts itself, whatever the node says under that name: so they are numbers.

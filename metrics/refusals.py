@@ -10,6 +10,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from metrics.names import LONGEST_KEY
+
 MISSING_KEY = "missing_key"
 INVALID_STATUS = "invalid_status"
 INVALID_DATE = "invalid_date"
@@ -31,7 +33,6 @@ HAS_INVALID_DATE = "has_invalid_date"  # of a source's row: one of its dates can
 LATEST_DATE_MS = 9_200_000_000_000_000  # epoch milliseconds, before and after 1970: what Spark can hold
 LONGEST_SECONDS = 1e9
 _NO_SPACE = r"(?U)[^\s\x1c-\x1f]"  # a sign that Python's strip() leaves, in any alphabet: trees and flags go by it
-LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 
 
 def is_blank(column: str) -> Column:

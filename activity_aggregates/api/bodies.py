@@ -12,18 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from activity_aggregates.api.edge import refusals
 from activity_aggregates.api.edge.refusals import Refusal, Refused
+from metrics.names import LONGEST_KEY
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-MAX_ID_LENGTH = 512  # characters
 MOST_LISTED = 1000  # activities and fields of one request
 LONGEST_TOKEN = 4096  # characters of a page's token, which holds an id
 
 # Something other than blanks. A string is never made of a number, nor a number of a string.
-Id = Annotated[str, Field(pattern=r"\S", max_length=MAX_ID_LENGTH)]
+Id = Annotated[str, Field(pattern=r"\S", max_length=LONGEST_KEY)]
 Fields = Annotated[
-    list[Annotated[str, Field(max_length=MAX_ID_LENGTH)]],
+    list[Annotated[str, Field(max_length=LONGEST_KEY)]],
     Field(
         max_length=MOST_LISTED,
         description="Sections, metrics, entries of metadata and attributes of members to keep; of each kind all, where "

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from metrics.names import COURSE, COURSE_UNIT, LEAF_NODES_COUNT
-from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, LONGEST_KEY, MISSING_HIERARCHY
+from metrics.names import COURSE, COURSE_UNIT, LEAF_NODES_COUNT, LONGEST_KEY
+from metrics.refusals import EMPTY_HIERARCHY, INVALID_HIERARCHY, MISSING_HIERARCHY
 from metrics.trees.attributes import texts
 from metrics.trees.lenient_json import parsed
 

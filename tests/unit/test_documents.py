@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.__main__ import COMMANDS
+from jobs.__main__ import COMMANDS, EXIT_CODES
 from metrics import declarations
 from metrics.declarations import Metric
 from scripts.documents.__main__ import documents
@@ -118,6 +118,12 @@ def test_every_page_stands_once_in_the_navigation_of_the_site() -> None:
 def test_the_readme_has_every_command() -> None:
     described = set(re.findall(r"^\| `(\w+)", text_of("README.md"), re.MULTILINE))
     assert described >= {*COMMANDS}
+
+
+def test_the_readme_has_every_exit_code() -> None:
+    _, _, table = text_of("README.md").partition("| exit code | means |")
+    rows, _, _ = table.partition("\n\n")
+    assert re.findall(r"^\| (\d+) ", rows, re.MULTILINE) == re.findall(r"^  (\d+)", EXIT_CODES, re.MULTILINE)
 
 
 def promises() -> list[str]:
