@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from activity_aggregates.compute.scoped import Scoped
 from activity_aggregates.errors import BadRequest
@@ -49,6 +47,7 @@ class Few:
     spark: SparkSession
     asked: Asked
     counts: dict[str, int] = field(default_factory=dict)
+    plans: list[str] = field(default_factory=list)
 
     sources = property(lambda self: self)
     results = property(lambda self: self)
@@ -67,13 +66,11 @@ class Few:
         schema, rows = STORED[table.name]
         return frame(self.spark, schema, *rows)
 
-    def among(self, rows: DataFrame, column: str, ids: Iterable[str]) -> DataFrame:
-        return rows.filter(F.col(column).isin(sorted(ids)))
-
     def matching(self, table: SourceTable, keys: DataFrame, key: list[str]) -> DataFrame:
         return self.frame(table).join(keys, key, how="left_semi")
 
     def keep(self, rows: DataFrame, _: str) -> DataFrame:
+        self.plans.append(rows._jdf.queryExecution().toString())
         return rows
 
 
@@ -99,6 +96,16 @@ def chosen(spark: SparkSession, **named: list[str]) -> set[str]:
 def test_what_names_nothing_is_refused(spark: SparkSession, named: dict[str, list[str]], value: str) -> None:
     with pytest.raises(BadRequest, match=f"^{value} names an? [a-z]+ that is in no source and in no stored row"):
         chosen(spark, **named)
+
+
+def test_no_plan_names_a_learner_of_the_scope(spark: SparkSession) -> None:
+    """Spark's pages and its event log show plans to whoever may see them."""
+    shared: Any = Few(spark, Asked(Scope.parse([], ["cb:b1"], [], ["u1", "of-whom-no-plan-tells"])))
+    work = Scoped(shared).work()
+    plans = [*shared.plans, work.enrolments(work)._jdf.queryExecution().toString()]
+    assert work.groups == frozenset({"g1"})
+    assert [plan for plan in plans if "cb:b1" in plan]
+    assert not [plan for plan in plans if "of-whom-no-plan-tells" in plan]
 
 
 @pytest.mark.parametrize("context", ["cb:b1", "cb:before", "g:g1", "g:emptied", "g:gone"])
