@@ -269,6 +269,11 @@ class Lineage:
     timeout: Seconds
 
 
+_ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://[^/\s]+)$"  # as a browser sends it: a scheme, a host, a port where it needs one
+_PORT = r"([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_ADDRESS = rf"^\S+:{_PORT}$"
+
+
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)
 class MemberRoles:
     """The roles in a group whose members see everybody's metrics."""
@@ -280,7 +285,7 @@ class MemberRoles:
 class Api:
     """The read API: where it listens, whose tokens it accepts, and its bounds. Secrets are named, never given.
 
-    `profile` maps what members are shown with to one or several columns of `sources.users`; null shows it not.
+    `profile` maps what members are shown with to one or several columns of `sources.users`; null hides it.
     """
 
     host: Annotated[str, Field(min_length=1)]
@@ -295,7 +300,7 @@ class Api:
     scope_claim: Annotated[str, Field(min_length=1)]
     profile: dict[str, str | Annotated[list[str], Field(min_length=1)] | None]
     member_scores: Literal["all", "own"] | MemberRoles
-    cors_origins: list[str]
+    cors_origins: list[Annotated[str, Field(pattern=_ORIGIN)]]
     max_body_bytes: Positive
     max_connections: Positive
     idle_timeout: Seconds
@@ -309,7 +314,7 @@ class Api:
     metadata_seconds: SecondsOrZero
     erased_seconds: Seconds
     access_log: bool
-    metrics_address: Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")] | None
+    metrics_address: Annotated[str, Field(pattern=_ADDRESS)] | None
 
 
 @dataclass(frozen=True, config=_CLOSED, kw_only=True)

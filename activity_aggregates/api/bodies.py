@@ -153,6 +153,7 @@ class LearnerBody(_Body):
 
 
 Body = TypeVar("Body", bound=_Body)
+_NO_BODY = "The body has to be JSON with a request"
 
 # `id` and `type` are those of an activity in a list. The order is the one in which they are told.
 _MISSING: dict[str, Refusal] = {
@@ -180,7 +181,11 @@ def parsed(model: type[Body], raw: bytes) -> Body:
     activity_aggregates.api.edge.refusals.Refused: GroupId is mandatory.
     """
     try:
-        return model.model_validate_json(raw)
+        given = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Refused(refusals.invalid(f"{_NO_BODY}: {error}")) from error
+    try:
+        return model.model_validate(given)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
         mandatory = missing_ids(model)
@@ -218,4 +223,4 @@ def _missing(detail: ErrorDetails, mandatory: Mapping[str | int, Refusal]) -> Re
 
 def _sentence(detail: ErrorDetails) -> str:
     place = ".".join(map(str, detail["loc"]))
-    return f"{place}: {detail['msg']}" if place else f"The body has to be JSON with a request: {detail['msg']}"
+    return f"{place}: {detail['msg']}" if place else f"{_NO_BODY}: {detail['msg']}"

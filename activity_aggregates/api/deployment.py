@@ -68,6 +68,9 @@ class Deployment:
     trust: Trust | None
 
 
+_OF_EVERY_MEMBER = {"id", "role", "agg"}
+
+
 def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_local: bool) -> Deployment:
     """What the workers need; raises BadRequest for whatever is missing of it."""
     api = given.api
@@ -75,6 +78,8 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         raise BadRequest(
             f"api.page_size {api.page_size} is above api.max_page_size {api.max_page_size}: lower it or raise the other"
         )
+    if own := sorted(_OF_EVERY_MEMBER & {name for name, columns in api.profile.items() if columns is not None}):
+        raise BadRequest(f"api.profile {own[0]} is what every member is shown with already: give it another name")
     columns, profile = profile_of(given)
     secret = paging_secret(api, environ)
     roles = api.member_scores.roles if isinstance(api.member_scores, settings.MemberRoles) else []
@@ -100,7 +105,7 @@ def deployment(given: settings.Settings, environ: Mapping[str, str], insecure_lo
         course_words=course_words(given.metrics.course_types),
         max_body_bytes=api.max_body_bytes,
         manners=Manners(api.request_timeout, frozenset(api.cors_origins), api.access_log),
-        bounds=Bounds(api.max_connections, api.idle_timeout),
+        bounds=Bounds(api.max_connections, api.idle_timeout, api.access_log),
         caller_secret=secret,
         erased=erased_table(given.target, given.erased, environ),
         erased_seconds=api.erased_seconds,

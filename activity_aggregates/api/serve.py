@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from activity_aggregates import settings
@@ -56,7 +61,7 @@ def configured(given: settings.Settings, deployed: Deployment) -> Config:
     """The server as its processes are started."""
     allowed = connections_allowed(deployed.bounds.connections)
     return Config(
-        partial(create_app, deployed),
+        partial(of_worker, deployed),
         replace(deployed.bounds, connections=allowed),
         factory=True,
         workers=given.api.workers,
@@ -70,6 +75,19 @@ def configured(given: settings.Settings, deployed: Deployment) -> Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=False,
     )
+
+
+def of_worker(deployed: Deployment) -> ASGIApp:
+    """The application in a worker, which ends when its parent has been killed: it would hold the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), name="parent", daemon=True).start()
+    return create_app(deployed)
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def check_erased(deployed: Deployment) -> None:
@@ -147,6 +165,12 @@ class Workers(Multiprocess):
     """
 
     is_interrupted = False
+
+    def terminate_all(self) -> None:
+        """Closes the socket before, so that nobody is let in whom no worker will answer."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
 
     def init_processes(self) -> None:
         with held_back():

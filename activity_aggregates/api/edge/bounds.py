@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import resource
+import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import uvicorn
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from activity_aggregates.api.edge import figures
+from activity_aggregates.api.edge import figures, logs
 from activity_aggregates.api.edge.envelope import bare_failure
 from activity_aggregates.api.edge.refusals import (
     HEADERS_TOO_LARGE,
@@ -29,15 +32,25 @@ LINGER_SECONDS = 1.0  # how long a client that is still sending may do so before
 MERCY_SECONDS = 0.05  # between the end of the time and the end of the connection
 OTHER_DESCRIPTORS = 200  # files and sockets of a worker that are not connections of clients
 
+# The parser drops the body of a request that wishes for another protocol, and takes it for the next request. No other
+# is spoken here, and a server may pass the wish over (RFC 9110, 7.8), so the parser is not told of it. No line of JSON
+# begins like that.
+_UPGRADE = re.compile(rb"^upgrade(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE)
+_PASSED_OVER = b"ignored"
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many connections a worker holds, and how long one may be idle or take to send the head of a request."""
+    """How many connections a worker holds, and how long one may be idle or take to send the head of a request.
+
+    What is refused before it is a request is noted with the others where `notes` says so.
+    """
 
     connections: int
     idle_seconds: float
+    notes: bool
 
 
 class Config(uvicorn.Config):
@@ -61,10 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._headers = 0
         self._refusal = NOT_HTTP
         self._has_ended = False
+        self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0  # bytes of answers when the timer was set
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._began = time.monotonic()
         super().connection_made(transport)
         if len(self.connections) > self.config.bounds.connections:
             _log.warning(
@@ -83,11 +98,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._is_in_head:
             self._received += len(data)
+            data = _UPGRADE.sub(_PASSED_OVER, data)
         super().data_received(data)
         if self._is_in_head and self._received > MOST_HEADER_BYTES and not self._has_ended:
             self._end(HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
+        self._began = time.monotonic()
         self._head_bytes = self._headers = 0
         super().on_message_begin()
 
@@ -105,6 +122,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._received = 0
         self._stop_waiting()
+        if self.parser.should_upgrade():  # the name of the header came in two parts
+            raise HttpParserError("its body would be taken for a request")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -161,7 +180,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._unset_keepalive_if_required()
         figures.refused_early(refusal.status)
-        self.transport.write(bare_failure(refusal))
+        resmsgid = str(uuid4())
+        if self.config.bounds.notes:
+            seconds = time.monotonic() - self._began
+            logs.request(logs.line_of(logs.EARLY, refusal.status, seconds, resmsgid))
+        self.transport.write(bare_failure(refusal, resmsgid))
         cycle: RequestResponseCycle | None = self.cycle
         is_idle = cycle is None or cycle.response_complete
         if lingers and is_idle and self.transport.can_write_eof():

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from fastapi import Response
@@ -61,9 +60,9 @@ def answer(scope: Scope, content: bytes, status: int, headers: Mapping[str, str]
     return Response(content, status, dict(headers), "application/json")
 
 
-def bare_failure(refusal: Refusal) -> bytes:
+def bare_failure(refusal: Refusal, resmsgid: str) -> bytes:
     """A refusal as HTTP, for what is refused before it is a request; the connection ends with it."""
-    content = enveloped("", refusal.response_code, failed(refusal, str(uuid4()), None), {})
+    content = enveloped("", refusal.response_code, failed(refusal, resmsgid, None), {})
     headers = {
         **_KEPT_BY_NOBODY,
         **refusal.headers,

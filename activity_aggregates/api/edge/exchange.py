@@ -47,10 +47,18 @@ def begin(headers: Headers, seconds: float) -> Exchange:
     msgid, zips = None, False
     for name, value in headers:
         if name == b"x-msgid":
-            msgid = fit_msgid(value.decode("latin-1"))
+            msgid = fit_msgid(text_of(value))
         elif name == b"accept-encoding":
             zips = accepts_gzip(value.decode("latin-1"))
     return Exchange(now, now + seconds, msgid, zips)
+
+
+def text_of(value: bytes) -> str:
+    """A header's value, of UTF-8 where it is that, else of Latin-1, as headers once were."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def fit_msgid(given: object) -> str | None:

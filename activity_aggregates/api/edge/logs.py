@@ -37,6 +37,19 @@ class Sentence(logging.Formatter):
         return f"{instant(record.created)} activity-aggregates: {text}"
 
 
+EARLY = "none"  # the route of what is refused before it is a request
+
+
+def line_of(
+    route: str, status: int, seconds: float, resmsgid: str, caller: str | None = None, msgid: str | None = None
+) -> dict[str, Any]:
+    """What is noted of a request."""
+    return {
+        "route": route, "status": status, "seconds": round(seconds, 4), "caller": caller, "resmsgid": resmsgid,
+        "msgid": msgid,
+    }  # fmt: skip
+
+
 def request(known: Mapping[str, Any]) -> None:
     """A line for a request that was answered."""
     _ACCESS_LOG.info("a request was answered", extra={DETAILS: known})

@@ -74,16 +74,9 @@ class Outer:
         seconds, status = time.monotonic() - exchange.began, exchange.status or 500
         figures.answered(scope["path"], status, seconds)
         if self._manners.notes:
-            logs.request(
-                {
-                    "route": f"{scope['method']} {scope['path'] if scope['path'] in figures.ROUTES else 'other'}",
-                    "status": status,
-                    "seconds": round(seconds, 4),
-                    "caller": exchange.caller,
-                    "resmsgid": exchange.resmsgid,
-                    "msgid": exchange.msgid,
-                }
-            )
+            route = f"{scope['method']} {scope['path'] if scope['path'] in figures.ROUTES else 'other'}"
+            known = logs.line_of(route, status, seconds, exchange.resmsgid, exchange.caller, exchange.msgid)
+            logs.request(known)
 
 
 def sending(send: Send, exchange: Exchange, shared: Sequence[tuple[bytes, bytes]]) -> Send:

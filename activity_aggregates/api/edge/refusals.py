@@ -62,7 +62,10 @@ UNAVAILABLE = unavailable("The aggregates cannot be read right now: try again.")
 TOO_SLOW = unavailable("The request could not be answered in time: try again.")
 TOO_MANY_READS = unavailable("This would take more reads than one request may make.")
 TOO_MANY_CONNECTIONS = unavailable("There are too many connections: try again.")
-INTERNAL_ERROR = Refusal(500, "SERVER_ERROR", "INTERNAL_ERROR", "The request could not be answered.")
+# The server ends the connection after it, which has to be said.
+INTERNAL_ERROR = Refusal(
+    500, "SERVER_ERROR", "INTERNAL_ERROR", "The request could not be answered.", {"connection": "close"}
+)
 # What is refused on the way in, before anybody has looked at what is asked.
 NOT_HTTP = Refusal(400, CLIENT_ERROR, "BAD_REQUEST", "This is not a request of HTTP.")
 HEADERS_TOO_LARGE = Refusal(

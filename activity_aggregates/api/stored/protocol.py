@@ -18,6 +18,7 @@ from cassandra.cqltypes import (
     LongType,
     MapType,
     SetType,
+    TimeUUIDType,
     TupleType,
     UserType,
 )
@@ -73,10 +74,14 @@ class Instant(LongType):  # type: ignore[misc]
 
 
 def _with_instants(kind: Any) -> Any:
-    """A type with Instant in place of the driver's own, also in the collections of Cassandra."""
+    """A type with Instant in place of the driver's own, also in collections and in types of the user's own."""
+    if issubclass(kind, TimeUUIDType):  # which the driver derives from its DateType
+        return kind
     if issubclass(kind, DateType):
         return Instant
-    if issubclass(kind, ListType | SetType | MapType | TupleType) and not issubclass(kind, UserType):
+    if issubclass(kind, UserType):
+        return type(kind.__name__, (kind,), {"subtypes": tuple(map(_with_instants, kind.subtypes))})
+    if issubclass(kind, ListType | SetType | MapType | TupleType):
         return kind.apply_parameters([_with_instants(part) for part in kind.subtypes])
     return kind
 

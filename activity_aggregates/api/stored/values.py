@@ -42,7 +42,9 @@ def as_json(value: Any) -> Any:
 
 def _of_parts(value: Any) -> Any:
     if isinstance(value, Mapping | OrderedMap):
-        entries = {_key(key): as_json(entry) for key, entry in value.items()}
+        # To look a key up, an OrderedMap serializes it, which a key that was read as another type may not bear.
+        pairs = value._items if isinstance(value, OrderedMap) else value.items()
+        entries = {_key(key): as_json(entry) for key, entry in pairs}
         return {key: entry for key, entry in entries.items() if entry is not LEFT_OUT and key is not None}
     if hasattr(value, "_asdict"):  # a type of the user's own
         return _of_parts(value._asdict())
@@ -57,7 +59,7 @@ def _of_parts(value: Any) -> Any:
 
 def _key(key: Any) -> str | None:
     shown = as_json(key)
-    return None if shown is LEFT_OUT else shown if isinstance(shown, str) else str(shown)
+    return None if shown is LEFT_OUT or shown is None else shown if isinstance(shown, str) else str(shown)
 
 
 def _day(day: Date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -64,6 +64,30 @@ def test_a_trailer_is_no_header(api: Api) -> None:
     chunks = b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailer)
     assert sent(url(api), START + trailer + b"transfer-encoding: chunked\r\n\r\n" + chunks).status == 200
     assert sent(url(api), START + b"transfer-encoding: chunked\r\n\r\n" + chunks).status == 401
+
+
+WISHES = b"connection: upgrade, http2-settings, close\r\nhttp2-settings: AAMAAABk\r\n%s: h2c\r\n"
+
+
+@pytest.mark.parametrize("name", [b"upgrade", b"Upgrade", b"UPGRADE"])
+def test_who_wishes_for_another_protocol_is_answered_in_this_one(api: Api, name: bytes) -> None:
+    """Java's own client does, with every first request."""
+    body = b'{"request": {"groupId": "g1"}}'
+    head = START + f"authorization: Bearer {api.keys.token()}\r\ncontent-length: {len(body)}\r\n".encode()
+    answer = sent(url(api), head + WISHES % name + b"\r\n" + body)
+    assert (answer.status, answer.envelope["result"]["groupId"]) == (200, "g1")
+
+
+def test_the_body_of_such_a_request_is_no_request(api: Api) -> None:
+    body = GET + b"connection: close\r\n\r\n"
+    with connected(url(api)) as connection:
+        connection.sendall(START + b"content-length: %d\r\n" % len(body) + b"connection: upgrade\r\nupgr")
+        time.sleep(SEND_SECONDS)
+        connection.sendall(b"ade: h2c\r\n\r\n")
+        time.sleep(SEND_SECONDS)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(body)
+        assert rest(connection).count(b"HTTP/1.1 ") == 1
 
 
 def test_a_length_of_thousands_of_digits_is_a_length(api: Api) -> None:

@@ -32,11 +32,17 @@ COLUMNS = {
     "seen": "timestamp",
     "visits": "list<timestamp>",
     "uid": "uuid",
+    "session": "timeuuid",
+    "sessions": "list<timeuuid>",
+    "logins": "map<timestamp, text>",
+    "last_exam": "frozen<odd_exam>",
     "price": "decimal",
     "rank": "int",
     "place": "frozen<tuple<text, int>>",
     "parts": "map<text, blob>",
 }
+TIMEUUID = UUID("b36e4700-e6a0-11f0-8de9-0242ac120002")
+LOGINS = f"{{'2026-01-01T00:00:00Z': 'web', {10**18}: 'app'}}"
 BEYOND = 10**18  # milliseconds that no calendar has
 
 
@@ -68,14 +74,16 @@ def api(world: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def make_users(world: Environment) -> None:
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    world.session.execute(f"CREATE TYPE IF NOT EXISTS {world.sources}.odd_exam (at timestamp, sites set<text>)")
     world.session.execute(
         f"CREATE TABLE IF NOT EXISTS {world.sources}.odd_user (id text PRIMARY KEY, firstname text, {columns})"
     )
     world.session.execute(
         f"INSERT INTO {world.sources}.odd_user (id, firstname, languages, marks, roles, "
-        "photo, big, born, seen, visits, uid, price, rank, place, parts) VALUES "
+        "photo, big, born, seen, visits, uid, session, sessions, logins, last_exam, price, rank, place, parts) VALUES "
         "('u1', 'Asha', {'hi', 'en'}, {'a': 1.5, 'b': NaN}, ['x', 'y'], "
-        f"0xff, {2**70}, '2001-02-03', {BEYOND}, ['2026-01-01T00:00:00Z', {BEYOND}], {UUID_}, 1.50, 7, ('p', 3), "
+        f"0xff, {2**70}, '2001-02-03', {BEYOND}, ['2026-01-01T00:00:00Z', {BEYOND}], {UUID_}, "
+        f"{TIMEUUID}, [{TIMEUUID}], {LOGINS}, {{at: {BEYOND}, sites: {{'b', 'a'}}}}, 1.50, 7, ('p', 3), "
         "{'a': 0x00})"
     )
 
@@ -114,6 +122,10 @@ def test_what_a_user_has_is_shown_as_json_has_it_and_left_out_where_it_has_not(a
         "visit": None,
         "visits": ["2026-01-01T00:00:00Z", None],
         "uid": str(UUID_),
+        "session": str(TIMEUUID),
+        "sessions": [str(TIMEUUID)],
+        "logins": {"2026-01-01T00:00:00Z": "web"},
+        "last_exam": {"at": None, "sites": ["a", "b"]},
         "price": "1.50",
         "rank": 7,
         "place": ["p", 3],
@@ -216,15 +228,32 @@ def test_large_answers_are_zipped_for_who_takes_that(api: Api) -> None:
         (None, {"msgid": "ünï 1"}, "ünï 1"),
         ("x" * 65, [], None),
         (None, "params", None),
+        ("n°7", None, "n°7"),
     ],
 )
 def test_the_id_of_a_message_is_answered_as_it_was_sent(
     api: Api, header: str | None, params: object, answered: str | None
 ) -> None:
-    headers = {"authorization": f"Bearer {token(api, 'u1')}", **({"X-msgid": header} if header else {})}
+    headers = {b"authorization": f"Bearer {token(api, 'u1')}".encode()}
+    if header:
+        headers[b"X-msgid"] = header.encode()
     for request, status in (({"groupId": "g1"}, 200), ({}, 400)):
         response = api.client.post(GROUP, json={"params": params, "request": request}, headers=headers)
         assert (response.status_code, response.json()["params"]["msgid"]) == (status, answered)
+
+
+@pytest.mark.parametrize("oddity", ["1" * 300, "[" * 300 + "]" * 300, "-0.0"])
+def test_an_id_that_is_none_refuses_nothing(api: Api, oddity: str) -> None:
+    body = f'{{"params": {{"msgid": {oddity}}}, "request": {{"groupId": "g1"}}}}'
+    response = api.client.post(GROUP, content=body, headers={"authorization": f"Bearer {token(api, 'u1')}"})
+    assert (response.status_code, response.json()["params"]["msgid"]) == (200, None)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_of_json_is_no_body(api: Api, number: str) -> None:
+    body = f'{{"request": {{"groupId": "g1", "unknown": {number}}}}}'
+    response = api.client.post(GROUP, content=body, headers={"authorization": f"Bearer {token(api, 'u1')}"})
+    assert (response.status_code, response.json()["params"]["err"]) == (400, "INVALID_REQUESTED_DATA")
 
 
 def test_before_the_body_is_read_only_the_header_is_known(api: Api) -> None:
@@ -246,6 +275,14 @@ def test_every_request_is_a_line_of_json_that_an_answer_leads_to(api: Api) -> No
     again = ask(api, GROUP, "u1", groupId="g1").json()["params"]["resmsgid"]
     wait_until(lambda: again in api.errors.read_text())
     assert [each["caller"] for each in lines(api) if each.get("resmsgid") == again] == [line["caller"]]
+
+
+def test_what_is_refused_before_it_is_a_request_is_a_line_too(api: Api) -> None:
+    answer = sent(str(api.client.base_url), b"no HTTP at all\r\n\r\n")
+    resmsgid = answer.envelope["params"]["resmsgid"]
+    wait_until(lambda: resmsgid in api.errors.read_text())
+    (line,) = [line for line in lines(api) if line.get("resmsgid") == resmsgid]
+    assert (line["route"], line["status"]) == ("none", 400)
 
 
 def test_why_a_token_is_refused_is_said_once_and_never_the_token(api: Api) -> None:

@@ -126,12 +126,12 @@ ASKED: list[Callable[[Reads, Desk], Entry]] = [
 
 
 @pytest.mark.parametrize("ask", ASKED, ids=["group", "activity", "earlier"])
-def test_for_an_outsider_no_aggregate_is_read(desk: Desk, ask: Callable[[Reads, Desk], Entry]) -> None:
+def test_for_an_outsider_not_even_the_group_is_read(desk: Desk, ask: Callable[[Reads, Desk], Entry]) -> None:
     reads, counting = desk.reads()
     with pytest.raises(Refused) as caught:
         ask(reads, desk)
     assert caught.value.refusal == FORBIDDEN
-    assert counting.sent == [Read.GROUP, Read.MEMBER]
+    assert counting.sent == [Read.MEMBER]
 
 
 @pytest.mark.parametrize("most", [1, 4, 1000])

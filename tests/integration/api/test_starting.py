@@ -11,6 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -75,6 +76,10 @@ def test_keys_are_not_ignored(world: Environment, tmp_path: Path, keys: KeyPair)
         ({"member_scores": "some"}, "api.member_scores"),
         ({"member_scores": {"roles": []}}, "api.member_scores"),
         ({"metrics_address": "somewhere"}, "api.metrics_address"),
+        ({"metrics_address": "127.0.0.1:65536"}, "api.metrics_address"),
+        ({"cors_origins": ["portal.example.org"]}, "api.cors_origins"),
+        ({"cors_origins": ["https://portal.example.org/"]}, "api.cors_origins"),
+        ({"profile": {"role": "firstname"}}, "api.profile role is what every member is shown with already"),
         ({"profile": ["name"]}, "api.profile"),
         ({"algorithms": ["RS256"]}, "holds no key for RS256"),
         ({"algorithms": ["HS256"]}, "api.algorithms"),
@@ -185,6 +190,30 @@ def test_hosts_that_are_silent_delay_neither_the_start_nor_the_end(
             assert api.client.get("/health/ready").status_code == 503
             api.process.send_signal(signal.SIGTERM)
             assert api.process.wait(SUPERVISORS_SECONDS) == 0
+
+
+def test_workers_end_when_their_parent_is_killed_and_leave_the_port(
+    world: Environment, tmp_path: Path, keys: KeyPair
+) -> None:
+    """A restart would find it taken for as long as they live."""
+    conf = world.configure({"api": {**api_settings(tmp_path, keys), "workers": 2}}, tmp_path)
+    with subprocess.Popen(serve_command(conf), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("serving on ").strip()
+        wait_until(lambda: answers(url))
+        process.kill()
+        place = urlsplit(url)
+        wait_until(lambda: is_free(place.hostname, place.port))
+
+
+def is_free(host: str | None, port: int | None) -> bool:
+    with socket.socket() as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def test_a_reload_does_not_end_a_server_of_one_worker(world: Environment, tmp_path: Path, keys: KeyPair) -> None:
