@@ -8,6 +8,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged
 from activity_aggregates.compute.scoped import Scoped
@@ -32,7 +33,7 @@ from metrics.activities import WAS
 from metrics.catalog import IS_WHOLE
 from metrics.names import GROUP_CONTEXT
 from metrics.predicates import context_id
-from metrics.quizzes import group_context
+from metrics.quizzes import group_context, held_activities
 from metrics.refusals import any_blank
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
@@ -196,12 +197,30 @@ def differing_groups(inputs: Inputs) -> DataFrame:
     present = listed.join(sizes, "group_id", how="left").select(
         *key, F.coalesce("members", F.lit(0)).cast("double").alias("present")
     )
-    stored = inputs.stored_rows(GROUP_ACTIVITY_AGG)
-    if stored is None:
-        return present.select("group_id")
-    before = stored.select(*key, F.col(f"{WAS}memberCount").alias("before"))
-    both = present.join(before, key, how="full")
-    return both.filter(~F.col("present").eqNullSafe(F.col("before"))).select("group_id")
+    differing = present.select("group_id")
+    if (stored := inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
+        before = stored.select(*key, F.col(f"{WAS}memberCount").alias("before"))
+        both = present.join(before, key, how="full")
+        differing = both.filter(~F.col("present").eqNullSafe(F.col("before"))).select("group_id")
+    held = _differing_quizzes(inputs)
+    return differing if held is None else differing.union(held)
+
+
+def _differing_quizzes(inputs: Inputs) -> DataFrame | None:
+    """(group_id) in which other quizzes are held, or by another number of members, than its published rows say."""
+    published = inputs.stored_rows(ACTIVITY_AGG)
+    if published is None or not inputs.sources.has(GROUP_ATTEMPTS):
+        return None
+    key = ["context_id", "activity_id"]
+    before = published.filter(F.col("context_id").startswith(GROUP_CONTEXT)).select(
+        *key, F.col(f"{WAS}enrolledCount").alias("before")
+    )
+    held = held_in(inputs, None)
+    if held is not None:
+        present = held_activities(held).select(*key, F.col("members").cast("double").alias("present"))
+        both = before.join(present, key, how="full")
+        before = both.filter(~F.col("present").eqNullSafe(F.col("before")))
+    return before.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})").alias("group_id"))
 
 
 def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[str]) -> frozenset[str]:
@@ -214,13 +233,17 @@ def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[st
 
 
 def _of_erased(inputs: Inputs) -> Work:
-    """The stored pairs of learners that are erased, by a scan: their account, and so their rows, may be gone by now."""
-    stored = inputs.stored_rows(ACTIVITY_USER_AGG)
-    if stored is None:
-        pairs = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    else:
+    """The pairs of learners that are erased, of the sources and, by a scan, of the stored rows.
+
+    Their account, and so their rows, may be gone by now; of who was not active nothing is stored.
+    """
+    stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
+    nobody = inputs.spark.createDataFrame([], "user_id string, context_id string")
+    pairs = nobody if named is None else pairs_of(named)
+    if stored is not None:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
-        pairs = stored.select(*PAIR).distinct().join(F.broadcast(users), "user_id", how="left_semi").select(*PAIR)
+        theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
+        pairs = pairs.union(theirs).distinct()
     kept = inputs.results.keep(pairs, _PAIRS)
     # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
     whole = None if inputs.asked.is_everything else frozenset[str]()

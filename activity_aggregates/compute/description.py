@@ -23,6 +23,8 @@ from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days
 
+_AFTER_ALL = "\U0010ffff"  # no id of a course is greater
+
 
 @dataclass(frozen=True)
 class Description:
@@ -94,18 +96,23 @@ def _of_a_part(
     inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
 ) -> tuple[DataFrame | None, DataFrame | None]:
     """The places of what may be new, and the outlines that describe it, also of courses that are not at hand."""
-    may_be_new, places = bool(inputs.asked.done), None
+    may_be_new, places, gone = bool(inputs.asked.done), None, None
     outlines = None if placed is None else courses.settled(placed.outlines)
     if placed is not None:
         changed = placed.changed | further
         is_new = F.col("held_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
         owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
         places = _owned(owners.filter(is_new))
+        is_lost = F.col(IS_WHOLE) & (F.col("course_id").isNull() | F.col("is_blocked"))
+        gone = owners.filter(is_lost).select(*metadata.ACTIVITY)
+        if outlines is not None:  # of a quiz the tree of the course that owns it may have no node
+            nodes = courses.described_nodes(outlines).select("course_id", "activity_id")
+            gone = gone.union(places.join(nodes, ["course_id", "activity_id"], "left_anti").select(*metadata.ACTIVITY))
         # In the contexts of groups no course is placed.
         has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
         may_be_new |= placed.has_new or bool(changed) or has_whole
     if may_be_new:
-        places, others = _with_others(inputs, placed, places)
+        places, others = _with_others(inputs, placed, places, gone)
         if others:
             outlines = _with_outlines(inputs, described, outlines, others)
     if further and places is not None and outlines is not None:
@@ -115,12 +122,12 @@ def _of_a_part(
 
 
 def _with_others(
-    inputs: Inputs, placed: Placed | None, places: DataFrame | None
+    inputs: Inputs, placed: Placed | None, places: DataFrame | None, gone: DataFrame | None
 ) -> tuple[DataFrame | None, frozenset[str]]:
     """Further places: of contexts that are done, whose metadata is still to come, and of smaller courses elsewhere.
 
     An activity is described by the smallest course whose tree has it, wherever that is; the courses of these places are
-    those whose trees need to be read for it.
+    those whose trees need to be read for it. Of activities that no course at hand describes, `gone`, it may be any.
     """
     if (held := inputs.catalog()) is None:
         return places, frozenset()
@@ -131,7 +138,10 @@ def _with_others(
         of_done = among(held, "context_id", done).select(columns).distinct()
         places = of_done if places is None else places.unionByName(of_done)
     assert places is not None
-    greatest = places.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
+    described = places
+    if gone is not None:
+        described = places.unionByName(gone.distinct().withColumn("course_id", F.lit(_AFTER_ALL)))
+    greatest = described.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
     is_wanted = (F.col("course_id") < F.col("greatest")) | F.col("is_done")
     known = flagged(held, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
     found = known.filter(is_wanted).select(columns).distinct()

@@ -38,8 +38,8 @@ def read_held(inputs: Inputs, work: Work) -> tuple[DataFrame | None, dict[str, D
     return held, {NAME: refusals.refused(assessed, *quizzes.GROUP_ATTEMPT_KEY)}
 
 
-def held_in(inputs: Inputs, group_ids: frozenset[str]) -> DataFrame | None:
-    """`quizzes.held_quizzes` of some groups that are not all looked at: nothing is counted of what they refuse."""
+def held_in(inputs: Inputs, group_ids: frozenset[str] | None) -> DataFrame | None:
+    """`quizzes.held_quizzes` of some groups, or of all, that are not looked at: what they refuse is not counted."""
     rows = _read(inputs, group_ids)
     return None if rows is None else rows.held(quizzes.assess_group_attempts(rows.attempts))
 

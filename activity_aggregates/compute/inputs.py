@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cassandra.metadata import protect_name
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -15,7 +16,8 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.protocol.steps import Steps
-from activity_aggregates.sources.deployed import cql_place, is_in_targets_cluster
+from activity_aggregates.sources.declarations import fields
+from activity_aggregates.sources.deployed import cql_place, deployed_name, is_in_targets_cluster
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.sources.tables import ENROLMENTS, Sources, SourceTable
 from activity_aggregates.spark.results import Results
@@ -104,7 +106,9 @@ class Inputs:
             return False
         if not is_in_targets_cluster(source):
             return True
-        return bool(read(self.execution.session, f"SELECT * FROM {cql_place(source)} LIMIT 1"))
+        key, *_ = fields(table)  # a text: of a date that is beyond the calendar the driver would make an error
+        column = protect_name(deployed_name(table, source, key.name))
+        return bool(read(self.execution.session, f"SELECT {column} FROM {cql_place(source)} LIMIT 1"))
 
     @property
     def can_look_up(self) -> bool:

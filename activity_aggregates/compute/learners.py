@@ -113,8 +113,30 @@ def _with_timespent(inputs: Inputs, work: Work, placed: Placed, by_key: DataFram
 
 
 def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
-    """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more."""
-    if work.is_everything or work.pairs is None or not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
+    """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more.
+
+    And those of who was named and is not active, or is erased, and has no row, nor had one: nothing is stored of them
+    by which it could be told that something has ended.
+    """
+    if work.is_everything or work.pairs is None:
+        return frozenset()
+    found = _with_retracted(inputs, work, placed, rows) | _without_rows(inputs, work.pairs, placed, rows)
+    return found - (work.whole or frozenset())
+
+
+def _without_rows(inputs: Inputs, named: DataFrame, placed: Placed, rows: DataFrame) -> frozenset[str]:
+    if inputs.asked.since is not None:  # what has changed is there
+        return frozenset()
+    if not inputs.asked.erasing:
+        inactive = placed.by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired"))
+        left = inactive.select("user_id", context_id().alias("context_id"))
+        named = named.join(left, list(PAIR), how="left_semi")
+    lacking = named.join(rows.select(*PAIR), list(PAIR), how="left_anti")
+    return frozenset(row[0] for row in lacking.select("context_id").distinct().collect())
+
+
+def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+    if not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
         return frozenset()
     names = inputs.names(ACTIVITY_USER_AGG)
     gone = work.with_whole(rows.filter(~stands(names) & stands([WAS + name for name in names])))
@@ -123,7 +145,9 @@ def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> froze
         context_id().alias("context_id"),
     )  # fmt: skip
     if placed.scores is not None:
-        here = here.unionByName(placed.scores.select(*learners.LEARNER_KEY))
+        # Not those of a course that does not own the quiz: its owner's last attempt may be the one that has gone.
+        owned = catalog.owned(placed.scores, placed.strangers)
+        here = here.unionByName(owned.select(*learners.LEARNER_KEY))
     of_parts = gone.filter((is_course() | is_quiz()) & ~F.col(IS_WHOLE))
     ended = of_parts.join(here, list(learners.LEARNER_KEY), how="left_anti")
     return frozenset(row[0] for row in ended.select("context_id").distinct().collect())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.texts import read_text
-from metrics.names import ACTIVITY_TYPES, CONTEXTS, COURSE
+from metrics.names import ACTIVITY_TYPES, CONTEXTS
 
 LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
@@ -92,14 +92,14 @@ class Scope:
         return replace(self, users=frozenset(), learners=Learners.sealed(self.users, secret))
 
     def intersects(self, other: Scope) -> bool:
-        """Whether some row may be in both scopes. One of learners meets every other: nobody knows where they are."""
+        """Whether some row may be in both scopes.
+
+        One of learners meets every other, for nobody knows where they are, and so do two of activities: each is looked
+        at in whole contexts, which may have both.
+        """
         if self.is_of_learners or other.is_of_learners:
             return True
-        return not (
-            _are_disjoint(self.contexts, other.contexts)
-            or _are_disjoint(self.groups, other.groups)
-            or _are_activities_disjoint(self.activities, other.activities)
-        )
+        return not (_are_disjoint(self.contexts, other.contexts) or _are_disjoint(self.groups, other.groups))
 
     def describe(self) -> str:
         """A few words for a table: `full`, `Course:c1`, `3 learners`. They name no learner.
@@ -199,15 +199,6 @@ def named(place: str, value: str) -> str:
 
 def _are_disjoint(one: frozenset[str], other: frozenset[str]) -> bool:
     return bool(one and other) and one.isdisjoint(other)
-
-
-def _are_activities_disjoint(one: frozenset[Activity], other: frozenset[Activity]) -> bool:
-    """A course takes its units and quizzes along, so only like is told from like: courses, or what is below them."""
-    if not (one and other):
-        return False
-    kinds = {kind for kind, _ in one | other}
-    is_comparable = kinds == {COURSE} or not kinds & {COURSE, None}
-    return is_comparable and one.isdisjoint(other)
 
 
 def _few(name: str, values: Iterable[str]) -> str:

@@ -117,6 +117,13 @@ class Sources:
         users = self._keep(erased_rows(reduce(DataFrame.union, ids).distinct(), self._erased), "erased-users")
         return None if users.isEmpty() else users
 
+    def of_erased(self, table: SourceTable) -> DataFrame | None:
+        """The rows of erased learners, which `frame` leaves out; None where the sources name none."""
+        if table.name not in self._opened or self.erased_users is None:
+            return None
+        rows = self._in_tasks(self._opened[table.name].rows(self._as_numbers))
+        return rows.join(self.erased_users, USER_ID, how="left_semi")
+
     def with_dates_as_numbers(self) -> Sources:
         """The same sources, whole, where dates that Spark cannot hold end nothing: their rows have `has_invalid_date`.
 
