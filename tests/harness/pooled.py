@@ -22,6 +22,7 @@ Settings = dict[str, Any]
 # What cases have in their first run without naming it: in a run of several, counts are added up.
 _UNNAMED = {
     "attempt-of-who-left-ends": {"inactive_attempts": 2},
+    "changed-pair-of-who-was-inactive": {"inactive_attempts": 1},
     "enrolled-without-progress": {"inactive_enrolment": 1},
     "group-of-three": {"computed.group_activities": 1},
     "quiz-best-attempt": {"orphan_attempts": 1},
