@@ -56,14 +56,20 @@ _UNWANTED_RULES = {
 # On one machine. Tasks that wait for a better place than the one there is would wait for ever: nothing wakes the local
 # scheduler when the wait is over.
 _LOCAL = {"spark.locality.wait": "0s"}
+# Planning is most of a run over small sources. Plans are described as text at every step of every query, a sixth of it.
+# What is known of columns that are made of dozens of others (one is not null, one is another) is worked out anew for
+# each step, another sixth and more, and saves nothing here: conditions stand where they are wanted.
+PLANNING = {
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "16384",
+    "spark.sql.constraintPropagation.enabled": "false",
+}
 # What a cluster's own settings may overrule.
 _PREFERRED = {
+    **PLANNING,
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "128",  # rows of hierarchies are megabytes
     "spark.ui.showConsoleProgress": "false",
-    # Plans are described as text at every step of every query; for small sources that is a sixth of a run.
-    "spark.sql.ui.explainMode": "simple",
-    "spark.sql.maxPlanStringLength": "16384",
 }
 
 

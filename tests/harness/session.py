@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from activity_aggregates.configuration import load
-from activity_aggregates.spark.session import EXTENSION, REQUIRED
+from activity_aggregates.spark.session import EXTENSION, PLANNING, REQUIRED
 
 # A session of hundreds of small queries: what is generated for them is kept, marking garbage beside them costs a core,
 # and so does compiling at its best what is not called all the time.
@@ -37,6 +37,7 @@ def small_session(warehouse: Path, **further: bool | float | int | str | None) -
     settings = (
         OF_SMALL_QUERIES
         | REQUIRED
+        | PLANNING
         | {
             "spark.jars": ",".join(load(None, os.environ, {}).settings.spark.jars),
             "spark.sql.extensions": EXTENSION,
