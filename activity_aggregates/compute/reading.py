@@ -16,6 +16,7 @@ from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
 from metrics.activities import WAS
+from metrics.catalog import IS_WHOLE
 from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
 from metrics.trees import courses
@@ -228,16 +229,16 @@ class _Placing:
         )
         theirs = (
             work.with_whole(found.owners)
-            .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(catalog.IS_WHOLE))
+            .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(IS_WHOLE))
             .select(*catalog.ACTIVITY_IN_CONTEXT, F.col("held_course_id").alias("course_id"))
         )
         idle = published.filter(F.col(f"{WAS}startedCount") == 0).select(*catalog.ACTIVITY_IN_CONTEXT)
-        without = (
+        lacking = (
             left.join(theirs, ["context_id", "course_id"], how="inner")
             .join(idle, list(catalog.ACTIVITY_IN_CONTEXT), how="left_semi")
             .join(scores, [*catalog.ACTIVITY_IN_CONTEXT, "course_id", "user_id"], how="left_anti")
         )
-        return frozenset(row[0] for row in without.select("context_id").distinct().collect())
+        return frozenset(row[0] for row in lacking.select("context_id").distinct().collect())
 
     def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
         """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
