@@ -15,12 +15,11 @@ from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric
-from metrics.names import COURSE
+from metrics.names import COURSE, WAS
 from metrics.predicates import is_course
 from metrics.values import SIGN, is_of, stands, sums, with_values
 
 ACTIVITY_KEY = ("activity_type", "activity_id", "context_id")
-WAS = "was_"  # before the name of a metric: its stored value
 
 
 def activity_rows(

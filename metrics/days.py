@@ -13,10 +13,10 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from metrics.activities import ACTIVITY_KEY, WAS, moved_from
+from metrics.activities import ACTIVITY_KEY, moved_from
 from metrics.catalog import IS_WHOLE
 from metrics.declarations import Metric
-from metrics.names import COURSE
+from metrics.names import COURSE, WAS
 from metrics.predicates import is_course
 from metrics.values import SIGN
 

@@ -21,6 +21,8 @@ SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
 LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 ACTIVE = "active"  # the status of groups and members that count
 
+WAS = "was_"  # before the name of a metric: its stored value, in rows that are compared
+
 # Attributes of a node that the job counts itself, whatever the node says under that name: so they are numbers.
 LEAF_NODES_COUNT = "leafNodesCount"
 COUNTED_ATTRIBUTES = (LEAF_NODES_COUNT,)

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.store.records import DIFFERENT, EXTRA, MISSING
 from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TEXTS, TargetTable, key_type
-from metrics.activities import WAS
 from metrics.learners import ENTRIES
+from metrics.names import WAS
 from metrics.values import stands
 
 _MAPS = {METRICS: (ENTRIES, "map<string,double>"), TEXTS: (TEXTS, "map<string,string>")}

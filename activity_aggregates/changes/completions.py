@@ -12,7 +12,7 @@ from activity_aggregates.changes.staging import Staging
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
-from metrics.activities import WAS
+from metrics.names import WAS
 from metrics.predicates import is_course
 
 FILES = ("json", "parquet")  # formats of files; any other is a writer of Spark's with a place of its own

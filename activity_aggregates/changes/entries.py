@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable, key_type
-from metrics.activities import WAS
 from metrics.declarations import Selection, all_names, names
 from metrics.learners import ENTRIES
+from metrics.names import WAS
 
 ENTRY = "struct<metric: string, before: double, after: double, text_before: string, text_after: string>"
 

@@ -18,8 +18,8 @@ import pyarrow.dataset as ds
 from activity_aggregates.changes.parts import part_of
 from activity_aggregates.store.targets import TEXTS, TargetTable
 from metrics.declarations import METRICS
+from metrics.names import WAS
 
-WAS = "was_"
 # What moves as far as one learner or one content: a day, an hour. A date that comes or goes moves as far as one.
 DATES = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
 ONE = dict.fromkeys(DATES, 86_400_000) | {metric.name: 3600 for metric in METRICS if metric.unit == "seconds"}

@@ -29,9 +29,8 @@ from activity_aggregates.sources.tables import (
 )
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
-from metrics.activities import WAS
 from metrics.catalog import IS_WHOLE
-from metrics.names import GROUP_CONTEXT
+from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import context_id
 from metrics.quizzes import group_context, held_activities
 from metrics.refusals import any_blank

@@ -16,9 +16,8 @@ from activity_aggregates.compute.reading import Placed
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
-from metrics.activities import WAS
 from metrics.catalog import IS_WHOLE
-from metrics.names import COURSE, GROUP_CONTEXT
+from metrics.names import COURSE, GROUP_CONTEXT, WAS
 from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days

@@ -25,12 +25,11 @@ from activity_aggregates.store.targets import (
 from metrics import groups, refusals
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
-from metrics.names import COURSE, GROUP_CONTEXT, QUIZ
+from metrics.names import COURSE, GROUP_CONTEXT, QUIZ, WAS
 from metrics.predicates import is_quiz
 from metrics.values import stands
 
 OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
-_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,11 @@ def _standing(
     after = None if learners is None else learners.filter(stands(names)).select(columns)
     if work.is_everything and after is not None:
         return after
-    keys = groups.served_types(members).select(groups.SERVED, "activity_id", "user_id").toDF(*_ACTIVITY_OF_USER)
+    keys = (
+        groups.served_types(members)
+        .select(groups.SERVED, "activity_id", "user_id")
+        .toDF(*ACTIVITY_USER_AGG.partition_key)
+    )
     if catalog is not None:
         courses = groups.course_rows(listed, catalog).select(*groups.GROUP_ACTIVITY_KEY, "course_id").distinct()
         of_courses = members.join(courses, list(groups.GROUP_ACTIVITY_KEY), how="inner")
@@ -211,12 +214,12 @@ def _stored_learners(
     if inputs.can_look_up and inputs.lookups.may_be_cheaper(table):
         keys = inputs.results.keep(keys, "member_keys")
         if inputs.lookups.are_cheaper(table, keys):
-            found = inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, _ACTIVITY_OF_USER)
+            found = inputs.stored.matching(ACTIVITY_USER_AGG, names, keys, ACTIVITY_USER_AGG.partition_key)
             rows = inputs.results.keep(found, table)
     if rows is None:
         # Keys are distinct. Spark does a semi join before it brings a small table into one task: in one for each range.
-        rows = everything.join(keys, list(_ACTIVITY_OF_USER), how="inner")
-    values = [F.col(f"was_{name}").alias(name) for name in (ENTRIES, *names)]
+        rows = everything.join(keys, list(ACTIVITY_USER_AGG.partition_key), how="inner")
+    values = [F.col(WAS + name).alias(name) for name in (ENTRIES, *names)]
     return rows.select(*LEARNER_KEY, *values, *carried).filter(stands(names))
 
 

@@ -19,18 +19,16 @@ from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.sources.tables import PROGRESS, TIMESPENT, SourceTable
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, learners, progress, quizzes, refusals, timespent
-from metrics.activities import WAS
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.enrolments import DETAILS
 from metrics.learners import CARRIED
-from metrics.names import COURSE
+from metrics.names import COURSE, WAS
 from metrics.predicates import context_id, is_course, is_quiz
 from metrics.timespent import TIMESPENT_KEY
 from metrics.trees import courses
 from metrics.values import stands
 
 _ENROLMENT = ("user_id", "course_id", "batch_id")
-_ACTIVITY_OF_USER = ("activity_type", "activity_id", "user_id")
 
 
 @dataclass(frozen=True)
@@ -193,14 +191,16 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | Non
     if work.pairs is not None:
         pairs = pairs.union(work.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
-    keys = pairs.distinct().join(here, "context_id", how="inner").select(*_ACTIVITY_OF_USER)
+    keys = pairs.distinct().join(here, "context_id", how="inner").select(*ACTIVITY_USER_AGG.partition_key)
     if held is not None:  # no course owns what is held in a group, and no enrolment leads there
-        keys = keys.union(held.select(*_ACTIVITY_OF_USER))
+        keys = keys.union(held.select(*ACTIVITY_USER_AGG.partition_key))
     keys = inputs.results.keep(keys.distinct(), "learner_keys")
     if not inputs.lookups.are_cheaper(table, keys):
         return work.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
-        found = inputs.stored.matching(ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), keys, _ACTIVITY_OF_USER)
+        found = inputs.stored.matching(
+            ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), keys, ACTIVITY_USER_AGG.partition_key
+        )
         rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
     more = _contexts_with_more(inputs, work, rows)
     if not more:

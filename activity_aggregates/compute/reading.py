@@ -15,8 +15,8 @@ from activity_aggregates.sources.changed_at import CHANGED_AT
 from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
-from metrics.activities import WAS
 from metrics.catalog import IS_WHOLE
+from metrics.names import WAS
 from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
 from metrics.trees import courses
@@ -26,7 +26,7 @@ Refused = dict[str, DataFrame]
 _NO_COURSE = ""  # beside a context of which no enrolment is at hand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Placed:
     """What was read of the enrolments at hand, and who owns the activities of their contexts.
 
@@ -112,17 +112,17 @@ class _Placing:
             refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
         return (
             Placed(
-                by_key,
-                outlines,
-                scores,
-                found.owners,
-                found.strangers,
-                unsettled,
-                changed,
-                touched,
-                bool(found.new),
-                bool(found.new_quizzes),
-                refused,
+                by_key=by_key,
+                outlines=outlines,
+                scores=scores,
+                owners=found.owners,
+                strangers=found.strangers,
+                unsettled=unsettled,
+                changed=changed,
+                touched=touched,
+                has_new=bool(found.new),
+                has_new_quizzes=bool(found.new_quizzes),
+                refused=refused,
             ),
             frozenset(),
         )

@@ -21,11 +21,10 @@ from activity_aggregates.store.targets import (
     GROUP_ACTIVITY_USER_AGG,
     TargetTable,
 )
-from metrics.activities import WAS
 from metrics.days import day_counts
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric, Selection, declared, names
 from metrics.groups import meant_type
-from metrics.names import GROUP_CONTEXT
+from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import is_course
 from metrics.values import SIGN, is_of, stands, sums
 

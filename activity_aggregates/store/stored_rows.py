@@ -13,9 +13,8 @@ from activity_aggregates import settings
 from activity_aggregates.store.connection import read
 from activity_aggregates.store.connector import BY_PARTITION, CASSANDRA_FORMAT, LOOKED_UP, SCANNED, lookup
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TEXTS, TargetTable
-from metrics.activities import WAS
 from metrics.learners import CARRIED, ENTRIES
-from metrics.names import SCORE_PREFIXES
+from metrics.names import SCORE_PREFIXES, WAS
 from metrics.predicates import is_served_row
 
 _NONE = "array<string>"

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from activity_aggregates.writing.protocol import bigint, count, double, keys, names_set, with_length
+from metrics.names import WAS
 
-WAS = "was_"
 ENTRIES, TEXTS = "entries", "texts"
 # What the server counts for a cell in a batch beside its name and value, less what the protocol has in its place.
 _CELL_BYTES = 12

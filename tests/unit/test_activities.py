@@ -8,9 +8,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
+from metrics.activities import ACTIVITY_KEY, activity_rows, signed
 from metrics.catalog import IS_WHOLE
 from metrics.declarations import declared, names
+from metrics.names import WAS
 from tests.harness.frames import assert_rows, frame
 
 METRICS, NAMES = declared("activity_agg"), names("activity_agg")

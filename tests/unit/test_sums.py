@@ -10,9 +10,10 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from metrics.activities import ACTIVITY_KEY, WAS, activity_rows, signed
+from metrics.activities import ACTIVITY_KEY, activity_rows, signed
 from metrics.catalog import IS_WHOLE
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric, declared, names
+from metrics.names import WAS
 from metrics.values import SIGN, sums
 from tests.harness.frames import assert_rows, frame
 
