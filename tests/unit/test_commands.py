@@ -156,7 +156,7 @@ def test_a_number_that_makes_no_sense_is_told_in_a_sentence(
             "--prometheus x.prom writes the metrics and nothing else: leave out last, --limit 3, --json",
         ),
         ("runs last --limit 3", "last is one run, and --limit 3 is how many of the newest: leave out one of them"),
-        ("verify --published --repair", "--published only compares what is stored"),
+        ("verify --published --repair", "--published adds up what is published"),
         ("export activity_usr_agg --out x", "activity_usr_agg is not a table; the nearest is activity_user_agg"),
         ("export learners --out x", "learners is not a table; there are activity_user_agg, activity_agg,"),
         ("export activity_agg", "the following arguments are required: --out"),
