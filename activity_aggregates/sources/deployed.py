@@ -19,6 +19,7 @@ from activity_aggregates.texts import hosts_of
 
 CASSANDRA = "cassandra"
 _HOSTS = "spark.cassandra.connection.host"
+_BUNDLE = "spark.cassandra.connection.config.cloud.path"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
 # Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
 # another order would be taken for each other. In JSON a backslash may stand before any character, as the platform's own
@@ -47,8 +48,7 @@ def cql_place(source: settings.Source) -> str:
 
 def is_in_targets_cluster(source: settings.Source) -> bool:
     """Whether the session of the target can be asked about a source."""
-    elsewhere = {f"spark.cassandra.connection.{name}" for name in ("host", "config.cloud.path")}
-    return source.format == CASSANDRA and not elsewhere & source.options.keys()
+    return source.format == CASSANDRA and not {_HOSTS, _BUNDLE} & source.options.keys()
 
 
 def of_source(connection: Connection, source: settings.Source) -> Connection:

@@ -94,7 +94,11 @@ class Sources:
         """The rows of a source, of exactly its `frame_schema`; no rows where it is not configured."""
         if table.name not in self._opened:
             return self._spark.createDataFrame([], table.frame_schema)
-        return self._without_erased(self._in_tasks(self._opened[table.name].rows(self._as_numbers)))
+        return self._without_erased(self._rows(table))
+
+    def _rows(self, table: SourceTable) -> DataFrame:
+        """Those of everybody, erased or not."""
+        return self._in_tasks(self._opened[table.name].rows(self._as_numbers))
 
     def _in_tasks(self, rows: DataFrame) -> DataFrame:
         return rows.coalesce(1) if self._are_few else rows
@@ -121,8 +125,7 @@ class Sources:
         """The rows of erased learners, which `frame` leaves out; None where the sources name none."""
         if table.name not in self._opened or self.erased_users is None:
             return None
-        rows = self._in_tasks(self._opened[table.name].rows(self._as_numbers))
-        return rows.join(self.erased_users, USER_ID, how="left_semi")
+        return self._rows(table).join(self.erased_users, USER_ID, how="left_semi")
 
     def with_dates_as_numbers(self) -> Sources:
         """The same sources, whole, where dates that Spark cannot hold end nothing: their rows have `has_invalid_date`.

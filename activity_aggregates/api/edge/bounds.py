@@ -182,8 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
         figures.refused_early(refusal.status)
         resmsgid = str(uuid4())
         if self.config.bounds.notes:
-            seconds = time.monotonic() - self._began
-            logs.request(logs.line_of(logs.EARLY, refusal.status, seconds, resmsgid))
+            logs.request(logs.EARLY, refusal.status, time.monotonic() - self._began, resmsgid)
         self.transport.write(bare_failure(refusal, resmsgid))
         cycle: RequestResponseCycle | None = self.cycle
         is_idle = cycle is None or cycle.response_complete

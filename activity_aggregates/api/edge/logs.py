@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from activity_aggregates.logs import DETAILS, JSON, Json, instant
@@ -40,18 +39,14 @@ class Sentence(logging.Formatter):
 EARLY = "none"  # the route of what is refused before it is a request
 
 
-def line_of(
+def request(
     route: str, status: int, seconds: float, resmsgid: str, caller: str | None = None, msgid: str | None = None
-) -> dict[str, Any]:
-    """What is noted of a request."""
-    return {
+) -> None:
+    """A line for a request that was answered."""
+    known = {
         "route": route, "status": status, "seconds": round(seconds, 4), "caller": caller, "resmsgid": resmsgid,
         "msgid": msgid,
     }  # fmt: skip
-
-
-def request(known: Mapping[str, Any]) -> None:
-    """A line for a request that was answered."""
     _ACCESS_LOG.info("a request was answered", extra={DETAILS: known})
 
 

@@ -75,8 +75,7 @@ class Outer:
         figures.answered(scope["path"], status, seconds)
         if self._manners.notes:
             route = f"{scope['method']} {scope['path'] if scope['path'] in figures.ROUTES else 'other'}"
-            known = logs.line_of(route, status, seconds, exchange.resmsgid, exchange.caller, exchange.msgid)
-            logs.request(known)
+            logs.request(route, status, seconds, exchange.resmsgid, exchange.caller, exchange.msgid)
 
 
 def sending(send: Send, exchange: Exchange, shared: Sequence[tuple[bytes, bytes]]) -> Send:
