@@ -102,14 +102,11 @@ def _of_a_part(
         is_new = F.col("held_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
         owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
         places = _owned(owners.filter(is_new))
-        is_lost = F.col(IS_WHOLE) & (F.col("course_id").isNull() | F.col("is_blocked"))
-        gone = owners.filter(is_lost).select(*metadata.ACTIVITY)
-        if outlines is not None:  # of a quiz the tree of the course that owns it may have no node
-            nodes = courses.described_nodes(outlines).select("course_id", "activity_id")
-            gone = gone.union(places.join(nodes, ["course_id", "activity_id"], "left_anti").select(*metadata.ACTIVITY))
         # In the contexts of groups no course is placed.
         has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
         may_be_new |= placed.has_new or bool(changed) or has_whole
+        if may_be_new:  # otherwise nothing is planned for it
+            gone = _gone(owners, places, courses.described_nodes(courses.settled(placed.outlines)))
     if may_be_new:
         places, others = _with_others(inputs, placed, places, gone)
         if others:
@@ -118,6 +115,16 @@ def _of_a_part(
         outlines = _with_outlines(inputs, described, outlines, further)
         places = places.unionByName(_themselves(inputs, outlines, further)).distinct()
     return places, outlines
+
+
+def _gone(owners: DataFrame, places: DataFrame, nodes: DataFrame) -> DataFrame:
+    """(activity_type, activity_id) of what no course at hand describes, each once.
+
+    No course has it any more, or one that is unsettled; or it is a quiz, and the tree of its owner has no node of it.
+    """
+    is_lost = F.col(IS_WHOLE) & (F.col("course_id").isNull() | F.col("is_blocked"))
+    lacking = places.join(nodes, ["course_id", "activity_id"], how="left_anti")
+    return owners.filter(is_lost).select(*metadata.ACTIVITY).union(lacking.select(*metadata.ACTIVITY)).distinct()
 
 
 def _with_others(
@@ -139,7 +146,7 @@ def _with_others(
     assert places is not None
     described = places
     if gone is not None:
-        described = places.unionByName(gone.distinct().withColumn("course_id", F.lit(_AFTER_ALL)))
+        described = places.unionByName(gone.withColumn("course_id", F.lit(_AFTER_ALL)))
     greatest = described.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
     is_wanted = (F.col("course_id") < F.col("greatest")) | F.col("is_done")
     known = flagged(held, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
