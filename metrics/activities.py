@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric
+from metrics.learners import LEARNER_KEY
 from metrics.names import COURSE, WAS
 from metrics.predicates import is_course
 from metrics.values import SIGN, is_of, stands, sums, with_values
@@ -97,11 +98,10 @@ def signed(rows: DataFrame, names: Sequence[str]) -> DataFrame:
 
     `rows` have `LEARNER_KEY`, a column for each of `names`, was_<name> and, unless every context is, `IS_WHOLE`.
     """
-    key = ["activity_type", "activity_id", "user_id", "context_id"]
-    after = rows.select(*key, *names, F.lit(1).alias(SIGN)).filter(stands(names))
+    after = rows.select(*LEARNER_KEY, *names, F.lit(1).alias(SIGN)).filter(stands(names))
     if IS_WHOLE not in rows.columns:
         return after
     before = rows.filter(~F.col(IS_WHOLE)).select(
-        *key, *(F.col(WAS + name).alias(name) for name in names), F.lit(-1).alias(SIGN)
+        *LEARNER_KEY, *(F.col(WAS + name).alias(name) for name in names), F.lit(-1).alias(SIGN)
     )
     return after.unionByName(before.filter(stands(names)))

@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import ENROLMENT_IDS
 from metrics.predicates import context_id
 from metrics.refusals import (
     HIERARCHY_REASONS,
@@ -39,14 +40,14 @@ def assess_enrolments(enrolments: DataFrame, outlines: DataFrame) -> DataFrame:
     """
     courses = outlines.select("course_id", F.col("problem").alias("course_problem"), "is_retired")
     problem = first_problem(
-        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id")),
+        (MISSING_KEY, any_blank(*ENROLMENT_IDS)),
         (INVALID_STATUS, is_invalid_status()),
         (INVALID_DATE, is_invalid_date()),
         (MISSING_HIERARCHY, F.col("is_retired").isNull()),
         *((reason, F.col("course_problem") == reason) for reason in HIERARCHY_REASONS),
     )
     return enrolments.join(courses, "course_id", how="left").select(
-        "user_id", "course_id", "batch_id", "active", "status", "completed_on", "enrolled_on", "accessed_on",
+        *ENROLMENT_IDS, "active", "status", "completed_on", "enrolled_on", "accessed_on",
         "certificates",
         problem.alias("problem"),
         F.coalesce("is_retired", F.lit(False)).alias("is_retired"),
@@ -61,12 +62,12 @@ def enrolments_by_key(accepted: DataFrame) -> DataFrame:
     """
     return (
         accepted.select(
-            *enrolment_key(), "user_id", "course_id", "batch_id", "is_retired",
+            *enrolment_key(), *ENROLMENT_IDS, "is_retired",
             is_active().alias("is_active"), has_earned_completion().alias("has_earned"),
             "enrolled_on", "completed_on", "accessed_on", "certificates",
         )
         .repartition(*ENROLMENT_KEY)  # once, for this aggregation and for every join on the key
-        .groupBy(*ENROLMENT_KEY, "user_id", "course_id", "batch_id", "is_retired")
+        .groupBy(*ENROLMENT_KEY, *ENROLMENT_IDS, "is_retired")
         .agg(
             F.bool_or("is_active").alias("is_enrolled"), F.bool_or("has_earned").alias("is_earned"),
             F.unix_millis(F.min("enrolled_on")).alias("enrolledOn"),

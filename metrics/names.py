@@ -18,6 +18,8 @@ MAX_SCORE = "max_score:"
 ATTEMPTS_COUNT = "attempts_count:"
 SCORE_PREFIXES = (SCORE, MAX_SCORE, ATTEMPTS_COUNT)
 
+ENROLMENT_IDS = ("user_id", "course_id", "batch_id")  # what tells one enrolment from another
+
 LONGEST_KEY = 1024  # bytes of UTF-8 of one id: keys of the store, several ids as JSON among them, hold 64 KiB
 ACTIVE = "active"  # the status of groups and members that count
 

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import ENROLMENT_IDS
 from metrics.predicates import context_id, is_course
 from metrics.refusals import (
     INVALID_DATE,
@@ -31,13 +32,11 @@ def is_done() -> Column:
 def assess_progress(progress: DataFrame) -> DataFrame:
     """Every row of (user_id, course_id, batch_id, content_id, status, accessed_on) with its `problem`."""
     problem = first_problem(
-        (MISSING_KEY, any_blank("user_id", "course_id", "batch_id", "content_id")),
+        (MISSING_KEY, any_blank(*ENROLMENT_IDS, "content_id")),
         (INVALID_STATUS, is_invalid_status()),
         (INVALID_DATE, is_invalid_date()),
     )
-    return progress.select(
-        "user_id", "course_id", "batch_id", "content_id", "status", "accessed_on", problem.alias("problem")
-    )
+    return progress.select(*ENROLMENT_IDS, "content_id", "status", "accessed_on", problem.alias("problem"))
 
 
 def progress_words(accepted: DataFrame, leaves: DataFrame) -> DataFrame:

@@ -7,19 +7,19 @@ from pyspark.sql import functions as F
 
 from metrics.enrolments import matched_counts
 from metrics.keys import ENROLMENT_KEY, enrolment_key
+from metrics.names import ENROLMENT_IDS
 from metrics.refusals import INVALID_SECONDS, MISSING_KEY, any_blank, first_problem, is_invalid_seconds
 
-TIMESPENT_KEY = ("user_id", "course_id", "batch_id")
 _EXACT = "decimal(28,17)"  # the decimal that prints a double, of which no more than 1e9 is accepted
 
 
 def assess_timespent(timespent: DataFrame) -> DataFrame:
-    """Every row of `TIMESPENT_KEY`, seconds with its `problem`; several rows of one key are all counted."""
+    """Every row of `ENROLMENT_IDS`, seconds with its `problem`; several rows of one key are all counted."""
     problem = first_problem(
-        (MISSING_KEY, any_blank(*TIMESPENT_KEY)),
+        (MISSING_KEY, any_blank(*ENROLMENT_IDS)),
         (INVALID_SECONDS, is_invalid_seconds()),
     )
-    return timespent.select(*TIMESPENT_KEY, "seconds", problem.alias("problem"))
+    return timespent.select(*ENROLMENT_IDS, "seconds", problem.alias("problem"))
 
 
 def seconds_by_enrolment(accepted: DataFrame) -> DataFrame:

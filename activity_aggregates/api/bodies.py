@@ -168,22 +168,26 @@ _MISSING: dict[str, Refusal] = {
 _IN_ORDER = list(_MISSING.values())
 
 
-def parsed(model: type[Body], raw: bytes) -> Body:
+def read_json(raw: bytes) -> object:
+    """What the bytes of a body say; raises Refused where they are not JSON."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Refused(refusals.invalid(f"{_NO_BODY}: {error}")) from error
+
+
+def validated(model: type[Body], given: object) -> Body:
     """The body, or the refusal that it gets: what is wrong is told before what is missing.
 
-    >>> parsed(GroupBody, b'{"request": {"groupId": "g1", "unknown": 1}}').request.groupId
+    >>> validated(GroupBody, {"request": {"groupId": "g1", "unknown": 1}}).request.groupId
     'g1'
-    >>> parsed(GroupBody, b'{"request": {"groupId": 1}}')
+    >>> validated(GroupBody, {"request": {"groupId": 1}})
     Traceback (most recent call last):
     activity_aggregates.api.edge.refusals.Refused: request.groupId: Input should be a valid string
-    >>> parsed(ActivityBody, b'{"request": {"activityId": "c1", "activityType": " "}}')
+    >>> validated(ActivityBody, {"request": {"activityId": "c1", "activityType": " "}})
     Traceback (most recent call last):
     activity_aggregates.api.edge.refusals.Refused: GroupId is mandatory.
     """
-    try:
-        given = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise Refused(refusals.invalid(f"{_NO_BODY}: {error}")) from error
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -204,15 +208,6 @@ def missing_ids(model: type[BaseModel]) -> dict[str | int, Refusal]:
     fields = model.model_fields["request"].annotation.model_fields  # type: ignore[union-attr]
     asked = fields | (Activity.model_fields if "activities" in fields else {})
     return {name: refusal for name, refusal in _MISSING.items() if name in asked and asked[name].is_required()}
-
-
-def params_of(raw: bytes) -> object:
-    """What a body that is refused has as `params`, where it is JSON at all."""
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    return body.get("params") if isinstance(body, dict) else None
 
 
 def _missing(detail: ErrorDetails, mandatory: Mapping[str | int, Refusal]) -> Refusal | None:

@@ -27,7 +27,9 @@ REFERENCES = "#/components/schemas/{model}"
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "userToken": {"type": "apiKey", "in": "header", "name": "x-authenticated-user-token"},
+    "managedUser": {"type": "apiKey", "in": "header", "name": "x-authenticated-for"},
 }
+TOKENS = (("bearer",), ("userToken",), ("bearer", "managedUser"), ("userToken", "managedUser"))  # any of these sets
 JSON = "application/json"
 EARLY = (refusals.HEADERS_TOO_LARGE, refusals.TOO_MANY_CONNECTIONS)  # before anybody has looked at the path
 WRONG = refusals.invalid("request.activityType: Input should be a valid string")
@@ -80,7 +82,7 @@ def operation(path: str, name: str, body: type[BaseModel], answer: Any) -> dict[
         "tags": ["groups" if body in OF_GROUPS else "activities"],
         "openapi_extra": {
             "requestBody": {"required": True, "content": {JSON: content}},
-            "security": [{scheme: []} for scheme in SCHEMES],
+            "security": [{scheme: [] for scheme in schemes} for schemes in TOKENS],
         },
     }
 

@@ -23,8 +23,8 @@ from activity_aggregates.api.bodies import (
     EarlierActivityBody,
     GroupBody,
     LearnerBody,
-    params_of,
-    parsed,
+    read_json,
+    validated,
 )
 from activity_aggregates.api.edge import refusals
 from activity_aggregates.api.edge.envelope import success
@@ -88,13 +88,9 @@ def checked(model: type[Body]) -> Callable[[Request], Coroutine[Any, Any, Asked[
         raw = await received(request, exchange, serving.max_body_bytes)
         caller = serving.verifier.caller(request.headers)
         exchange.caller = serving.hashed(caller)
-        try:
-            body = parsed(model, raw)
-        except Refused:
-            exchange.heard(params_of(raw))
-            raise
-        exchange.heard(body.params)
-        return Asked(request, serving, caller, body)
+        given = read_json(raw)
+        exchange.heard(given)
+        return Asked(request, serving, caller, validated(model, given))
 
     return asked
 

@@ -101,7 +101,8 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     rows = learners.rows if work.is_everything else work.with_whole(learners.rows)
     rows = signed(rows, inputs.names(ACTIVITY_USER_AGG))
     published = None
-    if not work.is_everything:  # a table without rows is one whose rows are missing
+    # What an unsettled course requires is known by its stored rows alone, of which an erase computes the others anew.
+    if not work.is_everything or inputs.asked.erasing:  # a table without rows is one whose rows are missing
         published = stored or inputs.no_rows(ACTIVITY_AGG)
     computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), members)
     parts = {
@@ -130,7 +131,7 @@ def _compared(
     """Rows of activities or days against the stored ones, of which those stay that nobody has looked at whole."""
     if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
         computed = computed.filter(~F.col(_IMPOSSIBLE))
-    kept = None if stored is None else work.with_whole(with_kept(stored, placed))
+    kept = None if stored is None else work.with_whole(with_kept(stored, placed, inputs.asked.erasing))
     stays = F.col("is_kept") | ~F.col(IS_WHOLE)
     return compare(table, inputs.names(table), computed, kept, stays, {_IMPOSSIBLE: "boolean"})
 

@@ -22,13 +22,10 @@ from metrics import catalog, learners, progress, quizzes, refusals, timespent
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
 from metrics.enrolments import DETAILS
 from metrics.learners import CARRIED
-from metrics.names import COURSE, WAS
+from metrics.names import COURSE, ENROLMENT_IDS, WAS
 from metrics.predicates import context_id, is_course, is_quiz
-from metrics.timespent import TIMESPENT_KEY
 from metrics.trees import courses
 from metrics.values import stands
-
-_ENROLMENT = ("user_id", "course_id", "batch_id")
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,9 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
             count_rows(inputs, TIMESPENT.name, refusals.TIMESPENT_REASONS, *spent.seen, orphans="orphan_timespent")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
         inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
-    refused = refused_held | {"progress": refusals.refused(contents, *_ENROLMENT, "content_id")}
+    refused = refused_held | {"progress": refusals.refused(contents, *ENROLMENT_IDS, "content_id")}
     if spent is not None:
-        refused |= {TIMESPENT.name: refusals.refused(spent.assessed, *TIMESPENT_KEY)}
+        refused |= {TIMESPENT.name: refusals.refused(spent.assessed, *ENROLMENT_IDS)}
     return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
 
 
@@ -155,7 +152,7 @@ def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTabl
     """All rows of a source of learners, or those of the enrolments at hand."""
     if work.is_everything:
         return inputs.sources.frame(table)
-    return inputs.matching(table, placed.by_key.select(*_ENROLMENT), _ENROLMENT)
+    return inputs.matching(table, placed.by_key.select(*ENROLMENT_IDS), ENROLMENT_IDS)
 
 
 def _stored(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None) -> DataFrame | None:
@@ -171,14 +168,18 @@ def _stored(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None) 
     return flagged.withColumn("is_kept", F.col("is_kept") & F.col("is_erased").isNull()).drop("is_erased")
 
 
-def with_kept(rows: DataFrame, placed: Placed) -> DataFrame:
-    """Stored rows with `is_kept`: those of unsettled courses, and of the units and quizzes that these own, stay."""
+def with_kept(rows: DataFrame, placed: Placed, are_counted: bool = False) -> DataFrame:
+    """Stored rows with `is_kept`: those of unsettled courses, and of the units and quizzes that these own, stay.
+
+    Where `are_counted`, because an erase counts anew what they own by the catalog, only what is not in it stays.
+    """
     if not placed.unsettled:
         return rows.withColumn("is_kept", F.lit(False))
     blocked = placed.owners.filter("is_blocked").select(*ACTIVITY_IN_CONTEXT, F.lit(True).alias("is_blocked"))
     joined = rows.join(blocked, list(ACTIVITY_IN_CONTEXT), how="left")
     named = flagged(joined, "activity_id", placed.unsettled, "is_unsettled")
-    is_kept = F.coalesce("is_blocked", F.lit(False)) | (is_course() & F.col("is_unsettled"))
+    is_blocked, is_unsettled = F.coalesce("is_blocked", F.lit(False)), is_course() & F.col("is_unsettled")
+    is_kept = is_unsettled & ~is_blocked if are_counted else is_unsettled | is_blocked
     return named.withColumn("is_kept", is_kept).drop("is_blocked", "is_unsettled")
 
 

@@ -16,7 +16,7 @@ from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
 from metrics.catalog import IS_WHOLE
-from metrics.names import WAS
+from metrics.names import ENROLMENT_IDS, WAS
 from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
 from metrics.trees import courses
@@ -107,7 +107,7 @@ class _Placing:
         ended = self._contexts_with_ended(by_key, scores, found) if found.inactive else frozenset[str]()
         if further := found.moved | self._contexts_with_refused(assessed, unsettled) | ended:
             return None, further
-        refused = {"enrolments": refusals.refused(assessed, "user_id", "course_id", "batch_id")}
+        refused = {"enrolments": refusals.refused(assessed, *ENROLMENT_IDS)}
         if attempts is not None:
             refused["attempts"] = refusals.refused(attempts, *quizzes.ATTEMPT_KEY)
         return (
@@ -207,7 +207,7 @@ class _Placing:
         refused = any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS)
         if work.is_everything or work.pairs is None or not refused:
             return frozenset()
-        is_refused = F.col("problem").isNotNull() & ~any_blank("user_id", "course_id", "batch_id")
+        is_refused = F.col("problem").isNotNull() & ~any_blank(*ENROLMENT_IDS)
         rows = without(assessed.filter(is_refused), "course_id", unsettled).select(context_id().alias("context_id"))
         return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
 

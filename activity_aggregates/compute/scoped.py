@@ -28,7 +28,7 @@ from activity_aggregates.sources.tables import (
 )
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
-from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, GROUP_CONTEXT, QUIZ
+from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, ENROLMENT_IDS, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
 from metrics.refusals import any_blank
@@ -192,7 +192,7 @@ class Scoped:
             found.append(held.filter(is_it | is_of_it).select("context_id"))
         if kind in (None, QUIZ) and self.inputs.sources.has(ATTEMPTS):
             attempted = self.inputs.sources.frame(ATTEMPTS).filter(F.col("content_id") == name)
-            placed = attempted.filter(~any_blank("batch_id")).select("user_id", "course_id", "batch_id")
+            placed = attempted.filter(~any_blank("batch_id")).select(*ENROLMENT_IDS)
             found.append(placed.select(context_id().alias("context_id")))
         if kind in (None, QUIZ):
             found += self._held_in_groups(name)

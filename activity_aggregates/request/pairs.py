@@ -10,8 +10,7 @@ from pathlib import Path
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.scope import PAIRS, Learners
 from activity_aggregates.texts import read_text
-
-COLUMNS = ("user_id", "course_id", "batch_id")
+from metrics.names import ENROLMENT_IDS
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
     Blank lines are passed over. Raises BadRequest, which names the line, for one that is not three ids.
     """
-    wanted = f"name a CSV file of {','.join(COLUMNS)}"
+    wanted = f"name a CSV file of {','.join(ENROLMENT_IDS)}"
     text = read_text(path, f"--changed {path}", wanted, "utf-8-sig")
     reader = csv.reader(io.StringIO(text))
     try:
@@ -38,13 +37,15 @@ def read_pairs(path: Path) -> list[Pair]:
     pairs = []
     for number, row in rows:
         fields = [field.strip() for field in row]
-        if not any(fields) or (number == 1 and tuple(fields) == COLUMNS):
+        if not any(fields) or (number == 1 and tuple(fields) == ENROLMENT_IDS):
             continue
-        if len(fields) != len(COLUMNS) or not all(fields):
-            raise BadRequest(f"--changed {path}, line {number}: write {','.join(COLUMNS)}, and none of them empty")
+        if len(fields) != len(ENROLMENT_IDS) or not all(fields):
+            raise BadRequest(
+                f"--changed {path}, line {number}: write {','.join(ENROLMENT_IDS)}, and none of them empty"
+            )
         pairs.append(Pair(*fields))
     if not pairs:
-        raise BadRequest(f"--changed {path} names no pair: write one per line, as {','.join(COLUMNS)}")
+        raise BadRequest(f"--changed {path} names no pair: write one per line, as {','.join(ENROLMENT_IDS)}")
     return pairs
 
 

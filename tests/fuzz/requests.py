@@ -23,8 +23,8 @@ from activity_aggregates.api.bodies import (
     EarlierActivityBody,
     GroupBody,
     LearnerBody,
-    params_of,
-    parsed,
+    read_json,
+    validated,
 )
 from activity_aggregates.api.edge.envelope import enveloped, failed
 from activity_aggregates.api.edge.exchange import Exchange, begin
@@ -51,11 +51,10 @@ def body(chance: Random, _: Path) -> str:
     raw = drawn_body(chance)
     exchange = begin([], 1)
     try:
-        found = parsed(chance.choice(MODELS), raw)
-        exchange.heard(found.params)
-        _look_at(found.request)
+        model, given = chance.choice(MODELS), read_json(raw)
+        exchange.heard(given)
+        _look_at(validated(model, given).request)
     except Refused as error:
-        exchange.heard(params_of(raw))
         return _answered(exchange, error)
     return ""
 

@@ -29,8 +29,9 @@ class Exchange:
     is_receiving: bool = False  # the body
     status: int | None = None  # once the answer has begun
 
-    def heard(self, params: object) -> None:
-        """Takes the id that the body gives to the request, which counts before the header's."""
+    def heard(self, body: object) -> None:
+        """Takes the id that a body gives to its request, which counts before the header's, also of a wrong body."""
+        params = body.get("params") if isinstance(body, Mapping) else None
         if isinstance(params, Mapping) and params.get("msgid") is not None:
             self.msgid = fit_msgid(params["msgid"])
 

@@ -36,6 +36,8 @@ async def unrouted(request: Request, error: Exception) -> Response:
     response_code = RESOURCE_NOT_FOUND if error.status_code == 404 else CLIENT_ERROR
     err = error.detail.upper().replace(" ", "_")
     headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # as the routes know it; what may be got may be asked for its head
+        headers["Allow"] = "GET, HEAD"
     return failure(request.scope, Refusal(error.status_code, response_code, err, f"{error.detail}.", headers))
 
 

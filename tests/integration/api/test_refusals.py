@@ -150,3 +150,4 @@ def test_what_no_route_answers_is_refused_in_the_envelope_too(api: Api) -> None:
     wrong_method = api.client.get(GROUP)
     assert refusal(wrong_method)[:3] == (405, "CLIENT_ERROR", "METHOD_NOT_ALLOWED")
     assert wrong_method.headers["allow"] == "POST"
+    assert api.client.post("/health/live").headers["allow"] == "GET, HEAD"

@@ -1,4 +1,4 @@
-"""An erase of a learner who was enrolled and not active any more, on a real Cassandra."""
+"""An erase where one of the two is not there any more, the learner or the course, on a real Cassandra."""
 
 from __future__ import annotations
 
@@ -34,3 +34,27 @@ def test_what_rested_on_somebody_who_had_left_ends_with_the_erase(
     assert "u2" in {row["user_id"] for row in place.rows("activity_user_agg") if row["activity_id"] == "Q"}
     assert place.run() == 0
     assert place.latest().counts["written"] == 0
+
+
+@pytest.mark.parametrize("choices", [(), ("--set", "metrics.completion=current")], ids=["with a base", "without one"])
+def test_a_retired_course_is_counted_anew_from_its_stored_rows(
+    made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choices: tuple[str, ...]
+) -> None:
+    """What its tree required is not known any more, and stays as it is stored; a day of the one alone goes."""
+    monkeypatch.setenv("ERASED_SECRET", SECRET)
+    place = World(made, tmp_path)
+    made.empty()
+    load, families = made.store.load, ("--set", "metrics.families=[completion, dates]")
+    load("content_hierarchy", {"c1": {"course": "c1", "children": [*"ABCD"]}})
+    for user, day in ((GONE, 5), (STAYS, 6)):
+        row = {"userid": user, "courseid": "c1", "batchid": "b1"}
+        load("user_enrolments", [{**row, "enrolled_date": f"2026-01-0{day}T08:00:00Z"}])
+        load("user_content_consumption", [{**row, "contentid": "A", "status": 2}])
+    assert place.run(*families) == 0
+    load("content_hierarchy", {"c1": {"course": "c1", "status": "Retired", "children": [*"ABCD"]}})
+    assert place.erase(*families, *choices) == 0
+    agg = place.counts("activity_agg")["c1"]
+    assert (agg["enrolledCount"], agg["leafNodesCount"], agg["averageProgress"]) == (1, 4, 25)
+    assert {str(row["day"]): row["agg"] for row in place.rows("activity_day_agg")} == {
+        "2026-01-06": {"enrolledCount": 1}
+    }
