@@ -62,7 +62,10 @@ def choose(inputs: Inputs) -> Choice:
             choice = Choice(everything(inputs))
         else:
             choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    work = _with_held(inputs, choice.work.and_whole(asked.whole))
+    work = choice.work.and_doubted(asked.whole)
+    if asked.whole:  # whose groups they were that a dead run took rows from, no row says any more
+        work = replace(work, groups=None)
+    work = _with_held(inputs, work)
     if asked.done and work.groups is not None:  # after it: what is held in these groups is not looked at anew
         work = replace(work, groups=work.groups | Scoped(inputs).groups_of_done())
     return replace(choice, work=work)

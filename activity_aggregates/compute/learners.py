@@ -206,22 +206,27 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | Non
     more = _contexts_with_more(inputs, work, rows)
     if not more:
         return rows
-    inputs.steps.say(f"{len(more):,} contexts have stored rows of learners who are in no source: reads all of them")
+    inputs.steps.say(f"{len(more):,} contexts may have stored rows of learners who are in no source: reads all of them")
     return without(rows, "context_id", more).unionByName(among(everything, "context_id", more))
 
 
 def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
-    """The whole contexts of which more learners of a course or a quiz are published than were found."""
-    published = inputs.stored_rows(ACTIVITY_AGG)
-    if not work.whole or published is None:
-        return frozenset()
+    """The whole contexts of which more learners of a course or a quiz are published than were found.
+
+    And those of which what is published may be wrong: all, where no base says that it is right.
+    """
+    whole = work.whole or frozenset()
+    doubted = whole if inputs.asked.base is None else whole & work.doubted
+    trusted, published = whole - doubted, inputs.stored_rows(ACTIVITY_AGG)
+    if not trusted or published is None:
+        return doubted
     standing = rows.filter(stands([WAS + name for name in inputs.names(ACTIVITY_USER_AGG)]))
     found = standing.groupBy(*ACTIVITY_IN_CONTEXT).agg(F.count(F.lit(1)).alias("found"))
     # Each counted learner has one row; contexts of groups have no Course, so their quizzes tell it.
     learners_counted = F.when(is_course(), F.col(f"{WAS}enrolledCount")).otherwise(F.col(f"{WAS}startedCount"))
-    counts = among(published.filter(is_course() | is_quiz()), "context_id", work.whole).select(
+    counts = among(published.filter(is_course() | is_quiz()), "context_id", trusted).select(
         *ACTIVITY_IN_CONTEXT, learners_counted.alias("published")
     )
     both = counts.join(found, list(ACTIVITY_IN_CONTEXT), how="left")
     is_more = F.coalesce("published", F.lit(float("inf"))) > F.coalesce("found", F.lit(0))
-    return frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())
+    return doubted | frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())

@@ -21,13 +21,15 @@ class Work:
     """Everything where `whole` is None; otherwise these contexts with all of their pairs, and `pairs` of others.
 
     `pairs` are (user_id, context_id), each once; None where there are none. `groups` are those to be looked at besides
-    the groups of these pairs; None for all. `enrolments` reads the rows of the sources that such a choice needs.
+    the groups of these pairs; None for all. `enrolments` reads the rows of the sources that such a choice needs. Of
+    the whole contexts that are `doubted` no published count tells how many rows are stored.
     """
 
     whole: frozenset[str] | None
     pairs: DataFrame | None
     groups: frozenset[str] | None
     enrolments: Callable[[Work], DataFrame]
+    doubted: frozenset[str] = frozenset()
 
     @property
     def is_everything(self) -> bool:
@@ -61,3 +63,7 @@ class Work:
     def and_whole(self, contexts: frozenset[str]) -> Work:
         """The same and further contexts, whole."""
         return self if self.whole is None else replace(self, whole=self.whole | contexts)
+
+    def and_doubted(self, contexts: frozenset[str]) -> Work:
+        """The same and further contexts, whole and doubted."""
+        return replace(self.and_whole(contexts), doubted=self.doubted | contexts)

@@ -73,7 +73,7 @@ def _stage(inputs: Inputs, directory: RunDirectory) -> None:
             break
         inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
         inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
-        work = work.and_whole(others.impossible)
+        work = work.and_doubted(others.impossible)
     else:
         raise CheckFailed("counts of contexts that were looked at whole cannot be right either: run without a scope")
     _complete_counts(inputs, work)
