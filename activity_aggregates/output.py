@@ -6,11 +6,12 @@ import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_NUMBERS = {"stdout": 1, "stderr": 2}
 _GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, and a terminal whose window was closed
 
 
@@ -35,8 +36,11 @@ def outlive_readers() -> None:
     """From here on a command does all of its work and ends with its own exit code, whoever has stopped reading."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        if stream is None:  # closed by who started this process
+            setattr(sys, name, _nowhere(_NUMBERS[name]))
+            continue
         if not isinstance(stream, io.TextIOWrapper):
-            continue  # closed by who started this process, or put in place by a test
+            continue  # put in place by a test
         stream.flush()
         raw = _Pipe(stream.fileno(), "wb", closefd=False)
         setattr(
@@ -49,6 +53,19 @@ def outlive_readers() -> None:
                 line_buffering=stream.line_buffering,
             ),
         )
+
+
+def _nowhere(number: int) -> TextIO:
+    """A stream that drops everything, with the number of the closed one: whatever is opened next would get that.
+
+    And the words of a JVM with it. Something may have it by now, and keeps it.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.fstat(number)
+    except OSError:
+        os.dup2(nowhere, number)
+    return io.TextIOWrapper(io.FileIO(nowhere, "wb"), encoding="utf-8", write_through=True)
 
 
 def lost_output() -> str | None:

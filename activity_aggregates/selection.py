@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 from zoneinfo import available_timezones
@@ -36,8 +37,11 @@ def mistaken_choices(metrics: settings.Metrics) -> Iterator[tuple[str, str]]:
     if COMPLETION not in metrics.families:
         yield "families", f"leaves out {COMPLETION}, which is always computed: add it"
     own = {name.lower() for name in all_names()}
-    for name in metrics.carry:
-        if name.lower() in own or name.startswith(SCORE_PREFIXES):
+    times = Counter(name.lower() for name in metrics.carry)
+    for name in dict.fromkeys(metrics.carry):
+        if times[name.lower()] > 1:
+            yield "carry", f"names {name} more than once, whatever the case of its letters: name it once"
+        elif name.lower() in own or name.startswith(SCORE_PREFIXES):
             yield "carry", f"names {name}, which is a metric of the job's own: leave it out"
         elif not _COLUMN.fullmatch(name):
             yield "carry", f"names {name}, which cannot be taken along: write letters, digits and _, a letter first"

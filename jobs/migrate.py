@@ -40,6 +40,7 @@ def migrate(configuration: Configuration, environ: Mapping[str, str], check: boo
     target = configuration.settings.target
     with open_session(connection(configuration.settings.cassandra, environ)) as session:
         schema = migrations.current_schema(session, target)
+        migrations.check_columns(schema, target)
         known = migrations.migrations()
         outstanding = [migration for migration in known if not migrations.is_applied(migration, schema, target)]
         if outstanding and not check:

@@ -51,7 +51,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
     from activity_aggregates.changes.findings import write_lines
-    from activity_aggregates.request.instants import parse_instant
     from activity_aggregates.request.pairs import read_pairs
     from activity_aggregates.run.flow import RunRequest, run
     from activity_aggregates.store.records import CHANGED, INCREMENTAL, RUN
@@ -59,18 +58,28 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
 
     scope = scope_of(arguments)
     _check(arguments, scope)
-    if arguments.changed is not None and (arguments.changed.is_file() or not arguments.changed.exists()):
-        read_pairs(arguments.changed)  # before the store is asked for; what comes from a pipe is there only once
-    as_of = parse_instant(arguments.as_of, datetime.now(UTC)) if arguments.as_of is not None else None
-    command = INCREMENTAL if arguments.incremental else CHANGED if arguments.changed else RUN
+    # Once, for it may be a pipe, and before the store is asked for.
+    changed = read_pairs(arguments.changed) if arguments.changed is not None else None
+    as_of = _as_of(arguments.as_of) if arguments.as_of is not None else None
+    command = INCREMENTAL if arguments.incremental else CHANGED if changed else RUN
     request = RunRequest(
-        scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=arguments.changed,
+        scope, as_of, arguments.dry_run, arguments.resume, arguments.wait, command, changed=changed,
         out=arguments.out,
     )  # fmt: skip
     if arguments.out is not None:
         write_lines(arguments.out, None)  # while little is lost if it cannot be
     with metrics_file_kept(configuration, os.environ):
         return run(configuration, os.environ, request)
+
+
+def _as_of(text: str) -> datetime:
+    """A snapshot time: a run of one before the store's own time would have no place among write times."""
+    from activity_aggregates.request.instants import epoch_milliseconds, parse_instant
+
+    as_of = parse_instant(text, datetime.now(UTC))
+    if epoch_milliseconds(as_of) < 0:
+        raise BadRequest(f"--as-of {text} lies before 1970, when write times begin: give a later instant")
+    return as_of
 
 
 def _check(arguments: Namespace, scope: Scope) -> None:

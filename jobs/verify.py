@@ -186,7 +186,7 @@ def _print_findings(found: DataFrame | None, execution: Execution, sample: float
     counts = execution.counts
     differs = found is not None and any(counts.get(f"changed.{table.name}") for table in TARGET_TABLES)
     by_table = findings.counted(found) if differs and found is not None else {}
-    examples = findings.examples(found, _EXAMPLES) if differs and found is not None else {}
+    examples = findings.examples(found, _EXAMPLES, by=("table", "kind")) if differs and found is not None else {}
     total = 0
     for name in _compared_tables(execution):
         of_table = by_table.get(name, findings.TableFindings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.entries import entries
 from activity_aggregates.changes.staged import DATES, ONE
-from activity_aggregates.errors import BadRequest
+from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
 from metrics.declarations import Selection, all_names
 
@@ -52,14 +53,14 @@ def counted(found: DataFrame) -> dict[str, TableFindings]:
     return by_table
 
 
-def examples(found: DataFrame, most: int) -> dict[tuple[str, str], list[Row]]:
-    """By table and kind, the `most` rows in which a value is furthest apart; from one query for all of them."""
-    order = Window.partitionBy("table", "kind").orderBy(_furthest().desc(), *KEY_COLUMNS)
+def examples(found: DataFrame, most: int, by: tuple[str, ...]) -> dict[tuple[str, ...], list[Row]]:
+    """Of each group `by` some columns, the `most` rows in which a value is furthest apart; from one query for all."""
+    order = Window.partitionBy(*by).orderBy(_furthest().desc(), *KEY_COLUMNS)
     ranked = found.withColumn("rank", F.row_number().over(order)).filter(F.col("rank") <= most)
-    by_kind: dict[tuple[str, str], list[Row]] = {}
+    grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in sorted(ranked.collect(), key=lambda row: int(row["rank"])):
-        by_kind.setdefault((row["table"], row["kind"]), []).append(row)
-    return by_kind
+        grouped.setdefault(tuple(row[column] for column in by), []).append(row)
+    return grouped
 
 
 def plain(row: Row) -> dict[str, Any]:
@@ -83,13 +84,16 @@ def furthest_first(found: DataFrame | None) -> DataFrame | None:
 def write_lines(path: Path, rows: DataFrame | None, said: Callable[[Row], dict[str, Any]] = plain) -> None:
     """Every row as a line of JSON, in their order, which `said` makes of it.
 
-    The driver holds a partition at a time. Without rows an empty file is left. Raises BadRequest where none can be.
+    The driver holds a partition at a time. Without rows an empty file is left. Raises BadRequest where none can be,
+    Unreachable on a full disk.
     """
     try:
         with path.open("w", encoding="utf-8") as file:
             for row in rows.toLocalIterator() if rows is not None else ():
                 print(json.dumps(said(row), ensure_ascii=False), file=file)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unreachable(f"{path} cannot be written ({error.strerror}): free some space, and run again") from error
         raise BadRequest(f"{path} cannot be written ({error.strerror}): name another file with --out") from error
 
 

@@ -42,8 +42,12 @@ def stage_rows(rows: DataFrame, directory: RunDirectory, part: str) -> DataFrame
 
 
 def changed_rows(spark: SparkSession, paths: Sequence[str], selection: Selection) -> DataFrame:
-    """The changed rows of staged parts, in the columns of `staged_schema`; nothing looks into files for columns."""
-    return spark.read.schema(staged_schema(all_names(selection))).parquet(*paths).filter("is_changed")
+    """The changed rows of staged parts, in the columns of `staged_schema`; nothing looks into files for columns.
+
+    What a file that is damaged had is left out: whoever writes them knows how many there have to be.
+    """
+    staged = spark.read.schema(staged_schema(all_names(selection))).option("ignoreCorruptFiles", "true")
+    return staged.parquet(*paths).filter("is_changed")
 
 
 class Staging:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -27,6 +29,7 @@ from activity_aggregates.sources.tables import (
     TIMESPENT,
     SourceTable,
 )
+from activity_aggregates.store.records import FOUND
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.catalog import IS_WHOLE
@@ -241,13 +244,23 @@ def _of_erased(inputs: Inputs) -> Work:
     """
     stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
     nobody = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    pairs = nobody if named is None else pairs_of(named)
+    pairs, users = nobody if named is None else pairs_of(named), None
     if stored is not None:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
         theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
         pairs = pairs.union(theirs).distinct()
     kept = inputs.results.keep(pairs, _PAIRS)
+    inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
     # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
     whole = None if inputs.asked.is_everything else frozenset[str]()
     # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
     return Work(whole, kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
+
+
+def _found(inputs: Inputs, known: Sequence[DataFrame]) -> int:
+    """How many of the ids that are to be erased are in a source or in a stored row; `known` have (user_id)."""
+    if not known:
+        return 0
+    ids = [(user_id,) for user_id in sorted(inputs.asked.erasing)]
+    named = inputs.spark.createDataFrame(ids, "user_id string")
+    return named.join(reduce(DataFrame.union, known), "user_id", how="left_semi").count()

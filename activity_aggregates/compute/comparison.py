@@ -131,7 +131,7 @@ def _compared(
     """Rows of activities or days against the stored ones, of which those stay that nobody has looked at whole."""
     if inputs.only_compares:  # without all learners of a context, a sum that is wrong cannot be told from its rows
         computed = computed.filter(~F.col(_IMPOSSIBLE))
-    kept = None if stored is None else work.with_whole(with_kept(stored, placed, inputs.asked.erasing))
+    kept = None if stored is None else work.with_whole(with_kept(stored, placed, bool(inputs.asked.erasing)))
     stays = F.col("is_kept") | ~F.col(IS_WHOLE)
     return compare(table, inputs.names(table), computed, kept, stays, {_IMPOSSIBLE: "boolean"})
 

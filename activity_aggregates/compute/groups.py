@@ -95,12 +95,22 @@ def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozen
 def _touched(
     inputs: Inputs, work: Work, asked: frozenset[str], placed: Placed | None, learners: DataFrame | None
 ) -> frozenset[str]:
-    """The groups that were asked for, those with a member among the learners at hand, and those with a new quiz."""
+    """The groups that were asked for, those with a member among the learners at hand, and those with a new quiz.
+
+    Who was named is at hand also without a row: by an inactive enrolment, or by none.
+    """
     if learners is None:
         return asked
     belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
-    users = learners.select("user_id").distinct()
-    theirs = groups.active_members(belonging).join(users, "user_id", how="left_semi").select("group_id").distinct()
+    users = learners.select("user_id")
+    if work.pairs is not None:
+        users = users.union(work.pairs.select("user_id"))
+    theirs = (
+        groups.active_members(belonging)
+        .join(users.distinct(), "user_id", how="left_semi")
+        .select("group_id")
+        .distinct()
+    )
     if placed is not None and placed.has_new_quizzes:
         theirs = theirs.union(_with_new_quizzes(inputs, work, placed)).distinct()
     return asked | frozenset(row[0] for row in theirs.collect())

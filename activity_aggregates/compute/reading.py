@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -16,6 +17,7 @@ from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
 from metrics.catalog import IS_WHOLE
+from metrics.keys import ENROLMENT_KEY, enrolment_key
 from metrics.names import ENROLMENT_IDS, WAS
 from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
@@ -104,7 +106,7 @@ class _Placing:
             touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
             found = self._owners(assessed, outlines, scores, unsettled, touched)
             owners_step.rows = inputs.counts["read.enrolments"]
-        ended = self._contexts_with_ended(by_key, scores, found) if found.inactive else frozenset[str]()
+        ended = self._contexts_with_ended(by_key, scores, attempts, found)
         if further := found.moved | self._contexts_with_refused(assessed, unsettled) | ended:
             return None, further
         refused = {"enrolments": refusals.refused(assessed, *ENROLMENT_IDS)}
@@ -211,22 +213,30 @@ class _Placing:
         rows = without(assessed.filter(is_refused), "course_id", unsettled).select(context_id().alias("context_id"))
         return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
 
-    def _contexts_with_ended(self, by_key: DataFrame, scores: DataFrame | None, found: _Owners) -> frozenset[str]:
+    def _contexts_with_ended(
+        self, by_key: DataFrame, scores: DataFrame | None, attempts: DataFrame | None, found: _Owners
+    ) -> frozenset[str]:
         """The contexts, not whole yet, in which an attempt of somebody who has left may have been a quiz's last.
 
-        It was opened anew, or is refused now, and the course of the learner owns the quiz although nobody who is
-        enrolled there has a row of it. Of such a learner no row is stored that could tell that something has ended.
+        It was opened anew, or is refused now, or its enrolment is gone, and the course of the learner owns the quiz
+        although nobody who is enrolled there has a row of it. Of such a learner no row is stored that could tell that
+        something has ended.
         """
         inputs, work = self.inputs, self.work
-        names = ("counted.open_attempts", *(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS))
-        if work.is_everything or work.pairs is None or not any(inputs.counts.get(name) for name in names):
-            return frozenset()
         published = inputs.stored_rows(ACTIVITY_AGG)
-        if scores is None or published is None:
+        if work.is_everything or work.pairs is None or scores is None or attempts is None or published is None:
             return frozenset()
-        left = by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired")).select(
-            "user_id", "course_id", context_id().alias("context_id")
-        )
+        names = ("counted.open_attempts", *(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS))
+        columns = ("user_id", "course_id", context_id().alias("context_id"))
+        of_nobody: list[DataFrame] = []
+        if found.inactive and any(inputs.counts.get(name) for name in names):
+            of_nobody.append(by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired")).select(*columns))
+        if inputs.counts["counted.orphan_attempts"]:
+            keyed = refusals.accepted(attempts).select("*", *enrolment_key())
+            of_nobody.append(keyed.join(by_key, list(ENROLMENT_KEY), how="left_anti").select(*columns).distinct())
+        if not of_nobody:
+            return frozenset()
+        left = reduce(DataFrame.union, of_nobody)
         theirs = (
             work.with_whole(found.owners)
             .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(IS_WHOLE))

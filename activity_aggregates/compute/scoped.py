@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import or_
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +14,7 @@ from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, without
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.request.pairs import read_pairs
+from activity_aggregates.request.pairs import Pair
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
@@ -26,14 +25,13 @@ from activity_aggregates.sources.tables import (
     GROUPS,
     HIERARCHIES,
 )
+from activity_aggregates.store.records import FOUND
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import groups, refusals
 from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, ENROLMENT_IDS, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
 from metrics.refusals import any_blank
-
-FOUND = "scope.learners_found"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Scoped:
     def work(self) -> Work:
         asked = self.inputs.asked
         if asked.changed is not None:
-            return self._of_file(asked.changed)
+            return self._of_named_pairs(asked.changed)
         if self._scope.groups:
             self._check_groups()
             return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
@@ -74,8 +72,8 @@ class Scoped:
         named = Work(self._scope.contexts, None, None, self._scanned)
         return self.inputs.results.keep(named.of_batches(self.inputs.sources.frame(ENROLMENTS)), "of_contexts")
 
-    def _of_file(self, path: Path) -> Work:
-        named = sorted({(pair.user_id, pair.batch_id) for pair in read_pairs(path)})
+    def _of_named_pairs(self, changed: Iterable[Pair]) -> Work:
+        named = sorted({(pair.user_id, pair.batch_id) for pair in changed})
         rows = self.inputs.spark.createDataFrame(named, "user_id string, batch_id string")
         pairs = rows.select("user_id", context_id().alias("context_id"))
         return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"), frozenset())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from activity_aggregates.protocol.order import Base
 from activity_aggregates.request.backfills import Window
+from activity_aggregates.request.pairs import Pair
 from activity_aggregates.request.scope import EVERYTHING, Scope
 from activity_aggregates.store.ledger import RunRecord
 
@@ -18,10 +18,11 @@ class Asked:
     """What a run is to look at, as it was asked for and as the ledger has it.
 
     `scope` is what the caller named, with the ids of learners; the full scope is everything. `since` is an instant:
-    only what changed since then (an incremental run). `changed` is a file of user_id,course_id,batch_id. The contexts
-    of `whole` are chosen whole in any case: a dead run left them half-written. `base` is what differences may start
-    from; without one nothing may. `window` is that of a backfill; the contexts of `done` are left out, because units
-    of it have brought them up to date, but the groups of their members are looked at.
+    only what changed since then (an incremental run). `changed` are pairs that somebody
+    names. The contexts of `whole` are chosen whole in any case: a dead run left them half-written. `erasing` are the
+    ids of learners to be erased. `base` is what differences may start from; without one nothing may. `window` is that
+    of a backfill; the contexts of `done` are left out, because units of it have brought them up to date, but the groups
+    of their members are looked at.
 
     `last_full` is the last full run that succeeded, which need not be a base, for its counts and its phases; `sizes`
     are the rows of each target table as the ledger has them since.
@@ -29,9 +30,9 @@ class Asked:
 
     scope: Scope = EVERYTHING
     since: datetime | None = None
-    changed: Path | None = None
+    changed: tuple[Pair, ...] | None = None
     whole: frozenset[str] = frozenset()
-    erasing: bool = False
+    erasing: frozenset[str] = frozenset()
     base: Base | None = None
     window: Window | None = None
     done: frozenset[str] = frozenset()

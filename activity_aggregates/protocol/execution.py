@@ -205,8 +205,11 @@ class Execution:
         return True
 
     def end_superseded(self, why: str) -> None:
-        self.counts["written"] = 0
-        message = f"{why}: nothing was written"
+        if self.record.began_writing:  # what was acknowledged then is not known any more
+            message = f"{why}: nothing more was written"
+        else:
+            self.counts["written"] = 0
+            message = f"{why}: nothing was written"
         self.end(SUPERSEDED, message)
         print(message)
 

@@ -36,9 +36,10 @@ class Base:
 
 @dataclass(frozen=True)
 class NoBase:
-    """Why there is nothing to start from, as the beginning of a sentence."""
+    """Why there is nothing to start from, as the beginning of a sentence, and its end: what gives a base."""
 
     reason: str
+    next_step: str = "start `activity-aggregates run` without a scope first"
 
 
 def last_full(runs: Runs) -> RunRecord | None:
@@ -77,7 +78,7 @@ def base_of(runs: Runs, present: Present) -> Base | NoBase:
     if full is None:
         return NoBase("no full run has succeeded yet")
     if is_erase_unfinished(runs):
-        return NoBase("an erase has died, and only `erase` finishes it")
+        return NoBase("an erase has died, and only `erase` finishes it", "start it again with the same ids first")
     seen = [run for run in runs if is_after(run, full) and _is_incremental_success(run)]
     wrote = [run for run in runs if is_after(run, full) and run.began_writing]
     for run in (full, *seen, *wrote):

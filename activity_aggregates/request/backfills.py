@@ -16,6 +16,7 @@ from activity_aggregates.plain_yaml import parsed
 from activity_aggregates.request.instants import parse_instant
 from activity_aggregates.request.scope import Scope, activity, context, named
 from activity_aggregates.texts import read_text
+from metrics.names import GROUP_CONTEXT
 
 PROPOSED, APPROVED, DONE = STATUSES = ("proposed", "approved", "done")
 _KEYS = ("reason", "owner", "scope", "window", "rows_per_second", "status")
@@ -86,7 +87,7 @@ class _Reading:
             self._wrong("rows_per_second", rate)
         found = self._scope(record["scope"]) if record.get("scope") is not None else Scope()
         window = self._window(record["window"]) if record.get("window") is not None else None
-        if found.groups and window:
+        if window and (found.groups or any(each.startswith(GROUP_CONTEXT) for each in found.contexts)):
             self.mistakes.append("window tells contexts apart and groups have none: leave out the window or the groups")
         return Backfill(name, found, window, rate, str(record.get("status")), _digest(record))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.scope import PAIRS, Learners
 from activity_aggregates.texts import read_text
-from metrics.names import ENROLMENT_IDS
+from metrics.names import ENROLMENT_IDS, LONGEST_KEY
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,17 @@ class Pair:
     batch_id: str
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path) -> tuple[Pair, ...]:
     """The pairs of a CSV file, one per line; a first line with the names of the columns may be there.
 
     Blank lines are passed over. Raises BadRequest, which names the line, for one that is not three ids.
     """
     wanted = f"name a CSV file of {','.join(ENROLMENT_IDS)}"
     text = read_text(path, f"--changed {path}", wanted, "utf-8-sig")
-    reader = csv.reader(io.StringIO(text))
+    reader = csv.reader(io.StringIO(text), strict=True)  # a quotation that does not end would take in all that follows
     try:
         rows = [(reader.line_num, row) for row in reader]  # the last line of each: a field in quotes may have several
-    except csv.Error as error:  # a quotation that goes on for 128 KiB, mostly because it never ends
+    except csv.Error as error:
         raise BadRequest(f"--changed {path} cannot be read ({error}): {wanted}") from error
     pairs = []
     for number, row in rows:
@@ -43,13 +44,15 @@ def read_pairs(path: Path) -> list[Pair]:
             raise BadRequest(
                 f"--changed {path}, line {number}: write {','.join(ENROLMENT_IDS)}, and none of them empty"
             )
+        if any(len(field.encode()) > LONGEST_KEY for field in fields):
+            raise BadRequest(f"--changed {path}, line {number}: no id is longer than {LONGEST_KEY} bytes")
         pairs.append(Pair(*fields))
     if not pairs:
         raise BadRequest(f"--changed {path} names no pair: write one per line, as {','.join(ENROLMENT_IDS)}")
-    return pairs
+    return tuple(pairs)
 
 
-def sealed_pairs(pairs: list[Pair], secret: bytes) -> Learners:
+def sealed_pairs(pairs: Iterable[Pair], secret: bytes) -> Learners:
     """What is kept of them."""
     texts = (f"{pair.user_id}\t{pair.course_id}\t{pair.batch_id}" for pair in pairs)
     return Learners.sealed(texts, secret, PAIRS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.texts import read_text
-from metrics.names import ACTIVITY_TYPES, CONTEXTS
+from metrics.names import ACTIVITY_TYPES, BATCH_CONTEXT, CONTEXTS, LONGEST_KEY
 
 LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
@@ -187,13 +187,19 @@ def context(place: str, value: str) -> str:
     prefix = next((prefix for prefix in CONTEXTS if value.startswith(prefix)), None)
     if prefix is None or not value.removeprefix(prefix).strip():
         raise BadRequest(f"{place} {value!r} is not a context: write cb:<batch id>, or g:<group id>")
-    return value
+    return _short(place, value)
 
 
 def named(place: str, value: str) -> str:
-    """An id as `place` names it; raises BadRequest for a blank one."""
+    """An id as `place` names it; raises BadRequest for a blank one, and for one that is longer than any."""
     if not value.strip():
         raise BadRequest(f"{place} {value!r} names nothing: give an id")
+    return _short(place, value)
+
+
+def _short(place: str, value: str) -> str:
+    if len(value.encode()) > LONGEST_KEY + len(BATCH_CONTEXT):
+        raise BadRequest(f"{place} begins with {value[:40]!r} and goes on: no id is longer than {LONGEST_KEY} bytes")
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.entries import entries_that_differ, stored_entries
@@ -98,9 +98,13 @@ def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory)
 
 
 def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
-    """How many rows are staged, or how many of a unit."""
-    rows = changes_of(execution, spark, directory, unit)
-    return 0 if rows is None else rows.count()
+    """How many rows are staged, or how many of a unit, and can be read in all of their columns."""
+    if (rows := changes_of(execution, spark, directory, unit)) is None:
+        return 0
+    seen = Observation()
+    observed = rows.observe(seen, F.count(F.lit(1)).alias("rows"))
+    observed.write.format("noop").mode("overwrite").save()  # a count alone would read no column
+    return int(seen.get["rows"])
 
 
 def changes_of(
@@ -144,11 +148,11 @@ def held_entries(
     tables = [table for table in TARGET_TABLES if table.holds == METRICS and names(table.name, selection)]
     read = (stored_entries(table, stored.rows(table, names(table.name, selection)), selection) for table in tables)
     now = reduce(DataFrame.unionByName, read)
-    key = F.concat_ws(" ", *KEY_COLUMNS)
-    joined = wanted.withColumn("key", key).join(
-        now.withColumn("key", key).select("table", "key", "metric", "held"), ["table", "key", "metric"], how="left"
-    )
-    return joined.filter("NOT (after <=> held)").select("table", "key", "metric", "after", "held")
+    entry = ("table", *KEY_COLUMNS, "metric")
+    is_same = [F.col(f"wanted.{column}").eqNullSafe(F.col(f"now.{column}")) for column in entry]
+    joined = wanted.alias("wanted").join(now.alias("now"), is_same, how="left").filter("NOT (after <=> held)")
+    key = F.concat_ws(" ", *(F.col(f"wanted.{column}") for column in KEY_COLUMNS))
+    return joined.select("wanted.table", key.alias("key"), "wanted.metric", "after", "held")
 
 
 def _held(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:

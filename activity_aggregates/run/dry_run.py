@@ -38,12 +38,12 @@ def show_changes(execution: Execution, spark: SparkSession, directory: RunDirect
 
 
 def _changes(execution: Execution, found: DataFrame | None) -> Changes:
-    rows = examples(found, _EXAMPLES) if found is not None else {}
+    rows = examples(found, _EXAMPLES, by=("table",)) if found is not None else {}
     tables = []
     for table in TARGET_TABLES:
-        of_table = [plain(row) for (name, _), of_kind in rows.items() if name == table.name for row in of_kind]
+        of_table = tuple(plain(row) for row in rows.get((table.name,), ()))
         changed, retracted = (execution.counts.get(f"{kind}.{table.name}", 0) for kind in ("changed", "retracted"))
-        tables.append(TableChanges(table, changed, retracted, tuple(of_table[:_EXAMPLES])))
+        tables.append(TableChanges(table, changed, retracted, of_table))
     courses, number = by_course(found, _COURSES) if found is not None else ([], 0)
     named = {(COURSE, course.course_id) for course in courses} | {
         each.activity(row) for each in tables for row in each.examples

@@ -19,7 +19,7 @@ from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import Window
-from activity_aggregates.request.pairs import read_pairs, sealed_pairs
+from activity_aggregates.request.pairs import Pair, sealed_pairs
 from activity_aggregates.request.scope import EVERYTHING, Scope
 from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.store.connection import Connection, connection, open_session, translated
@@ -31,6 +31,7 @@ from activity_aggregates.store.opening import LAST
 from activity_aggregates.store.records import (
     DRY_RUN,
     ERASE,
+    FOUND,
     INCREMENTAL,
     RUN,
     RUNNING,
@@ -39,7 +40,6 @@ from activity_aggregates.store.records import (
 )
 from activity_aggregates.watching.lineage import Lineage, lineage
 
-FOUND = "scope.learners_found"
 _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its changes"
 
 
@@ -47,7 +47,7 @@ _NOTHING_TO_RESUME = "nothing to resume: no run has stopped while it applied its
 class RunRequest:
     """What is asked of a run; `resume` is a run id or `last`, `wait` is in seconds, `command` is for the ledger.
 
-    `dry_run` says that nothing is written, and `out` takes then what would change; `changed` is a file of pairs,
+    `dry_run` says that nothing is written, and `out` takes then what would change; `changed` are pairs,
     `window` that of a backfill.
     """
 
@@ -57,7 +57,7 @@ class RunRequest:
     resume: str | None = None
     wait: float = 0.0
     command: str = RUN
-    changed: Path | None = None
+    changed: tuple[Pair, ...] | None = None
     window: Window | None = None
     out: Path | None = None
 
@@ -90,7 +90,7 @@ class Surroundings:
         asked_at = now_in_ms(self.clock)
         scope = request.scope.sealed(self.erased.secret)
         if request.changed is not None:
-            scope = replace(scope, learners=sealed_pairs(read_pairs(request.changed), self.erased.secret))
+            scope = replace(scope, learners=sealed_pairs(request.changed, self.erased.secret))
         return RunRecord(
             run_id=new_run_id(asked_at), command=request.command, status=RUNNING, staged=False,
             as_of=asked_at, sequence=0, scope=scope, started_at=asked_at, finished_at=None,
@@ -236,7 +236,8 @@ def prepare(execution: Execution, request: RunRequest) -> Asked:
         base = replace(base, watermark=base.watermark - lookback)  # for what was on its way then
     asked = Asked(
         scope=request.scope, changed=request.changed, window=request.window, base=base,
-        erasing=request.command == ERASE, last_full=order.last_full(runs), sizes=order.table_sizes(runs),
+        erasing=request.scope.users if request.command == ERASE else frozenset(),
+        last_full=order.last_full(runs), sizes=order.table_sizes(runs),
     )  # fmt: skip
     if isinstance(found, order.NoBase) and request.needs_base:
         asked = _without_base(execution, request, asked, found)
@@ -252,8 +253,7 @@ def _without_base(execution: Execution, request: RunRequest, asked: Asked, found
         execution.record = replace(execution.record, command=RUN)
     elif request.command != ERASE:
         raise BadRequest(
-            f"{found.reason}, and the counts of some learners' contexts move by differences only: "
-            "start `activity-aggregates run` without a scope first"
+            f"{found.reason}, and the counts of some learners' contexts move by differences only: {found.next_step}"
         )
     execution.steps.say(f"{found.reason}, so this run computes everything")
     return replace(asked, scope=EVERYTHING)
@@ -339,4 +339,5 @@ def _to_resume(ledger: Ledger, run_id: str) -> RunRecord | None:
         raise BadRequest(f"--resume {run_id} is not in the ledger: list its runs with `activity-aggregates runs`")
     if known.is_resumable:
         return known
-    raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: start a new run")
+    then = "start `erase` again with the same ids" if known.command == ERASE else "start a new run"
+    raise BadRequest(f"run {run_id} is {known.status} and has no staged changes to apply: {then}")

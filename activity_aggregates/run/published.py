@@ -22,7 +22,7 @@ from activity_aggregates.store.targets import (
     TargetTable,
 )
 from metrics.days import day_counts
-from metrics.declarations import COURSE_ROWS, OWN_ROWS, Metric, Selection, declared, names
+from metrics.declarations import COMPLETION, COURSE_ROWS, OWN_ROWS, Metric, Selection, declared, names
 from metrics.groups import meant_type
 from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import is_course
@@ -105,6 +105,10 @@ class _Published:
         summed = F.when(is_expected | (value != 0), value)
         if "context_id" in table.key and metric.over == COURSE_ROWS:
             holds = holds & ~F.col("context_id").startswith(GROUP_CONTEXT)
+        if table == ACTIVITY_AGG and metric.family != COMPLETION and not metric.rests_on:
+            # A retired course's rows are as they were written last, which may be before a family was switched on.
+            of_family = [each.name for each in self._metrics(table) if each.family == metric.family]
+            holds = holds & (~F.col("is_published") | stands([WAS + name for name in of_family]))
         return F.struct(
             F.lit(metric.name).alias("metric"), F.col(WAS + metric.name).alias("published"), summed.alias("summed"),
             holds.alias("is_of"),

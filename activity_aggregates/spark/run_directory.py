@@ -16,6 +16,7 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.spark.session import is_one_machine, is_submitted, planned_master
 
 _LOCAL = ("", "file")
+_PATTERN = re.compile(r"[*?\[\]{}]")  # what Spark reads as a pattern of many paths
 _HADOOP = re.compile(r"hadoop-client-api-([\d.]+)\.jar")
 _OTHER_SPARK = ("SPARK_HOME", "SPARK_CONF_DIR", "HADOOP_CONF_DIR")
 _JAR_KEYS = ("spark.jars", "spark.jars.packages", "spark.driver.extraClassPath")
@@ -44,6 +45,8 @@ def check_directory(setting: str, directory: str, is_shared: bool, spark: settin
     What only Spark knows, say whether an object store answers, shows when the directory is made.
     """
     scheme = urlsplit(directory).scheme
+    if _PATTERN.search(directory) or directory in ("", f"{scheme}:"):
+        raise BadRequest(f"{setting} is {directory!r}, which names no one folder: write a path without any of *?[]{{}}")
     if scheme not in _LOCAL:
         _check_scheme(setting, directory, scheme, spark)
         return

@@ -32,6 +32,7 @@ _TOKEN = re.compile(
 _ADDED = re.compile(r"ALTER TABLE \$\{keyspace\}\.\$\{(\w+)\} ADD (\w+) ")
 _NUMBERED = re.compile(r"\d+_\w+\.cql$")  # roles.cql lies beside them, for an administrator
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS \$\{keyspace\}\.\$\{(\w+)\}")
+_DEFINED = re.compile(r"[(,]\s*(\w+|\$\{\w+\}) [a-z]+\b")  # a column and its type
 # A table that another migrate has just created is listed a moment before it can be read.
 _OPENING_SECONDS = 5.0
 
@@ -62,6 +63,12 @@ class Migration:
     def columns(self) -> list[tuple[str, str]]:
         """The columns that it adds, each with the own name of its table."""
         return _ADDED.findall(self.text)
+
+    @property
+    def created_columns(self) -> list[tuple[str, str]]:
+        """The columns that its tables are created with, as it writes them, each with the own name of its table."""
+        created = ((_CREATED.match(statement), statement) for statement in statements(self.text))
+        return [(table[1], column) for table, statement in created if table for column in _DEFINED.findall(statement)]
 
     @property
     def checksum(self) -> str:
@@ -112,6 +119,7 @@ def statements(text: str) -> Iterator[str]:
 def pending(session: Session, settings: Settings) -> list[str]:
     """Names of the migrations that are still to be applied; one that was edited afterwards raises CheckFailed."""
     schema = current_schema(session, settings.target)
+    check_columns(schema, settings.target)
     return [migration.name for migration in migrations() if not is_applied(migration, schema, settings.target)]
 
 
@@ -132,6 +140,25 @@ def current_schema(session: Session, target: Target) -> Schema:
     query = f"SELECT number, checksum, applied_at FROM {target.keyspace}.{record}"
     rows = read(session, query, retry_seconds=_OPENING_SECONDS)
     return Schema({row.number: Record(row.checksum, row.applied_at) for row in rows}, tables, columns)
+
+
+def check_columns(schema: Schema, target: Target) -> None:
+    """Raises CheckFailed where a table is there without a column that it was created with: no migrate adds those."""
+    columns = {"agg": target.columns.agg, "agg_last_updated": target.columns.agg_last_updated}
+    created = [
+        (target.tables[table], Template(column).substitute(columns))
+        for migration in migrations()
+        for table, column in migration.created_columns
+    ]
+    if missing := [f"{table}.{column}" for table, column in created if _lacks(schema, table, column)]:
+        raise CheckFailed(
+            f"{target.keyspace} has tables without columns that they were created with ({', '.join(missing)}): "
+            "restore them, or correct target.columns or target.tables"
+        )
+
+
+def _lacks(schema: Schema, table: str, column: str) -> bool:
+    return table in schema.tables and (table, column) not in schema.columns
 
 
 def is_applied(migration: Migration, schema: Schema, target: Target) -> bool:

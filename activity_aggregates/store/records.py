@@ -26,6 +26,7 @@ _UNFINISHED = (APPLYING, FAILED, INTERRUPTED, LOST)
 _UNDER_WAY = (RUNNING, APPLYING)
 _NUMBER = re.compile(r"^\d+ ")
 _NEWER = "newer."
+FOUND = "scope.learners_found"  # a count of the ids named that a source, or of an erase a stored row, has
 HELD = "held"  # a count of entries that hold what another writer has set, although a run has written them
 
 

@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 
 from activity_aggregates.configuration import Configuration, load
 from activity_aggregates.errors import BadRequest, CheckFailed, Unreachable
-from activity_aggregates.store.migrations import migrations, pending, statements
+from activity_aggregates.store.migrations import check_applied, migrations, pending, statements
 from jobs.migrate import migrate
 from tests.harness.roles import MIGRATE, signed_in_as
 
@@ -74,6 +74,17 @@ def test_a_table_that_is_named_anew_or_was_dropped_is_pending_again(session: Ses
     assert migrate(renamed, os.environ, check=False) == 0
     assert pending(session, renamed.settings) == []
     assert "by_activity" in tables(session, keyspace)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_column_that_was_dropped_or_is_named_anew_is_told(session: Session, keyspace: str, check: bool) -> None:
+    """No migrate adds it."""
+    migrate(configured(keyspace), os.environ, check=False)
+    session.execute(f"ALTER TABLE {keyspace}.activity_agg DROP agg")
+    with pytest.raises(CheckFailed, match=r"columns that they were created with \(activity_agg\.agg\): restore them"):
+        migrate(configured(keyspace), os.environ, check)
+    with pytest.raises(CheckFailed, match=r"activity_user_agg\.numbers, .*correct target\.columns"):
+        check_applied(session, configured(keyspace, target__columns__agg="numbers").settings)
 
 
 def test_check_fails_while_something_is_pending_and_changes_nothing(

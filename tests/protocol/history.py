@@ -35,6 +35,7 @@ from tests.protocol.work import TwinRows, TwinWork
 from tests.protocol.world import (
     CONTEXTS,
     LEARNERS,
+    NAMED_PAIRS,
     TABLES,
     Broken,
     ErasedLearners,
@@ -81,13 +82,12 @@ def twin_settings(has_groups: bool) -> settings.Settings:
 class History:
     """One platform and what happens on it."""
 
-    def __init__(self, seed: int, pairs_file: Path) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
         self.scheduler = Scheduler(self.chance)
         self.world = World(self.scheduler, Store(lambda: self.scheduler.time))
         self.settings = twin_settings(self.chance.random() < 0.5)
-        self._pairs_file = pairs_file
         self.said = io.StringIO()
 
     def play(self) -> None:
@@ -136,7 +136,7 @@ class History:
             "context": lambda: RunRequest(scope=scope, wait=wait),
             "older context": lambda: RunRequest(scope=scope, as_of=older, wait=wait),
             "learner": lambda: RunRequest(scope=of_learner, wait=wait),
-            "changed": lambda: RunRequest(command=CHANGED, changed=self._pairs_file, wait=wait),
+            "changed": lambda: RunRequest(command=CHANGED, changed=NAMED_PAIRS, wait=wait),
             "resume": lambda: RunRequest(resume=LAST, wait=wait),
         }
         return partial(run, requests[drawn]())
@@ -240,13 +240,13 @@ def backfill(contexts: frozenset[str], around: Surroundings) -> None:
     carry_out_plan(around, plan, BackfillRequest(Path("twin.yaml"), again=True))
 
 
-def played(seed: int, pairs_file: Path) -> History:
+def played(seed: int) -> History:
     """The history of a seed, to its end."""
-    history = History(seed, pairs_file)
+    history = History(seed)
     history.play()
     return history
 
 
 if __name__ == "__main__":  # the traces of a range of seeds
-    for drawn in range(*map(int, sys.argv[2:])):
-        print(played(drawn, Path(sys.argv[1])).trace(), flush=True)
+    for drawn in range(*map(int, sys.argv[1:])):
+        print(played(drawn).trace(), flush=True)

@@ -29,8 +29,8 @@ Command = Callable[[Surroundings], object]
 class Platform(History):
     """One operator who gives one command after the other."""
 
-    def __init__(self, pairs_file: Path) -> None:
-        super().__init__(1, pairs_file)
+    def __init__(self) -> None:
+        super().__init__(1)
         self.settings = history.twin_settings(has_groups=False)
         for context in CONTEXTS:
             for learner in LEARNERS:

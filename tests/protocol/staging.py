@@ -9,7 +9,6 @@ from typing import Any
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.request.pairs import read_pairs
 from activity_aggregates.request.scope import Scope
 from tests.protocol.world import (
     CONTEXT_ROWS,
@@ -79,7 +78,7 @@ class Staging:
     def _named_in_a_file(self) -> set[Key]:
         if self.asked.changed is None:
             return set()
-        return {(f"cb:{pair.batch_id}", pair.user_id) for pair in read_pairs(self.asked.changed)}
+        return {(f"cb:{pair.batch_id}", pair.user_id) for pair in self.asked.changed}
 
     def _counts(self, whole: set[str], chosen: set[Key], computed: Rows, stored: Rows) -> Rows:
         rows: Rows = {}

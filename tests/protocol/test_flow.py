@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from jobs import backfill as backfills
 from tests.protocol import history
 from tests.protocol.platform import B1, FULL, FULL_AND_WAIT, SINCE, SINCE_AND_WAIT, U1, Platform
 from tests.protocol.work import TwinWork
-from tests.protocol.world import CONTEXT_ROWS, CONTEXTS
+from tests.protocol.world import CONTEXT_ROWS, CONTEXTS, NAMED_PAIRS
 
 
 def test_an_incremental_run_without_a_base_computes_everything_and_is_a_full_run(platform: Platform) -> None:
@@ -52,16 +51,16 @@ def test_who_only_verifies_some_learners_needs_no_base(platform: Platform) -> No
     assert platform.world.stagings[-1].base is None
 
 
-def test_a_file_of_changes_without_a_base_is_refused(platform: Platform, pairs_file: Path) -> None:
+def test_a_file_of_changes_without_a_base_is_refused(platform: Platform) -> None:
     with pytest.raises(BadRequest, match="no full run has succeeded yet"):
-        platform.run(RunRequest(changed=pairs_file))
+        platform.run(RunRequest(changed=NAMED_PAIRS))
 
 
-def test_a_file_of_changes_leaves_the_watermark_where_it_was(platform: Platform, pairs_file: Path) -> None:
+def test_a_file_of_changes_leaves_the_watermark_where_it_was(platform: Platform) -> None:
     platform.run(FULL)
     platform.do("cb:b1", "u1", 3)
     platform.do("cb:b3", "u3", 3)
-    assert platform.run(RunRequest(changed=pairs_file)).scope.describe() == "2 pairs"
+    assert platform.run(RunRequest(changed=NAMED_PAIRS)).scope.describe() == "2 pairs"
     assert not platform.is_right()
     platform.run(SINCE)
     assert platform.is_right()
@@ -117,7 +116,7 @@ def test_resuming_what_may_not_be_finished_says_so_and_supersedes_it(platform: P
     platform.run(RunRequest(scope=Scope(contexts=frozenset({"cb:b2"})), wait=60.0))
     said = platform.told_by(RunRequest(resume=dead.run_id))
     assert f"run {dead.run_id} cannot be finished any more, as run" in said
-    assert "has begun to write since; start a new run: nothing was written" in said
+    assert "has begun to write since; start a new run: nothing more was written" in said
     assert platform.records()[1].status == SUPERSEDED
     assert platform.told_by(RunRequest(resume=LAST)).startswith("nothing to resume")
 

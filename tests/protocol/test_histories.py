@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,18 +37,18 @@ def _number(config: pytest.Config) -> int:
     return config.getoption("--histories") or HISTORIES
 
 
-def test_after_any_history_an_incremental_run_leaves_what_a_full_run_does(seeds: range, pairs_file: Path) -> None:
+def test_after_any_history_an_incremental_run_leaves_what_a_full_run_does(seeds: range) -> None:
     for seed in seeds:
         with told(seed):
-            played(seed, pairs_file)
+            played(seed)
 
 
-def test_a_seed_leaves_the_same_trace_in_another_process(pairs_file: Path, pytestconfig: pytest.Config) -> None:
+def test_a_seed_leaves_the_same_trace_in_another_process(pytestconfig: pytest.Config) -> None:
     """Texts have other hashes there, so that what follows the order of a set does not pass for the seed's."""
     stop = _number(pytestconfig)
-    others = [sys.executable, "-m", "tests.protocol.history", str(pairs_file), "0", str(stop), str(_PLAYED_AGAIN)]
+    others = [sys.executable, "-m", "tests.protocol.history", "0", str(stop), str(_PLAYED_AGAIN)]
     traces = subprocess.run(others, capture_output=True, encoding="utf-8", check=True).stdout.split()
-    assert [played(seed, pairs_file).trace() for seed in range(0, stop, _PLAYED_AGAIN)] == traces
+    assert [played(seed).trace() for seed in range(0, stop, _PLAYED_AGAIN)] == traces
 
 
 @contextmanager
@@ -81,14 +80,12 @@ _ENOUGH = 4000  # histories, of which some thirty show the rarest; the first tha
 
 
 @pytest.mark.parametrize(("place", "name", "instead"), BROKEN.values(), ids=BROKEN.keys())
-def test_the_twin_notices_when(
-    place: Any, name: str, instead: object, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_twin_notices_when(place: Any, name: str, instead: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, name, instead)
     with pytest.raises(Broken):
-        _play_all(range(_ENOUGH), pairs_file)
+        _play_all(range(_ENOUGH))
 
 
-def _play_all(seeds: range, pairs_file: Path) -> None:
+def _play_all(seeds: range) -> None:
     for seed in seeds:
-        played(seed, pairs_file)
+        played(seed)

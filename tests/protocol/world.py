@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from activity_aggregates.protocol.asked import Asked
+from activity_aggregates.request.pairs import Pair
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.lease import LeaseTicket
 from tests.protocol.scheduler import Process, Scheduler
@@ -20,6 +21,7 @@ from tests.protocol.store import Store
 
 CONTEXTS = ("cb:b1", "cb:b2", "cb:b3")
 LEARNERS = ("u1", "u2", "u3")
+NAMED_PAIRS = (Pair("u1", "c1", "b1"), Pair("u2", "c1", "b2"))  # by --changed
 LEARNER_ROWS, CONTEXT_ROWS, GROUP_ROWS = "learners", "contexts", "groups"
 TABLES = (LEARNER_ROWS, CONTEXT_ROWS, GROUP_ROWS)
 DATE = "@"  # what the date of an entry begins with

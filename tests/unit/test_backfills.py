@@ -83,6 +83,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         ("to: 2026-01-02T", "to: 2025-01-02T", "window.from 2026-01-01T00:00:00+00:00 is not before window.to 2025-"),
         ("{from: 2026-01-01, to: 2026-01-02T12:00:00+02:00}", "{}", "window is open on both sides: give from, to or"),
         (SCOPE, "scope: {groups: [g1]}", "window tells contexts apart and groups have none"),
+        (SCOPE, "scope: {contexts: ['g:g1']}", "window tells contexts apart and groups have none"),
         (f"{SCOPE}\n{WINDOW}", "scope: {groups: [g1], users: [u1]}", "scope names groups and something else: write a"),
         ("users: [u1]", "users: ['']", "scope.users '' names nothing: give an id"),
         ("scope: {", "scope: [] #", "scope cannot be []: list activities"),

@@ -70,12 +70,12 @@ def test_of_each_kind_the_rows_that_are_furthest_apart_are_the_examples(spark: S
             for after in (11, 30, 2)
         ),
     )  # fmt: skip
-    found = examples(findings(apart, EVERYTHING), 2)
+    found = examples(findings(apart, EVERYTHING), 2, by=("table", "kind"))
     assert [row.context_id for row in found["activity_agg", "different"]] == ["cb:30", "cb:2"]
 
 
 def test_a_finding_in_plain_types_has_its_key_and_what_is_stored_and_computed(rows: DataFrame) -> None:
-    found = examples(findings(rows, EVERYTHING), 1)
+    found = examples(findings(rows, EVERYTHING), 1, by=("table", "kind"))
     assert plain(found["activity_agg", "different"][0]) == {
         "table": "activity_agg", "kind": "different", "key": COURSE | {"context_id": "cb:b2"},
         "metrics": {"completedCount": {"before": 7.0, "after": 9.0}},

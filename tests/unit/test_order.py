@@ -272,6 +272,12 @@ def test_a_dead_erase_is_finished_only_by_erase_until_then_there_is_no_base() ->
     assert base(*runs, finished).full.run_id == "r1"
 
 
+def test_what_gives_a_base_after_a_dead_erase_is_the_erase() -> None:
+    found = order.base_of([run(1), run(2, LOST, command=ERASE)], NOW)
+    assert isinstance(found, NoBase)
+    assert found.next_step == "start it again with the same ids first"
+
+
 def test_a_dead_erase_is_known_of_long_after() -> None:
     counts = {order.DEAD_ERASE: 1}
     assert no_base(run(100, counts=counts)) == "an erase has died, and only `erase` finishes it"

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates.configuration import load
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.store.targets import TARGET_TABLES, TargetTable, key_type
-from metrics.declarations import EVERYTHING, Selection, declared, names
+from metrics.declarations import EVERYTHING, SCORES, Selection, declared, names
 from tests.harness.frames import assert_rows
 
 Entries = dict[str, float | None]
@@ -104,6 +104,16 @@ def test_every_sum_that_is_wrong_or_absent_is_found_with_what_its_rows_add_up_to
         ("activity_agg", "Quiz Q g:g1", "attemptsCount", 3.0, 2.0),
         ("group_activity_agg", "g1 Course c1", "completedCount", 2.0, 1.0),
     )  # fmt: skip
+
+
+def test_of_a_family_without_an_entry_in_a_row_nothing_is_expected_there(spark: SparkSession) -> None:
+    """It was switched on when the course was retired already."""
+    rows = right()
+    of_scores = {
+        metric.name for metric in declared("activity_agg") if metric.family == SCORES and "Quiz" in metric.types
+    }
+    rows["activity_agg"][1][1].update(dict.fromkeys(of_scores))
+    assert_rows(differing(spark, rows), FOUND)
 
 
 def test_a_row_that_is_missing_is_found_by_what_it_would_count(spark: SparkSession) -> None:

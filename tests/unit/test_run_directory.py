@@ -34,6 +34,12 @@ def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
+@pytest.mark.parametrize("directory", ["runs/{a,b}", "runs/*", "s3a://bucket/[ab]", "file:", ""])
+def test_what_names_no_one_folder_is_refused(directory: str) -> None:
+    with pytest.raises(BadRequest, match="which names no one folder"):
+        check(directory)
+
+
 @pytest.mark.parametrize("scheme", ["", "file:"])
 def test_a_folder_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path, scheme: str) -> None:
     (tmp_path / "file").touch()

@@ -97,13 +97,13 @@ def test_scopes_of_activities_may_meet_in_a_context() -> None:
 
 def test_pairs_are_read_with_and_without_a_line_of_names(tmp_path: Path) -> None:
     rows = "u1,c1,b1\r\n\r\n u2 ,c1,b2\r\n"
-    expected = [Pair("u1", "c1", "b1"), Pair("u2", "c1", "b2")]
+    expected = (Pair("u1", "c1", "b1"), Pair("u2", "c1", "b2"))
     assert read_pairs(file(tmp_path, rows.encode())) == expected
     assert read_pairs(file(tmp_path, b"\xef\xbb\xbfuser_id,course_id,batch_id\n" + rows.encode())) == expected
 
 
 def test_a_pair_may_be_quoted(tmp_path: Path) -> None:
-    assert read_pairs(file(tmp_path, b'"u,1",c1,b1\n')) == [Pair("u,1", "c1", "b1")]
+    assert read_pairs(file(tmp_path, b'"u,1",c1,b1\n')) == (Pair("u,1", "c1", "b1"),)
 
 
 def test_a_line_break_in_a_field_is_counted_as_a_line(tmp_path: Path) -> None:
@@ -117,11 +117,19 @@ def test_a_line_that_is_not_a_pair_is_refused_by_its_number(tmp_path: Path, line
         read_pairs(file(tmp_path, f"u1,c1,b1\n{line}\n".encode()))
 
 
-def test_a_quotation_that_never_ends_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        BadRequest, match=r"cannot be read \(field larger than field limit \(131072\)\): name a CSV file"
-    ):
-        read_pairs(file(tmp_path, b'"' + b"u1,c1,b1\n" * 20_000))
+@pytest.mark.parametrize("lines", [2, 20_000])
+def test_a_quotation_that_never_ends_is_refused(tmp_path: Path, lines: int) -> None:
+    with pytest.raises(BadRequest, match=r"cannot be read \(.*\): name a CSV file"):
+        read_pairs(file(tmp_path, b'u1,c1,"b1\n' + b"u1,c1,b1\n" * lines))
+
+
+def test_an_id_that_is_longer_than_any_is_refused(tmp_path: Path) -> None:
+    long = "x" * 1025
+    with pytest.raises(BadRequest, match=r"ids\.txt, line 2: no id is longer than 1024 bytes"):
+        read_pairs(file(tmp_path, f"u1,c1,b1\nu1,c1,{long}\n".encode()))
+    for contexts, groups in (([f"cb:{long * 2}"], []), ([], [long * 2])):
+        with pytest.raises(BadRequest, match="goes on: no id is longer than 1024 bytes"):
+            Scope.parse([], contexts, groups, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"user_id,course_id,batch_id\n"])

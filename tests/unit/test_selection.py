@@ -84,6 +84,11 @@ def test_a_name_of_the_jobs_own_in_other_letters_is_refused_too(name: str) -> No
     assert "which is a metric of the job's own" in refused("metrics.carry", [name])
 
 
+@pytest.mark.parametrize("twin", ["pageViews", "pageviews"])
+def test_a_name_is_taken_along_once(twin: str) -> None:
+    assert "names pageViews more than once" in refused("metrics.carry", ["pageViews", twin])
+
+
 @pytest.mark.parametrize("name", ["kind", "user_id", "Entries", "was_completed", "carried_x"])
 def test_a_column_that_rows_have_on_their_way_cannot_be_taken_along(name: str) -> None:
     assert f"names {name}, which is a column of the job's" in refused("metrics.carry", [name])

@@ -182,6 +182,14 @@ def test_a_command_outlives_its_terminal(tmp_path: Path) -> None:
     assert shown_settings(end, tmp_path) == (0, "")
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_command_needs_no_streams(tmp_path: Path, closed: str) -> None:
+    """Who starts it may have closed them; the exit code is that of the command."""
+    command = f"'{sys.executable}' '{ROOT}/jobs/config.py' show"
+    for flag, code in (("", 0), ("--set a.b=1", 2)):
+        assert subprocess.run(f"{command} {flag} {closed}", shell=True, cwd=tmp_path, check=False).returncode == code
+
+
 def test_what_draws_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, jobs.runs, activity_aggregates.run.flow; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
