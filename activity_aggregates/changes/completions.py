@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.changes.staging import Staging
 from activity_aggregates.sources.erased_rows import erased_rows, without_users
+from activity_aggregates.spark.failures import writer_error
 from activity_aggregates.store.erased import Erased
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 from metrics.names import WAS
@@ -67,18 +70,27 @@ class CompletionFiles:
         self._go_on_with_replacing()
         changed = 0
         for run_id in self._files.run_ids():
-            place = f"{self._path}/{run_id}"
-            format_ = self._format_of(place)
-            records = self._spark.read.schema(RECORD).format(format_).load(place)
-            users = erased_rows(records.select("user_id").distinct(), erased).persist()
-            if not users.isEmpty():
-                # Beside what it replaces, which is left as it is until all of this is there.
-                replacement = f"{self._path}/{_REPLACEMENT}{run_id}"
-                without_users(records, users).write.format(format_).mode("overwrite").save(replacement)
-                self._files.replace(place, replacement)
-                changed += 1
-            users.unpersist()
+            try:
+                changed += self._replaced_without(erased, run_id)
+            except (Py4JError, PySparkException) as error:
+                place = f"{self._path}/{run_id}"
+                then = "delete what is damaged there, for it may name who is erased, and start the erase again"
+                raise writer_error(error, f"completions in {place} cannot be read", then) from error
         return changed
+
+    def _replaced_without(self, erased: Erased, run_id: str) -> bool:
+        """Whether those of a run named anybody who is erased; then they do not any more."""
+        place = f"{self._path}/{run_id}"
+        format_ = self._format_of(place)
+        records = self._spark.read.schema(RECORD).format(format_).load(place)
+        users = erased_rows(records.select("user_id").distinct(), erased).persist()
+        if is_named := not users.isEmpty():
+            # Beside what it replaces, which is left as it is until all of this is there.
+            replacement = f"{self._path}/{_REPLACEMENT}{run_id}"
+            without_users(records, users).write.format(format_).mode("overwrite").save(replacement)
+            self._files.replace(place, replacement)
+        users.unpersist()
+        return is_named
 
     def _format_of(self, place: str) -> str:
         """That of the files of a run, which may be of before the setting was changed."""

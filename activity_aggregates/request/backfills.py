@@ -124,7 +124,8 @@ class _Reading:
             self.mistakes.append(f"window is open on both sides: {_wanted('window')}")
         if start is not None and end is not None and start >= end:
             self.mistakes.append(
-                f"window.from {start.isoformat()} is not before window.to {end.isoformat()}: swap them"
+                f"window.from {start.isoformat()} is not before window.to {end.isoformat()}: "
+                "give an earlier from or a later to"
             )
         return Window(start, end)
 

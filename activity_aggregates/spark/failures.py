@@ -120,6 +120,12 @@ _OF_SPARK = (
         "as docs/installing.md says",
     ),
     _Failure(
+        re.compile(r"NoClassDefFoundError: (?:Could not initialize class )?(\S+)"),
+        BadRequest,
+        "Spark's jars lack {1}, which one of them needs: start with --packages, which brings all that a jar needs, or "
+        "name the missing jar beside it",
+    ),
+    _Failure(
         re.compile(r"No space left on device"),
         Unreachable,
         "a disk that Spark writes to is full: make room in staging.dir, events.path, --out and spark.local.dir, "

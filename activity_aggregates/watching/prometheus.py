@@ -50,9 +50,15 @@ class State:
 
 
 def write_metrics(path: Path, state: State, labels: Mapping[str, str], now: datetime) -> None:
-    """Replace the file as a whole: a scrape sees the old one or the new one. Raises BadRequest where it cannot be."""
+    """Replace the file as a whole: a scrape sees the old one or the new one. Raises BadRequest where it cannot be.
+
+    Of a link that which it leads to; but no device, which would be a file from then on.
+    """
+    file = path.resolve()
+    if file.exists() and not file.is_file():
+        raise BadRequest(f"the metrics cannot be written to {path}, which is there and is not a file: name one")
     try:
-        write_to_textfile(str(path), registry(state, labels, now))
+        write_to_textfile(str(file), registry(state, labels, now))
     except OSError as error:
         raise BadRequest(
             f"the metrics cannot be written to {path} ({error.strerror}): name a file where this user may write"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.change_set import staged_schema
-from activity_aggregates.changes.completions import RECORD, completions
+from activity_aggregates.changes.completions import FILES, RECORD, CompletionFiles, completions
+from activity_aggregates.errors import JobError
+from activity_aggregates.store.erased import Erased
 from metrics.declarations import Selection, all_names
 from tests.harness.frames import assert_rows, frame
 
@@ -45,3 +48,16 @@ def test_they_are_those_whose_course_becomes_completed(spark: SparkSession) -> N
 def test_where_dates_are_not_computed_nobody_has_one(spark: SparkSession) -> None:
     rows = changed(spark, ("completion",), {"user_id": "u1", "completed": 1.0})
     assert_rows(completions(rows, "run1", AS_OF), RECORD, ("u1", "c1", "cb:b1", None, AS_OF, "run1"))
+
+
+@pytest.mark.parametrize("format_", FILES)
+def test_a_damaged_file_is_named_by_an_erase_for_it_may_name_the_erased(
+    spark: SparkSession, tmp_path: Path, format_: str
+) -> None:
+    files, run_id = CompletionFiles(spark, str(tmp_path), format_), "20260101T000000Z-aaaaaa"
+    files.write(frame(spark, RECORD, ("u1", "c1", "cb:b1", None, AS_OF, "run1")), run_id)
+    (file,) = (tmp_path / run_id).glob("part-*")
+    file.write_bytes(file.read_bytes()[:-5])
+    erased = Erased(b"a secret of sixteen").with_users(["u1"])
+    with pytest.raises(JobError, match=rf"completions in .*/{run_id} cannot be read .* start the erase again"):
+        files.remove(erased)

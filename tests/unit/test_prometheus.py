@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.scope import Scope
 from activity_aggregates.store.ledger import RunRecord
-from activity_aggregates.watching.prometheus import State, latest_by_command, registry
+from activity_aggregates.watching.prometheus import State, latest_by_command, registry, write_metrics
 from activity_aggregates.watching.textfile import enough
 from tests.harness.records import left_by_a_killed_run
 
@@ -189,3 +194,15 @@ def test_no_more_than_the_newest_runs_are_read_where_they_tell_of_the_whole_sche
 def test_the_newest_runs_are_told_of_however_old_they_are_and_others_are_not() -> None:
     runs = [run(INCREMENTAL, 2, "succeeded") for _ in range(2000)]
     assert enough([*runs, run(FULL, 1, "succeeded")], since=MIDNIGHT + timedelta(days=9)) == runs
+
+
+def test_a_device_is_not_replaced_and_of_a_link_what_it_leads_to(tmp_path: Path) -> None:
+    """`/dev/stdout` would be a file from then on."""
+    place, file = tmp_path / "link.prom", tmp_path / "real.prom"
+    place.symlink_to(file)
+    write_metrics(place, State({}, None, None), {"target": "aggregates"}, MIDNIGHT)
+    assert place.is_symlink()
+    assert "activity_aggregates" in file.read_text()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadRequest, match="pipe, which is there and is not a file: name one"):
+        write_metrics(tmp_path / "pipe", State({}, None, None), {"target": "aggregates"}, MIDNIGHT)

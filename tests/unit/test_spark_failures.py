@@ -107,6 +107,12 @@ def test_a_jvm_that_has_gone_is_worth_another_attempt() -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
 
+def test_a_jar_that_lacks_another_one_is_told_by_the_class() -> None:
+    told = job_error(Py4JError("java.lang.NoClassDefFoundError: com/example/Driver\n\tat a.b"))
+    assert isinstance(told, BadRequest)
+    assert str(told).startswith("Spark's jars lack com/example/Driver, which one of them needs: start with --packages")
+
+
 @pytest.mark.parametrize(
     "said",
     [
