@@ -1,7 +1,8 @@
 """Every setting of the software: typed, closed (unknown keys are errors) and immutable.
 
 `conf/default.yaml` states every default; this module states only names and types, so there is one place for each
-value. Loading and layering is in `configuration`; functions below `jobs/` receive values, never `Settings`.
+value. Loading and layering is in `configuration`. The rules in `metrics` are given values; the engine finds the
+settings in what a run is carried out with.
 """
 
 from __future__ import annotations

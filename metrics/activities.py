@@ -89,7 +89,7 @@ def _is_impossible(metrics: Sequence[Metric]) -> Column:
     lacks = [is_of(metric) & F.col(WAS + metric.name).isNull() for metric in added]
     below = [F.col(metric.name) < 0 for metric in added]
     above = [F.col(m.name) > F.col("enrolledCount") for m in added if m.counts_learners and m.over == OWN_ROWS]
-    is_expected = F.col("held_course_id").isNotNull()
+    is_expected = F.col("recorded_course_id").isNotNull()
     return (is_stored & reduce(or_, lacks)) | (is_expected & ~is_stored) | reduce(or_, [*below, *above])
 
 

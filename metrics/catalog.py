@@ -29,19 +29,19 @@ def placements(contexts: DataFrame, activities: DataFrame, scores: DataFrame | N
 
 def owners(
     placements: DataFrame,
-    held: DataFrame | None,
+    recorded: DataFrame | None,
     unsettled: DataFrame | None,
     with_whole: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
     """Who owns each activity of each context.
 
-    (context_id, activity_type, activity_id, course_id, held_course_id, leafNodesCount, courses, is_blocked, is_moved,
-    is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `held` is what the catalog
-    says (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it goes on to say so,
-    and an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it is written. A null
-    course_id is of an activity that no course has any more. `is_moved` are those of contexts not read whole in which a
-    smaller course than the catalog's has turned up, `is_foreign` those that courses have which do not own them.
-    `with_whole` adds `IS_WHOLE` to rows with a context_id.
+    (context_id, activity_type, activity_id, course_id, recorded_course_id, leafNodesCount, courses, is_blocked,
+    is_moved, is_foreign). The smallest course_id among `placements` owns; `courses` is how many share. `recorded` is
+    what the catalog says (context_id, activity_type, activity_id, course_id): in contexts that are not read whole it
+    goes on to say so, and an unsettled course (course_id) stays owner everywhere: what it owns is blocked, no row of it
+    is written. A null course_id is of an activity that no course has any more. `is_moved` are those of contexts not
+    read whole in which a smaller course than the catalog's has turned up, `is_foreign` those that courses have which do
+    not own them. `with_whole` adds `IS_WHOLE` to rows with a context_id.
     """
     nothing, no = F.lit(None).cast("string"), F.lit(False)
     smallest = F.min(F.struct("course_id", "leafNodesCount"))
@@ -50,23 +50,23 @@ def owners(
         .agg(smallest.alias("smallest"), F.count(F.lit(1)).alias("courses"))
         .select(*ACTIVITY_IN_CONTEXT, F.col("smallest.course_id").alias("found"), "smallest.leafNodesCount", "courses")
     )
-    if held is None:
+    if recorded is None:
         return found.select(
-            *ACTIVITY_IN_CONTEXT, F.col("found").alias("course_id"), nothing.alias("held_course_id"), "leafNodesCount",
-            "courses", no.alias("is_blocked"), no.alias("is_moved"), no.alias("is_foreign"),
+            *ACTIVITY_IN_CONTEXT, F.col("found").alias("course_id"), nothing.alias("recorded_course_id"),
+            "leafNodesCount", "courses", no.alias("is_blocked"), no.alias("is_moved"), no.alias("is_foreign"),
         )  # fmt: skip
-    joined = found.join(held.withColumnRenamed("course_id", "held"), list(ACTIVITY_IN_CONTEXT), how="full")
+    joined = found.join(recorded.withColumnRenamed("course_id", "recorded"), list(ACTIVITY_IN_CONTEXT), how="full")
     if unsettled is None:
         joined = joined.withColumn("is_unsettled", no)
     else:
-        flags = F.broadcast(unsettled.select(F.col("course_id").alias("held"), F.lit(True).alias("is_unsettled")))
-        joined = joined.join(flags, "held", how="left").withColumn("is_unsettled", F.coalesce("is_unsettled", no))
+        flags = F.broadcast(unsettled.select(F.col("course_id").alias("recorded"), F.lit(True).alias("is_unsettled")))
+        joined = joined.join(flags, "recorded", how="left").withColumn("is_unsettled", F.coalesce("is_unsettled", no))
     joined = with_whole(joined)
-    stays = F.col("held").isNotNull() & (F.col("is_unsettled") | ~F.col(IS_WHOLE))
-    owner = F.when(stays, F.col("held")).otherwise(F.col("found"))
-    is_moved = stays & ~F.col("is_unsettled") & F.coalesce(F.col("found") < F.col("held"), no)
+    stays = F.col("recorded").isNotNull() & (F.col("is_unsettled") | ~F.col(IS_WHOLE))
+    owner = F.when(stays, F.col("recorded")).otherwise(F.col("found"))
+    is_moved = stays & ~F.col("is_unsettled") & F.coalesce(F.col("found") < F.col("recorded"), no)
     return joined.select(
-        *ACTIVITY_IN_CONTEXT, owner.alias("course_id"), F.col("held").alias("held_course_id"),
+        *ACTIVITY_IN_CONTEXT, owner.alias("course_id"), F.col("recorded").alias("recorded_course_id"),
         F.when(owner == F.col("found"), F.col("leafNodesCount")).alias("leafNodesCount"),
         F.coalesce("courses", F.lit(0)).alias("courses"), F.col("is_unsettled").alias("is_blocked"),
         is_moved.alias("is_moved"), F.coalesce(owner != F.col("found"), no).alias("is_foreign"),
@@ -78,7 +78,7 @@ def owner_counts() -> list[Column]:
 
     And how many of the new ones are quizzes.
     """
-    is_new = F.col("held_course_id").isNull()
+    is_new = F.col("recorded_course_id").isNull()
     return [
         F.count_if(F.col("courses") > 1).alias("shared"),
         F.count_if("is_moved").alias("moved"),

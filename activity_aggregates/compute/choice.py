@@ -232,8 +232,8 @@ def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[st
     """The contexts that have an enrolment in one of the courses, or by the catalog had one."""
     named = among(enrolments.filter(~any_blank("batch_id")), "course_id", course_ids)
     found = named.select(context_id().alias("context_id"))
-    if (held := inputs.catalog()) is not None:
-        found = found.union(among(held, "course_id", course_ids).select("context_id"))
+    if (recorded := inputs.catalog()) is not None:
+        found = found.union(among(recorded, "course_id", course_ids).select("context_id"))
     return frozenset(row[0] for row in found.distinct().collect())
 
 

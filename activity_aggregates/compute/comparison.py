@@ -107,7 +107,7 @@ def _activities(inputs: Inputs, work: Work, placed: Placed, learners: Learners) 
     computed = activity_rows(owners, rows, published, inputs.metrics(ACTIVITY_AGG), members)
     parts = {
         ACTIVITY_AGG: _compared(inputs, work, placed, ACTIVITY_AGG, computed, stored),
-        ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "held_course_id"),
+        ACTIVITY_CATALOG: plain_texts(ACTIVITY_CATALOG, placed.owners, "course_id", "recorded_course_id"),
     }
     if days := inputs.metrics(ACTIVITY_DAY_AGG):
         of_days = _at_touched(inputs, placed, ACTIVITY_DAY_AGG)

@@ -99,7 +99,7 @@ def _of_a_part(
     outlines = None if placed is None else courses.settled(placed.outlines)
     if placed is not None:
         changed = placed.changed | further
-        is_new = F.col("held_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
+        is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
         owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
         places = _owned(owners.filter(is_new))
         # In the contexts of groups no course is placed.
@@ -135,13 +135,13 @@ def _with_others(
     An activity is described by the smallest course whose tree has it, wherever that is; the courses of these places are
     those whose trees need to be read for it. Of activities that no course at hand describes, `gone`, it may be any.
     """
-    if (held := inputs.catalog()) is None:
+    if (recorded := inputs.catalog()) is None:
         return places, frozenset()
     columns, done = [*metadata.ACTIVITY, "course_id"], inputs.asked.done
     if placed is not None and placed.touched:  # what the catalog says there may be over
-        held = without(held, "context_id", placed.touched)
+        recorded = without(recorded, "context_id", placed.touched)
     if done:
-        of_done = among(held, "context_id", done).select(columns).distinct()
+        of_done = among(recorded, "context_id", done).select(columns).distinct()
         places = of_done if places is None else places.unionByName(of_done)
     assert places is not None
     described = places
@@ -149,7 +149,7 @@ def _with_others(
         described = places.unionByName(gone.withColumn("course_id", F.lit(_AFTER_ALL)))
     greatest = described.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
     is_wanted = (F.col("course_id") < F.col("greatest")) | F.col("is_done")
-    known = flagged(held, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
+    known = flagged(recorded, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
     found = known.filter(is_wanted).select(columns).distinct()
     course_ids = frozenset(row[0] for row in found.select("course_id").distinct().collect())
     return places.unionByName(found).distinct() if course_ids else places, course_ids

@@ -122,7 +122,7 @@ def _with_new_quizzes(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
     Whoever has a row of its course there is enrolled in it, and need not be at hand. Courses and units are new with
     their first learners, who are.
     """
-    is_new = F.col("held_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~F.col(IS_WHOLE)
+    is_new = F.col("recorded_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~F.col(IS_WHOLE)
     new = work.with_whole(placed.owners).filter(is_new).select("activity_id").distinct()
     accepted = refusals.accepted(groups.assess_group_activities(inputs.sources.frame(GROUPS)))
     listed = groups.group_activities(accepted, inputs.choices.course_types).filter(F.col(groups.MEANT) == QUIZ)

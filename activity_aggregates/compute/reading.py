@@ -138,8 +138,8 @@ class _Placing:
             return frozenset()
         named = raw.filter(~any_blank("course_id", "batch_id"))
         found = named.select("course_id", context_id().alias("context_id"))
-        if self.work.whole and (held := self.inputs.catalog(self.work.whole)) is not None:
-            found = found.union(held.select("course_id", "context_id"))
+        if self.work.whole and (recorded := self.inputs.catalog(self.work.whole)) is not None:
+            found = found.union(recorded.select("course_id", "context_id"))
         if self.work.pairs is not None:
             found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
         return frozenset((row[0], row[1]) for row in found.distinct().collect())
@@ -240,7 +240,7 @@ class _Placing:
         theirs = (
             work.with_whole(found.owners)
             .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(IS_WHOLE))
-            .select(*catalog.ACTIVITY_IN_CONTEXT, F.col("held_course_id").alias("course_id"))
+            .select(*catalog.ACTIVITY_IN_CONTEXT, F.col("recorded_course_id").alias("course_id"))
         )
         idle = published.filter(F.col(f"{WAS}startedCount") == 0).select(*catalog.ACTIVITY_IN_CONTEXT)
         lacking = (
@@ -274,7 +274,7 @@ class _Placing:
         touched: frozenset[str] | None,
     ) -> _Owners:
         inputs, seen, shared = self.inputs, Observation(), Observation()
-        held = inputs.catalog(touched)
+        recorded = inputs.catalog(touched)
         settled = courses.course_activities(courses.settled(outlines))
 
         def placements(rows: DataFrame) -> DataFrame:
@@ -284,7 +284,7 @@ class _Placing:
             *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows(), enrolments.inactive_rows()
         ]  # fmt: skip
         owned = catalog.owners(
-            placements(assessed.observe(seen, *counted)), held, self._unsettled(unsettled), self.work.with_whole
+            placements(assessed.observe(seen, *counted)), recorded, self._unsettled(unsettled), self.work.with_whole
         )
         owners = inputs.results.keep(owned.observe(shared, *catalog.owner_counts()), "owners")
         counts = dict(seen.get)

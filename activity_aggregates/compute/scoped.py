@@ -161,8 +161,8 @@ class Scoped:
         groups = {each.removeprefix(GROUP_CONTEXT) for each in named if each.startswith(GROUP_CONTEXT)}
         known = {GROUP_CONTEXT + each for each in self._known_groups(groups)}
         missing = {each for each in named if each.startswith(BATCH_CONTEXT)}
-        if missing and (held := self.inputs.catalog(frozenset(missing))) is not None:
-            missing -= {row[0] for row in held.select("context_id").distinct().collect()}
+        if missing and (recorded := self.inputs.catalog(frozenset(missing))) is not None:
+            missing -= {row[0] for row in recorded.select("context_id").distinct().collect()}
         if missing:  # of what the catalog has, no scan needs to know
             found = self._of_contexts.select(context_id().alias("context_id"))
             missing -= {row[0] for row in found.distinct().collect()}
@@ -184,10 +184,10 @@ class Scoped:
         enrolments = self._named_enrolments
         if kind in (None, COURSE):
             found.append(enrolments.filter(F.col("course_id") == name).select("context_id"))
-        if (held := self.inputs.catalog()) is not None:
+        if (recorded := self.inputs.catalog()) is not None:
             is_it = F.col("activity_id") == name if kind is None else is_activity(kind, name)
             is_of_it = F.col("course_id") == name if kind in (None, COURSE) else F.lit(False)
-            found.append(held.filter(is_it | is_of_it).select("context_id"))
+            found.append(recorded.filter(is_it | is_of_it).select("context_id"))
         if kind in (None, QUIZ) and self.inputs.sources.has(ATTEMPTS):
             attempted = self.inputs.sources.frame(ATTEMPTS).filter(F.col("content_id") == name)
             placed = attempted.filter(~any_blank("batch_id")).select(*ENROLMENT_IDS)

@@ -1,4 +1,4 @@
-"""The one order of events of every run: choose, read, compute, compare, stage."""
+"""What every run does between being asked and having its changes staged: choose, read, compute, compare."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ OF_LEARNERS = names("activity_user_agg")
 KEY = ("activity_type", "activity_id", "user_id", "context_id")
 LEARNERS = ", ".join([*(f"{name} string" for name in KEY), *(f"{name} double" for name in OF_LEARNERS), "sign int"])
 OWNERS = (
-    "context_id string, activity_type string, activity_id string, course_id string, held_course_id string, "
+    "context_id string, activity_type string, activity_id string, course_id string, recorded_course_id string, "
     "leafNodesCount bigint"
 )
 PUBLISHED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{WAS}{name} double" for name in NAMES)])

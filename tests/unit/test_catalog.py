@@ -11,7 +11,7 @@ from tests.harness.frames import assert_rows, frame
 
 HELD = "context_id string, activity_type string, activity_id string, course_id string"
 PLACED = f"{HELD}, leafNodesCount bigint"
-OWNED = f"{HELD}, held_course_id string, leafNodesCount bigint"
+OWNED = f"{HELD}, recorded_course_id string, leafNodesCount bigint"
 FLAGS = "activity_id string, courses bigint, is_blocked boolean, is_moved boolean, is_foreign boolean"
 
 
@@ -83,7 +83,7 @@ def found(spark: SparkSession) -> DataFrame:
     ).persist()
 
 
-ANY = "activity_id string, course_id string, held_course_id string, leafNodesCount bigint"
+ANY = "activity_id string, course_id string, recorded_course_id string, leafNodesCount bigint"
 
 
 def test_in_a_context_read_whole_the_smallest_course_owns_and_what_no_course_has_is_nobodys(found: DataFrame) -> None:

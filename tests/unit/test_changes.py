@@ -259,11 +259,12 @@ def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:
 
 def test_a_row_of_the_catalog_comes_goes_or_gets_another_course(spark: SparkSession) -> None:
     owners = frame(
-        spark, "context_id string, activity_type string, activity_id string, course_id string, held_course_id string",
+        spark,
+        "context_id string, activity_type string, activity_id string, course_id string, recorded_course_id string",
         ("cb:b1", "CourseUnit", "new", "c1", None), ("cb:b1", "CourseUnit", "moved", "c1", "c2"),
         ("cb:b1", "CourseUnit", "gone", None, "c1"), ("cb:b1", "CourseUnit", "same", "c1", "c1"),
     )  # fmt: skip
-    rows = plain_texts(ACTIVITY_CATALOG, owners, "course_id", "held_course_id")
+    rows = plain_texts(ACTIVITY_CATALOG, owners, "course_id", "recorded_course_id")
     c1, c2 = {"course_id": "c1"}, {"course_id": "c2"}
     columns = ["context_id", "activity_type", "activity_id", "texts", "was_texts"]
     assert rows.columns == ["table", *columns, "is_changed", "kind", "newer", "is_undated"]

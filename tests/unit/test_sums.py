@@ -31,7 +31,7 @@ BOTH = ROWS + "".join(f", {WAS}{name} double" for name in OF_LEARNERS)
 COMPUTED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{name} double" for name in ALL_NAMES)])
 PUBLISHED = ", ".join([*(f"{name} string" for name in ACTIVITY_KEY), *(f"{WAS}{name} double" for name in ALL_NAMES)])
 OWNERS = (
-    "context_id string, activity_type string, activity_id string, course_id string, held_course_id string, "
+    "context_id string, activity_type string, activity_id string, course_id string, recorded_course_id string, "
     "leafNodesCount bigint"
 )
 CONTEXTS, LEARNERS, LEAVES = 40, 12, 7
