@@ -27,7 +27,7 @@ from activity_aggregates.request.flags import add_wait
 from activity_aggregates.request.scope import Scope, users_file
 from activity_aggregates.run.erasing import SparkRows
 from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings
-from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED
+from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED, UNKEPT
 from activity_aggregates.watching.textfile import metrics_file_kept
 
 EXAMPLES = {
@@ -91,10 +91,13 @@ def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows
     # What a dead run has staged may be applied now, and never again once the hashes are there.
     asked = prepare(execution, request)
     execution.lease.check()  # who has lost it must not leave a record by which it is taken for half-written
+    execution.counts[UNKEPT] = len(request.scope.users)
     execution.save(status=APPLYING, began_writing=True)
     execution.lease.check()  # whoever holds it after this one knows of the hashes from the start
     recorded_at = now_in_ms(execution.clock)
     execution.erased = around.erased.record(execution.session, execution.erased, request.scope.users, recorded_at)
+    execution.counts[UNKEPT] = 0
+    execution.save()
     stage(execution, asked, keeps_quarantine=True)
     execution.work.announce(execution, execution.record.staging_dir, None)
     execution.lease.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import count
@@ -57,12 +58,15 @@ class ChangedRow:
 
 
 def local_changes(staging_dir: str, table: TargetTable) -> Path | None:
-    """The folder where a table's rows are staged, or None where it is gone or on another file system than this."""
+    """The folder where a table's rows are staged; None where it is gone, another user's, or on another file system."""
     place = urlparse(staging_dir)
     if not staging_dir or place.scheme not in ("", "file"):
         return None
     folder = Path(unquote(place.path)) / "changes" / part_of(table)
-    return folder if folder.is_dir() else None
+    try:
+        return folder if folder.is_dir() and os.access(folder, os.R_OK) else None
+    except PermissionError:
+        return None
 
 
 def largest_changes(folder: Path, table: TargetTable, most: int, contexts: Set[str] | None = None) -> list[ChangedRow]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -98,8 +99,7 @@ def now_in_ms(clock: Clock = MACHINE) -> datetime:
 class Execution:
     """One run that holds its lease, over the scope `written`.
 
-    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows; one that
-    `reads_back` looks at all that it has written, as others have won over the job's entries before.
+    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows.
     """
 
     settings: settings.Settings
@@ -115,7 +115,6 @@ class Execution:
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
     is_dry: bool = False
-    reads_back: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -184,9 +183,13 @@ class Execution:
         self.record = replace(self.record, as_of=chosen, sequence=0 if is_newest else self.ledger.runs_as_of(chosen))
         if order.is_erase_unfinished(runs):
             self.counts[order.DEAD_ERASE] = 1
-        self.reads_back = order.left_held(runs)
         self.save()
         return is_newest or not self.is_superseded()
+
+    @cached_property
+    def reads_back(self) -> bool:
+        """Whether it looks at all that it has written, as others have won over the job's entries before."""
+        return order.left_held(self.others())
 
     def others(self) -> list[RunRecord]:
         """The runs that its place in the order is known from."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.store.records import ERASE, HELD, INCREMENTAL, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import ERASE, HELD, INCREMENTAL, SUCCEEDED, UNKEPT, RunRecord
 
 Runs = Sequence[RunRecord]
 DEAD_ERASE = "counted.dead_erase"  # a count of every run between an erase that has died and the one that finishes it
@@ -57,18 +57,20 @@ def left_half_written(runs: Runs) -> list[RunRecord]:
     """Dead runs whose rows nobody has put right since, oldest first.
 
     A full run that succeeded puts all right but an erase, which only another erase finishes, one that held the lease
-    after it; what a run `settles` is put right when it has succeeded.
+    after it, and of the same learners where the dead one has not kept whom it was of. What a run `settles` is put right
+    when it has succeeded.
     """
     settled = {run_id for run in runs if run.status == SUCCEEDED for run_id in run.settles}
     full = last_full(runs)
-    erased = max((run.started_at for run in runs if run.command == ERASE and run.status == SUCCEEDED), default=None)
+    erases = [run for run in runs if run.command == ERASE and run.status == SUCCEEDED]
 
     def is_put_right(run: RunRecord) -> bool:
         if run.command == ERASE:
-            return erased is not None and run.started_at < erased
-        return full is not None and not is_after(run, full)
+            later = [each for each in erases if each.started_at > run.started_at]
+            return any(not run.counts.get(UNKEPT) or each.scope.learners == run.scope.learners for each in later)
+        return run.run_id in settled or (full is not None and not is_after(run, full))
 
-    left = [run for run in runs if run.is_half_written and run.run_id not in settled and not is_put_right(run)]
+    left = [run for run in runs if run.is_half_written and not is_put_right(run)]
     return sorted(left, key=lambda run: (run.write_time, run.started_at))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
@@ -76,11 +76,15 @@ def announce(execution: Execution, spark: SparkSession, directory: RunDirectory,
     with execution.steps("announce completions") as step:
         step.rows = records.count()
         if step.rows:
+            seen = Observation()
+            observed = records.observe(seen, F.count(F.lit(1)).alias("records"))
             with _blamed(events):
                 if (files := completion_files(spark, events)) is not None:
-                    files.write(records, record.run_id)
+                    files.write(observed, record.run_id)
                 else:
-                    _sent(records, events)
+                    _sent(observed, events)
+            if seen.get["records"] < step.rows:  # what could be read a moment ago
+                raise execution.gone()
         execution.counts[ANNOUNCED] = step.rows
 
 

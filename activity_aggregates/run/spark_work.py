@@ -13,7 +13,7 @@ from activity_aggregates.changes.completions import completion_files, path_of_fi
 from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.protocol.asked import Asked, Unit
 from activity_aggregates.protocol.definitions import definitions
-from activity_aggregates.protocol.execution import Execution, Work
+from activity_aggregates.protocol.execution import Execution, Work, now_in_ms
 from activity_aggregates.run.announcing import announce, check_writer
 from activity_aggregates.run.applying import apply_staged_rows, rows_of, units_of
 from activity_aggregates.run.dry_run import show_changes
@@ -65,9 +65,10 @@ class SparkWork:
                 self._spark = open_spark(chosen.spark, name, extended=execution.record.command == INCREMENTAL)
             if execution.record.command != ERASE:  # which seldom has anybody to tell of, and is not to wait for that
                 check_writer(self._spark, chosen.events)
-            self.staging.prune(execution.record.started_at, chosen.staging.keep_days)
+            now = now_in_ms(execution.clock)  # a start is later than all before it, of whatever clock those were
+            self.staging.prune(now, chosen.staging.keep_days)
             if (told := completion_files(self._spark, chosen.events)) is not None:
-                told.prune(execution.record.started_at, chosen.events.keep_days)
+                told.prune(now, chosen.events.keep_days)
         execution.steps.spark = self._spark
 
     def stop(self) -> None:

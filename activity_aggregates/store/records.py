@@ -27,6 +27,7 @@ _UNDER_WAY = (RUNNING, APPLYING)
 _NUMBER = re.compile(r"^\d+ ")
 _NEWER = "newer."
 FOUND = "scope.learners_found"  # a count of the ids named that a source, or of an erase a stored row, has
+UNKEPT = "erase.ids_not_kept"  # a count of an erase that writes, and has not kept whom it is of
 HELD = "held"  # a count of entries that hold what another writer has set, although a run has written them
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -40,11 +40,12 @@ class Lineage:
             return
         from activity_aggregates.watching.events import began, ended
 
-        self._send(began, record())
+        first = record()
+        self._send(began, first)
         try:
             yield
-        finally:
-            self._send(ended, record())
+        finally:  # under the job that it began as: an incremental run without a base is recorded as a full one
+            self._send(ended, replace(record(), command=first.command))
 
     def _send(self, event: Callable[[RunRecord, settings.Settings, datetime], RunEvent], record: RunRecord) -> None:
         """What cannot be told is one warning, and stops no run."""

@@ -54,10 +54,10 @@ def write_metrics(path: Path, state: State, labels: Mapping[str, str], now: date
 
     Of a link that which it leads to; but no device, which would be a file from then on.
     """
-    file = path.resolve()
-    if file.exists() and not file.is_file():
-        raise BadRequest(f"the metrics cannot be written to {path}, which is there and is not a file: name one")
     try:
+        file = path.resolve()
+        if file.exists() and not file.is_file():
+            raise BadRequest(f"the metrics cannot be written to {path}, which is there and is not a file: name one")
         write_to_textfile(str(file), registry(state, labels, now))
     except OSError as error:
         raise BadRequest(

@@ -86,6 +86,17 @@ def frozen_problems(source: Source, settings: Settings, before: Tables, after: T
     ]
 
 
+def requirement_problems(source: Source, settings: Settings, before: Tables, after: Tables) -> list[str]:
+    """Of an erase: it counts such courses anew, and what they require is known by the stored rows alone."""
+    stood = of_unsettled_courses(own_tables(before, settings), accepted(source).unsettled).activity_agg
+    return [
+        f"activity_agg {' '.join(key)}: leafNodesCount of an unsettled course was {row['leafNodesCount']}, is {now}"
+        for key, row in stood.items()
+        if "leafNodesCount" in row
+        and (now := after.activity_agg.get(key, {}).get("leafNodesCount")) != row["leafNodesCount"]
+    ]
+
+
 def without_courses(tables: Tables, courses: set[str]) -> Tables:
     """The tables without the rows of some courses, and of what belongs to them."""
     theirs = of_unsettled_courses(tables, courses)

@@ -19,6 +19,7 @@ from tests.properties.checks import (
     frozen_problems,
     group_problems,
     pair_problems,
+    requirement_problems,
     unchanged,
     whole_problems,
     without_courses,
@@ -161,8 +162,8 @@ class Watcher:
     ) -> list[str]:
         now = (self.source, self.settings, before, after)
         found = [*foreign_problems(before, after, self.settings, self.erased), *erased_problems(after, self.erased)]
-        if reach.is_of_now and operation.arguments[0] != "erase":
-            found += frozen_problems(*now)
+        if reach.is_of_now:
+            found += requirement_problems(*now) if operation.arguments[0] == "erase" else frozen_problems(*now)
         if ended.left or not reach.is_of_now:
             return found
         if reach.is_everything:

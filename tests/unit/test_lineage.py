@@ -43,6 +43,14 @@ def told(of: RunRecord) -> dict[str, Any]:
     return event
 
 
+def test_a_run_is_one_of_one_job_also_where_it_turns_out_to_be_a_full_one(tmp_path: Path) -> None:
+    records = iter([record("running", command="run --incremental"), record()])
+    with lineage(chosen(path=str(tmp_path / "events")), {}).told(lambda: next(records)):
+        pass
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [event["job"]["name"] for event in events] == ["aggregates.run --incremental"] * 2
+
+
 def test_a_run_tells_what_it_has_read_and_written_and_how_many_rows() -> None:
     event = told(record())
     assert (event["eventType"], event["job"]["name"]) == ("COMPLETE", "aggregates.run")

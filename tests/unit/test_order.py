@@ -26,6 +26,7 @@ from activity_aggregates.store.records import (
     STOPPED,
     SUCCEEDED,
     SUPERSEDED,
+    UNKEPT,
     VERIFY,
     RunRecord,
 )
@@ -270,6 +271,14 @@ def test_a_dead_erase_is_finished_only_by_erase_until_then_there_is_no_base() ->
     assert no_base(*runs) == no_base(*runs, run(3)) == "an erase has died, and only `erase` finishes it"
     finished = run(4, command=ERASE, scope=OF_LEARNERS, settles=frozenset({"r2"}))
     assert base(*runs, finished).full.run_id == "r1"
+
+
+def test_an_erase_that_has_not_kept_all_of_its_ids_is_finished_by_one_for_the_same() -> None:
+    dead = run(2, LOST, command=ERASE, scope=OF_LEARNERS, counts={UNKEPT: 2})
+    others = Scope(learners=Learners(2, "of others"))
+    by_others = run(3, command=ERASE, scope=others, settles=frozenset({"r2"}))
+    assert no_base(run(1), dead, by_others) == "an erase has died, and only `erase` finishes it"
+    assert base(run(1), dead, by_others, run(4, command=ERASE, scope=OF_LEARNERS)).full.run_id == "r1"
 
 
 def test_what_gives_a_base_after_a_dead_erase_is_the_erase() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from activity_aggregates.changes.staged import ChangedRow, Entry, largest_changes, local_changes
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
@@ -33,6 +34,17 @@ def row(name: str, before: float | None, after: float | None, **further: Any) ->
 
 def largest(folder: Path, most: int) -> list[str]:
     return [each.key[1] for each in largest_changes(folder, ACTIVITY_AGG, most)]
+
+
+def test_of_a_folder_of_another_user_nothing_is_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "changes" / "others").mkdir(parents=True)
+    assert local_changes(str(tmp_path), ACTIVITY_AGG) is not None
+
+    def refuses(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refuses)  # as below a folder of mode 700; who tests may be root
+    assert local_changes(str(tmp_path), ACTIVITY_AGG) is None
 
 
 def test_the_row_whose_metric_moved_furthest_comes_first(tmp_path: Path) -> None:
