@@ -31,7 +31,7 @@ from activity_aggregates.sources.tables import (
 )
 from activity_aggregates.store.records import FOUND
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
-from metrics import groups, refusals
+from metrics import enrolments, groups, refusals
 from metrics.catalog import IS_WHOLE
 from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import context_id
@@ -69,9 +69,15 @@ def choose(inputs: Inputs) -> Choice:
     if asked.whole:  # whose groups they were that a dead run took rows from, no row says any more
         work = replace(work, groups=None)
     work = _with_held(inputs, work)
-    if asked.done and work.groups is not None:  # after it: what is held in these groups is not looked at anew
-        work = replace(work, groups=work.groups | Scoped(inputs).groups_of_done())
+    if asked.whole:
+        work = work.and_doubted(_of_groups(work.whole or frozenset()))
+    if asked.done:  # after it: what is held in the groups is not looked at anew; whose groups they were, as above
+        work = replace(work, groups=None)
     return replace(choice, work=work)
+
+
+def _of_groups(contexts: frozenset[str]) -> frozenset[str]:
+    return frozenset(each for each in contexts if each.startswith(GROUP_CONTEXT))
 
 
 def _with_held(inputs: Inputs, work: Work) -> Work:
@@ -240,11 +246,16 @@ def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[st
 def _of_erased(inputs: Inputs) -> Work:
     """The pairs of learners that are erased, of the sources and, by a scan, of the stored rows.
 
-    Their account, and so their rows, may be gone by now; of who was not active nothing is stored.
+    Their account, and so their rows, may be gone by now. Of an enrolment that is not active nothing is stored by which
+    it could be told that something has ended: its context is looked at whole.
     """
     stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
-    nobody = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    pairs, users = nobody if named is None else pairs_of(named), None
+    pairs: DataFrame = inputs.spark.createDataFrame([], "user_id string, context_id string")
+    users, left = None, frozenset[str]()
+    if named is not None:
+        pairs = pairs_of(named)
+        inactive = pairs_of(named.filter(~enrolments.is_active())).select("context_id").distinct()
+        left = frozenset(row[0] for row in inactive.collect())
     if stored is not None:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
         theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
@@ -252,7 +263,7 @@ def _of_erased(inputs: Inputs) -> Work:
     kept = inputs.results.keep(pairs, _PAIRS)
     inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
     # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
-    whole = None if inputs.asked.is_everything else frozenset[str]()
+    whole = None if inputs.asked.is_everything else left
     # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
     return Work(whole, kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
 

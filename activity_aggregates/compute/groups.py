@@ -85,7 +85,8 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: 
 def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozenset[str] | None) -> DataFrame | None:
     """(group_id, activity_id) of the quizzes that are held inside the groups that are touched."""
     contexts = frozenset(GROUP_CONTEXT + each for each in touched or ())
-    if touched is None or work.whole is None or (compared is not None and contexts <= work.whole):
+    is_at_hand = touched is None or (compared is not None and contexts <= (work.whole or frozenset()))
+    if work.whole is None or (is_at_hand and not inputs.asked.done):
         held = None if compared is None else compared.held
     else:
         held = held_in(inputs, touched)

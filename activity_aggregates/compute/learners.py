@@ -17,6 +17,7 @@ from activity_aggregates.compute.lookups import looking_up
 from activity_aggregates.compute.reading import Placed, Refused, count_rows
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.sources.tables import PROGRESS, TIMESPENT, SourceTable
+from activity_aggregates.store.records import VERIFY
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 from metrics import catalog, learners, progress, quizzes, refusals, timespent
 from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
@@ -110,24 +111,22 @@ def _with_timespent(inputs: Inputs, work: Work, placed: Placed, by_key: DataFram
 def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
     """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more.
 
-    And those of who was named and is not active, or is erased, and has no row, nor had one: nothing is stored of them
-    by which it could be told that something has ended.
+    And those of who was named and has an enrolment that is not active: by nothing that is stored of them could it be
+    told that something has ended.
     """
     if work.is_everything or work.pairs is None:
         return frozenset()
-    found = _with_retracted(inputs, work, placed, rows) | _without_rows(inputs, work.pairs, placed, rows)
+    found = _with_retracted(inputs, work, placed, rows) | _of_the_inactive(inputs, work.pairs, placed)
     return found - (work.whole or frozenset())
 
 
-def _without_rows(inputs: Inputs, named: DataFrame, placed: Placed, rows: DataFrame) -> frozenset[str]:
-    if inputs.asked.since is not None:  # what has changed is there
+def _of_the_inactive(inputs: Inputs, named: DataFrame, placed: Placed) -> frozenset[str]:
+    if inputs.asked.since is not None or inputs.asked.erasing:  # what has changed, or whoever goes, is known
         return frozenset()
-    if not inputs.asked.erasing:
-        inactive = placed.by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired"))
-        left = inactive.select("user_id", context_id().alias("context_id"))
-        named = named.join(left, list(PAIR), how="left_semi")
-    lacking = named.join(rows.select(*PAIR), list(PAIR), how="left_anti")
-    return frozenset(row[0] for row in lacking.select("context_id").distinct().collect())
+    inactive = placed.by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired"))
+    left = inactive.select("user_id", context_id().alias("context_id"))
+    found = named.join(left, list(PAIR), how="left_semi")
+    return frozenset(row[0] for row in found.select("context_id").distinct().collect())
 
 
 def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
@@ -151,7 +150,9 @@ def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame)
 def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTable) -> DataFrame:
     """All rows of a source of learners, or those of the enrolments at hand."""
     if work.is_everything:
-        return inputs.sources.frame(table)
+        rows = inputs.sources.frame(table)
+        # Of an incremental run that turned to everything nobody has looked through this one for who was erased.
+        return inputs.without_erased(rows) if inputs.asked.since is not None else rows
     return inputs.matching(table, placed.by_key.select(*ENROLMENT_IDS), ENROLMENT_IDS)
 
 
@@ -213,20 +214,24 @@ def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | Non
 def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
     """The whole contexts of which more learners of a course or a quiz are published than were found.
 
-    And those of which what is published may be wrong: all, where no base says that it is right.
+    And those of which what is published may be wrong: all, where no base says that it is right, or where that is what
+    a verification asks.
     """
-    whole = work.whole or frozenset()
-    doubted = whole if inputs.asked.base is None else whole & work.doubted
-    trusted, published = whole - doubted, inputs.stored_rows(ACTIVITY_AGG)
-    if not trusted or published is None:
+    whole, published = work.whole or frozenset(), inputs.stored_rows(ACTIVITY_AGG)
+    if inputs.asked.base is None or inputs.execution.record.command == VERIFY or published is None:
+        return whole
+    doubted = whole & work.doubted
+    trusted = whole - doubted
+    if not trusted:
         return doubted
-    standing = rows.filter(stands([WAS + name for name in inputs.names(ACTIVITY_USER_AGG)]))
+    is_standing = stands([WAS + name for name in inputs.names(ACTIVITY_USER_AGG)])
+    standing = rows.filter(is_standing & (is_course() | is_quiz()))
     found = standing.groupBy(*ACTIVITY_IN_CONTEXT).agg(F.count(F.lit(1)).alias("found"))
     # Each counted learner has one row; contexts of groups have no Course, so their quizzes tell it.
     learners_counted = F.when(is_course(), F.col(f"{WAS}enrolledCount")).otherwise(F.col(f"{WAS}startedCount"))
     counts = among(published.filter(is_course() | is_quiz()), "context_id", trusted).select(
         *ACTIVITY_IN_CONTEXT, learners_counted.alias("published")
     )
-    both = counts.join(found, list(ACTIVITY_IN_CONTEXT), how="left")
+    both = counts.join(among(found, "context_id", trusted), list(ACTIVITY_IN_CONTEXT), how="full")
     is_more = F.coalesce("published", F.lit(float("inf"))) > F.coalesce("found", F.lit(0))
     return doubted | frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())

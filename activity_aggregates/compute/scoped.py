@@ -26,8 +26,7 @@ from activity_aggregates.sources.tables import (
     HIERARCHIES,
 )
 from activity_aggregates.store.records import FOUND
-from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
-from metrics import groups, refusals
+from activity_aggregates.store.targets import ACTIVITY_AGG, GROUP_ACTIVITY_AGG
 from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, ENROLMENT_IDS, GROUP_CONTEXT, QUIZ
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
@@ -123,23 +122,6 @@ class Scoped:
         rows = self.inputs.sources.frame(GROUP_MEMBERS).join(users, "user_id", how="left_semi")
         return self.inputs.results.keep(rows.select("group_id", "user_id"), "memberships")
 
-    def groups_of_done(self) -> frozenset[str]:
-        """The groups with an active member among the learners of contexts that are done: their rows are still to come.
-
-        Who has an enrolment row there counts too, for whoever has left has lost the stored one.
-        """
-        inputs, done = self.inputs, self.inputs.asked.done
-        if not (inputs.sources.has(GROUPS) and inputs.sources.has(GROUP_MEMBERS)):
-            return frozenset()
-        of_done = Work(done, None, None, self._scanned)
-        users = of_done.of_batches(inputs.sources.frame(ENROLMENTS)).select("user_id")
-        if (stored := inputs.stored_rows(ACTIVITY_USER_AGG)) is not None:
-            users = users.union(of_done.of(stored).select("user_id"))
-        belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
-        theirs = groups.active_members(belonging).join(users.distinct(), "user_id", how="left_semi")
-        held = {each.removeprefix(GROUP_CONTEXT) for each in done if each.startswith(GROUP_CONTEXT)}
-        return frozenset(row[0] for row in theirs.select("group_id").distinct().collect()) | held
-
     def _contexts(self) -> frozenset[str]:
         """The contexts that the scope names, by themselves or by their activities, and a window keeps."""
         contexts = self._scope.contexts
@@ -157,7 +139,7 @@ class Scoped:
         return frozenset(row[0] for row in named.distinct().collect())
 
     def _check_contexts(self) -> None:
-        named = self._scope.contexts
+        named = self._scope.contexts - self.inputs.asked.done  # which may have ended with its unit
         groups = {each.removeprefix(GROUP_CONTEXT) for each in named if each.startswith(GROUP_CONTEXT)}
         known = {GROUP_CONTEXT + each for each in self._known_groups(groups)}
         missing = {each for each in named if each.startswith(BATCH_CONTEXT)}
@@ -173,7 +155,7 @@ class Scoped:
         contexts: frozenset[str] = frozenset()
         for kind, name in sorted(self._scope.activities, key=str):
             found = self._contexts_of(kind, name)
-            if not found:
+            if not found and not self.inputs.asked.done:
                 raise _nothing(f"--activity {kind + ':' if kind else ''}{name}", "an activity")
             contexts |= found
         return contexts

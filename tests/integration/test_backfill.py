@@ -181,6 +181,26 @@ def test_what_was_done_before_a_backfill_died_still_reaches_groups_and_metadata(
     assert {row["activity_id"] for row in world.made.store.stored("activity_metadata")} == {"c1", "c2"}
 
 
+def test_a_unit_that_has_emptied_its_context_is_done_and_its_groups_follow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is started again no row says any more that the context was there, nor who was in it."""
+    load = world.made.store.load
+    load("group", [{"id": "g1", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
+    load("group_member", [{"groupid": "g1", "userid": "u-b1", "status": "active"}])
+    assert main(["run", "--conf", str(world.conf)]) == 0
+    world.made.store.delete("user_enrolments", [{"userid": "u-b1", "courseid": "c1", "batchid": "b1"}])
+    world.enrol("b4", "c2", "u-new")
+    file = world.record({"contexts": ["cb:b1", "cb:b4"]})
+    with monkeypatch.context() as patched:
+        patched.setattr(spark_work, "apply_staged_rows", dying_with("cb:b1"))
+        assert world.backfill(file) == 3
+    assert world.backfill(file) == 0
+    assert [row["agg"] for row in world.made.store.stored("group_activity_user_agg") if row["agg"]] == []
+    assert main(["run", "--conf", str(world.conf)]) == 0
+    assert world.runs()[-1].counts["written"] == 0
+
+
 def dying_with(context_id: str) -> Callable[..., None]:
     """Writes, and does not come back from writing the unit of this context."""
 

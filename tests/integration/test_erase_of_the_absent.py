@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.environment import Environment
-from tests.integration.test_erase import GONE, SECRET, STAYS, World
+from tests.integration.test_erase import FOREIGN, GONE, SECRET, STAYS, World
 
 
 def test_what_rested_on_somebody_who_had_left_ends_with_the_erase(
@@ -26,6 +26,8 @@ def test_what_rested_on_somebody_who_had_left_ends_with_the_erase(
     for user, course, quiz in ((GONE, "c1", "Q"), ("u2", "c2", "Q"), (GONE, "c1", "P")):
         attempt = {"course_id": course, "batch_id": "b1", "user_id": user, "content_id": quiz, "attempt_id": "1"}
         load("assessment_aggregator", [{**attempt, "total_score": 1, "total_max_score": 2}])
+    others = {"activity_type": "Course", "activity_id": "c3", "user_id": GONE, "context_id": "cb:b3", **FOREIGN}
+    made.store.merge("activity_user_agg", [others])  # which says nothing of what is ours
     assert place.run() == 0
     assert place.erase() == 0
     assert {(row["course_id"], row["activity_id"]) for row in place.rows("activity_catalog")} == {
@@ -58,3 +60,24 @@ def test_a_retired_course_is_counted_anew_from_its_stored_rows(
     assert {str(row["day"]): row["agg"] for row in place.rows("activity_day_agg")} == {
         "2026-01-06": {"enrolledCount": 1}
     }
+
+
+def test_an_incremental_run_that_looks_at_all_finds_the_erased_in_no_progress(
+    made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress alone names them still; otherwise it is read by the learners that are looked at."""
+    monkeypatch.setenv("ERASED_SECRET", SECRET)
+    place = World(made, tmp_path)
+    made.empty()
+    load, row = made.store.load, {"courseid": "c1", "batchid": "b1"}
+    load("content_hierarchy", {"c1": {"course": "c1", "children": ["A"]}})
+    for user in (GONE, STAYS, "u2"):
+        load("user_enrolments", [{**row, "userid": user, "status": 0}])
+        load("user_content_consumption", [{**row, "userid": user, "contentid": "A", "status": 7}])
+    assert place.run() == 0
+    assert place.erase() == 0
+    made.store.delete("user_enrolments", [{**row, "userid": GONE}])
+    load("user_enrolments", [{**row, "userid": user, "status": 1} for user in (STAYS, "u2")])
+    assert place.run("--incremental") == 0
+    assert place.latest().counts["refused.progress.invalid_status"] == 2
+    assert GONE not in place.all_text()
