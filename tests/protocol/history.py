@@ -26,7 +26,7 @@ from activity_aggregates.run.flow import RunRequest, Surroundings, carry_out
 from activity_aggregates.store.connection import translated
 from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.opening import LAST
-from activity_aggregates.store.records import CHANGED, ERASE, INCREMENTAL, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import CHANGED, ERASE, INCREMENTAL, SUCCEEDED, UNKEPT, RunRecord
 from jobs.backfill import BackfillRequest, carry_out_plan
 from jobs.erase import erase_learners
 from tests.protocol.scheduler import CALM, Chances, Killed, Lane, Process, Scheduler
@@ -196,10 +196,14 @@ class History:
     def _check_base(self) -> None:
         """After a full run one that looks at changes does so, and does not compute everything for ever.
 
-        Where the last erase has died there is none: the operator has to finish it first.
+        Where an erase has died and none has finished it there is none: the operator has to do so first.
         """
         erases = [record for record in self.records() if record.command == ERASE and record.began_writing]
-        is_finished = not erases or erases[0].status == SUCCEEDED
+        is_finished = all(
+            any(later.status == SUCCEEDED and _finishes(later, dead) for later in erases[:at])
+            for at, dead in enumerate(erases)
+            if dead.status != SUCCEEDED
+        )
         self._command_in_calm(partial(run, RunRequest(command=INCREMENTAL)))
         if (self.records()[0].command == INCREMENTAL) is not is_finished:
             raise Broken(f"{self.records()[0].command} is what came of an incremental run; finished: {is_finished}")
@@ -238,6 +242,11 @@ def erase(user_ids: frozenset[str], wait: float, around: Surroundings) -> None:
 def backfill(contexts: frozenset[str], around: Surroundings) -> None:
     plan = Backfill("twin", Scope(contexts=contexts), None, None, APPROVED, "-".join(sorted(contexts)))
     carry_out_plan(around, plan, BackfillRequest(Path("twin.yaml"), again=True))
+
+
+def _finishes(erase: RunRecord, dead: RunRecord) -> bool:
+    """One that died before it had kept whom it was of is finished by one for the same learners alone."""
+    return not dead.counts.get(UNKEPT) or erase.scope == dead.scope
 
 
 def played(seed: int) -> History:
