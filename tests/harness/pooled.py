@@ -23,7 +23,6 @@ Settings = dict[str, Any]
 _UNNAMED = {
     "attempt-of-who-left-ends": {"inactive_attempts": 2},
     "changed-pair-of-who-was-inactive": {"inactive_attempts": 1},
-    "changed-pair-of-an-inactive-member": {"computed.group_activities": 1},
     "changed-pair-beside-entries-of-others": {"inactive_attempts": 1},
     "enrolled-without-progress": {"inactive_enrolment": 1},
     "group-of-three": {"computed.group_activities": 1},
