@@ -251,11 +251,9 @@ def _of_erased(inputs: Inputs) -> Work:
     """
     stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
     pairs: DataFrame = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    users, left = None, frozenset[str]()
+    users = None
     if named is not None:
         pairs = pairs_of(named)
-        inactive = pairs_of(named.filter(~enrolments.is_active())).select("context_id").distinct()
-        left = frozenset(row[0] for row in inactive.collect())
     if stored is not None:
         users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
         theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
@@ -263,9 +261,17 @@ def _of_erased(inputs: Inputs) -> Work:
     kept = inputs.results.keep(pairs, _PAIRS)
     inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
     # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
-    whole = None if inputs.asked.is_everything else left
+    whole = None if inputs.asked.is_everything else _of_inactive(named)
     # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
     return Work(whole, kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
+
+
+def _of_inactive(named: DataFrame | None) -> frozenset[str]:
+    """The contexts of those of some enrolments that are not active."""
+    if named is None:
+        return frozenset()
+    inactive = pairs_of(named.filter(~enrolments.is_active()))
+    return frozenset(row[0] for row in inactive.select("context_id").distinct().collect())
 
 
 def _found(inputs: Inputs, known: Sequence[DataFrame]) -> int:

@@ -151,8 +151,8 @@ def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTabl
     """All rows of a source of learners, or those of the enrolments at hand."""
     if work.is_everything:
         rows = inputs.sources.frame(table)
-        # Of an incremental run that turned to everything nobody has looked through this one for who was erased.
-        return inputs.without_erased(rows) if inputs.asked.since is not None else rows
+        # Of an incremental run that turned to everything nobody has looked through progress for who was erased.
+        return inputs.without_erased(rows) if table == PROGRESS and inputs.asked.since is not None else rows
     return inputs.matching(table, placed.by_key.select(*ENROLMENT_IDS), ENROLMENT_IDS)
 
 

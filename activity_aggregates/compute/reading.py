@@ -223,8 +223,7 @@ class _Placing:
         something has ended.
         """
         inputs, work = self.inputs, self.work
-        published = inputs.stored_rows(ACTIVITY_AGG)
-        if work.is_everything or work.pairs is None or scores is None or attempts is None or published is None:
+        if work.is_everything or work.pairs is None or scores is None or attempts is None:
             return frozenset()
         names = ("counted.open_attempts", *(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS))
         columns = ("user_id", "course_id", context_id().alias("context_id"))
@@ -234,7 +233,7 @@ class _Placing:
         if inputs.counts["counted.orphan_attempts"]:
             keyed = refusals.accepted(attempts).select("*", *enrolment_key())
             of_nobody.append(keyed.join(by_key, list(ENROLMENT_KEY), how="left_anti").select(*columns).distinct())
-        if not of_nobody:
+        if not of_nobody or (published := inputs.stored_rows(ACTIVITY_AGG)) is None:
             return frozenset()
         left = reduce(DataFrame.union, of_nobody)
         theirs = (
