@@ -188,8 +188,9 @@ class Execution:
 
     @cached_property
     def reads_back(self) -> bool:
-        """Whether it looks at all that it has written, as others have won over the job's entries before."""
-        return order.left_held(self.others())
+        """Whether it looks at all that it has written: others may have won over the job's entries, or have before."""
+        others = self.others()
+        return order.left_held(others) or order.is_of_earlier_instant(self.record, others)
 
     def others(self) -> list[RunRecord]:
         """The runs that its place in the order is known from."""

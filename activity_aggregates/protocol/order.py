@@ -114,6 +114,11 @@ def left_held(runs: Runs) -> bool:
     return any(run.counts.get(HELD) for run in runs if full is None or run == full or is_after(run, full))
 
 
+def is_of_earlier_instant(record: RunRecord, runs: Runs) -> bool:
+    """Whether a run has an as_of that was another one's before, or is older: what others have set since may win."""
+    return any(run.as_of >= record.as_of and run.staging_dir != record.staging_dir for run in runs)
+
+
 def _is_incremental_success(run: RunRecord) -> bool:
     return run.status == SUCCEEDED and run.command == INCREMENTAL
 

@@ -54,6 +54,7 @@ def test_every_command_of_every_history_leaves_what_the_model_says(
     made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
+    monkeypatch.setenv("ERASED_SECRET", "a secret of sixteen bytes")
     for seed in seeds():
         began = time.monotonic()
         operations = [*history(seed, platforms()), *FINAL]

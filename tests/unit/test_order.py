@@ -322,6 +322,15 @@ def test_who_comes_after_a_run_that_did_not_get_through_reads_back_until_one_doe
     assert not order.left_held([])
 
 
+def test_a_run_of_an_earlier_instant_reads_back_and_the_units_of_one_backfill_do_not() -> None:
+    earlier, later = run(1), run(3)
+    assert order.is_of_earlier_instant(run(2), [earlier, later])
+    assert order.is_of_earlier_instant(replace(run(4), as_of=later.as_of), [later])
+    assert not order.is_of_earlier_instant(run(4), [earlier, later])
+    unit = replace(run(4), as_of=later.as_of, staging_dir=later.staging_dir)
+    assert not order.is_of_earlier_instant(unit, [later])
+
+
 # Who is superseded.
 
 
