@@ -23,8 +23,8 @@ from typing import Protocol
 
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.protocol.execution import Execution, now_in_ms
-from activity_aggregates.request.flags import add_wait
-from activity_aggregates.request.scope import Scope, users_file
+from activity_aggregates.request.flags import USERS_FILE, add_wait
+from activity_aggregates.request.scope import Scope, users_of
 from activity_aggregates.run.erasing import SparkRows
 from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings
 from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED, UNKEPT
@@ -38,13 +38,13 @@ EXAMPLES = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--users-file", type=Path, metavar="FILE", required=True, help="learners, one id per line")
+    parser.add_argument("--users-file", required=True, **USERS_FILE)
     parser.add_argument("--dry-run", action="store_true", help="count the rows and erase nothing")
     add_wait(parser)
 
 
 def call(configuration: Configuration, arguments: Namespace) -> int:
-    user_ids = users_file(arguments.users_file)
+    user_ids = users_of(arguments.users_file)
     with metrics_file_kept(configuration, os.environ):
         return erase(configuration, os.environ, user_ids, arguments.dry_run, arguments.wait)
 

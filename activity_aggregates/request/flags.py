@@ -6,10 +6,16 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from activity_aggregates.request.scope import Scope, users_file
+from activity_aggregates.request.scope import Scope, users_of
 
+USERS_FILE: dict[str, Any] = {  # `users_of` reads them
+    "action": "append",
+    "type": Path,
+    "metavar": "FILE",
+    "help": "learners, one id per line",
+}
 _N = TypeVar("_N", int, float)
 
 
@@ -18,18 +24,18 @@ def add_scope(parser: ArgumentParser) -> None:
     scope = parser.add_argument_group("scope (each may be repeated)")
     for flag, metavar, meaning in (
         ("--activity", "TYPE:ID", "a Course and what it has, a CourseUnit, a Quiz"),
-        ("--context", "cb:BATCH", "a course batch"),
-        ("--group", "ID", "only the rows of this group"),
+        ("--context", "cb:BATCH", "a course batch, or g:GROUP, where a group holds quizzes"),
+        ("--group", "ID", "the rows of this group and the quizzes held in it; goes alone"),
         ("--user", "ID", "a learner"),
     ):
         scope.add_argument(flag, action="append", default=[], metavar=metavar, help=meaning)
-    scope.add_argument("--users-file", type=Path, metavar="FILE", help="learners, one id per line")
+    scope.add_argument("--users-file", default=[], **USERS_FILE)
 
 
 def scope_of(arguments: Namespace) -> Scope:
     """The scope that the flags of `add_scope` name; full where there are none."""
-    listed = users_file(arguments.users_file) if arguments.users_file else []
-    return Scope.parse(arguments.activity, arguments.context, arguments.group, [*arguments.user, *listed])
+    users = [*arguments.user, *users_of(arguments.users_file)]
+    return Scope.parse(arguments.activity, arguments.context, arguments.group, users)
 
 
 def add_wait(parser: ArgumentParser) -> None:

@@ -145,6 +145,11 @@ class Scope:
 EVERYTHING = Scope()
 
 
+def users_of(paths: Iterable[Path]) -> list[str]:
+    """The ids in all of these files."""
+    return [user for path in paths for user in users_file(path)]
+
+
 def users_file(path: Path) -> list[str]:
     """The ids in a file, one per line; blank lines and those that begin with # are passed over.
 

@@ -1,4 +1,4 @@
-"""Creates the platform's tables and loads the sample into them, unless it is there already."""
+"""Creates the platform's tables and loads the sample into them, unless it is there already, or other rows are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, PreparedStatement
 
+from activity_aggregates.errors import BadRequest
 from scripts.sample.command import on_cassandra
 from scripts.sample.data import Row, tables
 from scripts.sample.schema import KEYSPACES, create_source_tables
 
 IN_FLIGHT = 50  # requests
+LOOKED_AT = 100  # rows of each table
 IN_BATCH = 20  # rows; the server warns of batches above 5 KiB
 
 
@@ -24,14 +26,31 @@ def main(argv: Sequence[str]) -> int:
 
 
 def load(session: Session) -> int:
-    create_source_tables(session, KEYSPACES)
     sample = tables()
+    check_others(session, sample)
+    create_source_tables(session, KEYSPACES)
     if is_loaded(session, sample):
         say("already there")
         return 0
     for name, rows in sample.items():
         write(session, name, rows)
     return 0
+
+
+def check_others(session: Session, sample: dict[str, list[Row]]) -> None:
+    """Raises BadRequest where a table has rows of a platform: the sample is not mixed into them."""
+    known = session.cluster.metadata.keyspaces
+    for name, rows in sample.items():
+        keyspace, table = full_name(name).split(".")
+        if keyspace not in known or table not in known[keyspace].tables:
+            continue
+        key = next(iter(rows[0]))
+        found = {row[0] for row in session.execute(f"SELECT {key} FROM {keyspace}.{table} LIMIT {LOOKED_AT}")}
+        if others := sorted(found - {row[key] for row in rows}):
+            raise BadRequest(
+                f"{keyspace}.{table} has rows that are not the sample's, such as one of {key} {others[0]!r}: name a "
+                "Cassandra that holds no platform's data in CASSANDRA_CONTACT_POINTS, or unset it to have one started"
+            )
 
 
 def is_loaded(session: Session, sample: dict[str, list[Row]]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.request.flags import add_scope, scope_of
 from activity_aggregates.request.pairs import Pair, read_pairs, sealed_pairs
 from activity_aggregates.request.scope import EVERYTHING, Learners, Scope, users_file
 
@@ -30,6 +32,16 @@ def test_blank_lines_and_comments_name_nobody(tmp_path: Path) -> None:
 
 def test_an_id_ends_where_its_line_does_and_at_no_other_sign(tmp_path: Path) -> None:
     assert users_file(file(tmp_path, "u\u20281\r\nu\x852\r\n".encode())) == ["u\u20281", "u\x852"]
+
+
+def test_all_files_that_are_named_count(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text("u1\n", "utf-8")
+    second.write_text("u2\n", "utf-8")
+    parser = ArgumentParser()
+    add_scope(parser)
+    asked = parser.parse_args(["--users-file", str(first), "--user", "u3", "--users-file", str(second)])
+    assert scope_of(asked).users == {"u1", "u2", "u3"}
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"# nobody\n", "ü".encode("latin-1"), "u1".encode("utf-16")])
