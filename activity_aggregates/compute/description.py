@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, flagged, without
-from activity_aggregates.compute.reading import Placed
+from activity_aggregates.compute.listed import among, flagged
+from activity_aggregates.compute.reading import Placed, standing_catalog
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
@@ -22,6 +22,7 @@ from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days
 
+_PLACE = (*metadata.ACTIVITY, "course_id")
 _AFTER_ALL = "\U0010ffff"  # no id of a course is greater
 
 
@@ -88,33 +89,41 @@ def compare_metadata(
 def _owned(owners: DataFrame) -> DataFrame:
     """(activity_type, activity_id, course_id) of `catalog.owners` whose course is settled, each once."""
     known = owners.filter(F.col("course_id").isNotNull() & ~F.col("is_blocked"))
-    return known.select(*metadata.ACTIVITY, "course_id").distinct()
+    return known.select(*_PLACE).distinct()
 
 
 def _of_a_part(
     inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
 ) -> tuple[DataFrame | None, DataFrame | None]:
-    """The places of what may be new, and the outlines that describe it, also of courses that are not at hand."""
-    may_be_new, places, gone = bool(inputs.asked.done), None, None
-    outlines = None if placed is None else courses.settled(placed.outlines)
-    if placed is not None:
+    """The places of what may be new, and the outlines that describe it, also of courses that are not at hand.
+
+    All places of these activities are among them: an activity is described by the smallest course whose tree has it,
+    wherever that is.
+    """
+    catalog = standing_catalog(inputs, placed)
+    if catalog is None:
+        return None, None
+    if placed is None or inputs.asked.whole or inputs.asked.done:
+        # What a dead run has taken would have told what has ended, and of what is done nothing is at hand.
+        places, elsewhere = catalog.select(*_PLACE).distinct(), catalog
+    else:
         changed = placed.changed | further
-        is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
-        owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
-        places = _owned(owners.filter(is_new))
         # In the contexts of groups no course is placed.
         has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
-        may_be_new |= placed.has_new or bool(changed) or has_whole
-        if may_be_new:  # otherwise nothing is planned for it
-            gone = _gone(owners, places, courses.described_nodes(courses.settled(placed.outlines)))
-    if may_be_new:
-        places, others = _with_others(inputs, placed, places, gone)
-        if others:
-            outlines = _with_outlines(inputs, described, outlines, others)
-    if further and places is not None and outlines is not None:
-        outlines = _with_outlines(inputs, described, outlines, further)
-        places = places.unionByName(_themselves(inputs, outlines, further)).distinct()
-    return places, outlines
+        if not (placed.has_new or changed or has_whole):
+            return None, None
+        is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
+        owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
+        new = _owned(owners.filter(is_new))
+        gone = _gone(owners, new, courses.described_nodes(courses.settled(placed.outlines)))
+        elsewhere = _of_smaller_courses(catalog, new, gone)
+        if further:  # of which only the batches have changed
+            themselves = among(catalog.filter(F.col("activity_type") == COURSE), "course_id", further)
+            elsewhere = elsewhere.unionByName(themselves.select(*_PLACE))
+        places = new.unionByName(elsewhere).distinct()
+    outlines = None if placed is None else courses.settled(placed.outlines)
+    course_ids = frozenset(row[0] for row in elsewhere.select("course_id").distinct().collect())
+    return places, _with_outlines(inputs, described, outlines, course_ids) if course_ids else outlines
 
 
 def _gone(owners: DataFrame, places: DataFrame, nodes: DataFrame) -> DataFrame:
@@ -127,32 +136,12 @@ def _gone(owners: DataFrame, places: DataFrame, nodes: DataFrame) -> DataFrame:
     return owners.filter(is_lost).select(*metadata.ACTIVITY).union(lacking.select(*metadata.ACTIVITY)).distinct()
 
 
-def _with_others(
-    inputs: Inputs, placed: Placed | None, places: DataFrame | None, gone: DataFrame | None
-) -> tuple[DataFrame | None, frozenset[str]]:
-    """Further places: of contexts that are done, whose metadata is still to come, and of smaller courses elsewhere.
-
-    An activity is described by the smallest course whose tree has it, wherever that is; the courses of these places are
-    those whose trees need to be read for it. Of activities that no course at hand describes, `gone`, it may be any.
-    """
-    if (recorded := inputs.catalog()) is None:
-        return places, frozenset()
-    columns, done = [*metadata.ACTIVITY, "course_id"], inputs.asked.done
-    if placed is not None and placed.touched:  # what the catalog says there may be over
-        recorded = without(recorded, "context_id", placed.touched)
-    if done:
-        of_done = among(recorded, "context_id", done).select(columns).distinct()
-        places = of_done if places is None else places.unionByName(of_done)
-    assert places is not None
-    described = places
-    if gone is not None:
-        described = places.unionByName(gone.withColumn("course_id", F.lit(_AFTER_ALL)))
-    greatest = described.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
-    is_wanted = (F.col("course_id") < F.col("greatest")) | F.col("is_done")
-    known = flagged(recorded, "context_id", done, "is_done").join(greatest, list(metadata.ACTIVITY), how="inner")
-    found = known.filter(is_wanted).select(columns).distinct()
-    course_ids = frozenset(row[0] for row in found.select("course_id").distinct().collect())
-    return places.unionByName(found).distinct() if course_ids else places, course_ids
+def _of_smaller_courses(catalog: DataFrame, new: DataFrame, gone: DataFrame) -> DataFrame:
+    """The places of what is new in smaller courses than the one at hand, and of what is `gone` in any."""
+    found = new.unionByName(gone.withColumn("course_id", F.lit(_AFTER_ALL)))
+    greatest = found.groupBy(*metadata.ACTIVITY).agg(F.max("course_id").alias("greatest"))
+    known = catalog.join(greatest, list(metadata.ACTIVITY), how="inner")
+    return known.filter(F.col("course_id") < F.col("greatest")).select(*_PLACE).distinct()
 
 
 def _with_outlines(
@@ -164,12 +153,3 @@ def _with_outlines(
         trees = trees.join(outlines.select("course_id"), "course_id", how="left_anti")
     parsed = courses.settled(courses.outlines(trees, described.fields))
     return parsed if outlines is None else outlines.select(parsed.columns).unionByName(parsed)
-
-
-def _themselves(inputs: Inputs, outlines: DataFrame, course_ids: frozenset[str]) -> DataFrame:
-    """Courses by themselves, of which only the batches have changed; those that were never computed are not."""
-    themselves = among(outlines.select("course_id"), "course_id", course_ids)
-    known = inputs.stored.plain_keys(ACTIVITY_METADATA).filter(F.col("activity_type") == COURSE)
-    return themselves.join(known.select(F.col("activity_id").alias("course_id")), "course_id", how="left_semi").select(
-        F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "course_id"
-    )

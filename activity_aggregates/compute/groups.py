@@ -13,7 +13,7 @@ from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners
 from activity_aggregates.compute.listed import among
-from activity_aggregates.compute.reading import Placed, Refused
+from activity_aggregates.compute.reading import Placed, Refused, standing_catalog
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
 from activity_aggregates.store.targets import (
@@ -23,7 +23,7 @@ from activity_aggregates.store.targets import (
     TargetTable,
 )
 from metrics import groups, refusals
-from metrics.catalog import ACTIVITY_IN_CONTEXT, IS_WHOLE
+from metrics.catalog import IS_WHOLE
 from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
 from metrics.names import COURSE, GROUP_CONTEXT, QUIZ, WAS
 from metrics.predicates import is_quiz
@@ -55,7 +55,7 @@ def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: 
     stored = {table: _stored(inputs, table, touched) for table in OF_GROUPS}
     if not inputs.counts["computed.group_activities"] and all(rows is None for rows in stored.values()):
         return Groups({}, refused)
-    catalog = _catalog(inputs, placed)
+    catalog = standing_catalog(inputs, placed)
     standing = _standing(inputs, work, members, listed, catalog, learners)
     names = inputs.names(GROUP_ACTIVITY_USER_AGG)
     carried = inputs.execution.selection.carry
@@ -166,19 +166,6 @@ def _members(inputs: Inputs, touched: frozenset[str] | None) -> tuple[DataFrame,
 def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) -> DataFrame | None:
     rows = inputs.stored_rows(table)
     return rows if rows is None or touched is None else among(rows, "group_id", touched)
-
-
-def _catalog(inputs: Inputs, placed: Placed | None) -> DataFrame | None:
-    """(context_id, activity_type, activity_id, course_id) of all contexts as it will stand."""
-    columns = [*ACTIVITY_IN_CONTEXT, "course_id"]
-    if placed is None:
-        return inputs.catalog()
-    here = placed.owners.filter(F.col("course_id").isNotNull()).select(columns)
-    if placed.touched is None or (elsewhere := inputs.catalog()) is None:
-        return here
-    known = [(each,) for each in sorted(placed.touched)]
-    touched = inputs.spark.createDataFrame(known, "context_id string")
-    return here.unionByName(elsewhere.select(columns).join(F.broadcast(touched), "context_id", how="left_anti"))
 
 
 def _standing(

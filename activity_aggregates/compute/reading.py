@@ -50,6 +50,20 @@ class Placed:
     refused: Refused
 
 
+def standing_catalog(inputs: Inputs, placed: Placed | None) -> DataFrame | None:
+    """(context_id, activity_type, activity_id, course_id) of all contexts as it will stand; None where it is empty.
+
+    `placed` is None where no pair is at hand.
+    """
+    if placed is None:
+        return inputs.catalog()
+    columns = [*catalog.ACTIVITY_IN_CONTEXT, "course_id"]
+    here = placed.owners.filter(F.col("course_id").isNotNull()).select(columns)
+    if placed.touched is None or (elsewhere := inputs.catalog()) is None:
+        return here
+    return here.unionByName(without(elsewhere.select(columns), "context_id", placed.touched))
+
+
 def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]:
     """Read until no further context has to be looked at whole: the choice as it has become, and what was found.
 

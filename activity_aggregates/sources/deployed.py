@@ -19,6 +19,7 @@ from activity_aggregates.texts import hosts_of
 
 CASSANDRA = "cassandra"
 _HOSTS = "spark.cassandra.connection.host"
+_PORT = "spark.cassandra.connection.port"
 _BUNDLE = "spark.cassandra.connection.config.cloud.path"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
 # Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
@@ -48,15 +49,20 @@ def cql_place(source: settings.Source) -> str:
 
 def is_in_targets_cluster(source: settings.Source) -> bool:
     """Whether the session of the target can be asked about a source."""
-    return source.format == CASSANDRA and not {_HOSTS, _BUNDLE} & source.options.keys()
+    return source.format == CASSANDRA and not {_HOSTS, _PORT, _BUNDLE} & source.options.keys()
 
 
 def of_source(connection: Connection, source: settings.Source) -> Connection:
-    """The connection to the cluster that a source's options name where they do; they are those of Spark's connector."""
+    """The connection to the cluster that a source's options name where they do; they are those of Spark's connector.
+
+    A bundle stands for hosts, and brings a TLS of its own: of the target's place and the source's, one is left.
+    """
     named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
-    hosts = source.options.get(_HOSTS)
+    hosts, bundle = source.options.get(_HOSTS), source.options.get(_BUNDLE)
     return replace(
         connection,
+        secure_connect_bundle=bundle or (None if hosts else connection.secure_connect_bundle),
+        tls=None if bundle else connection.tls,
         contact_points=tuple(hosts_of(hosts, _HOSTS)) if hosts else connection.contact_points,
         port=int(named.get("connection.port", connection.port)),
         local_datacenter=named.get("connection.localDC", connection.local_datacenter),
@@ -71,12 +77,19 @@ def raw_rows(spark: SparkSession, source: settings.Source, cassandra_options: Ma
     if source.format == CASSANDRA:
         table = {"keyspace": source.keyspace or "", "table": source.table or ""}
         reader = spark.read.format(CASSANDRA_FORMAT)
-        return reader.options(**{**SCANNED, **cassandra_options, **table, **source.options}).load()
+        return reader.options(
+            **{**SCANNED, **place_options(source, cassandra_options), **table, **source.options}
+        ).load()
     options = {**_OF_FILES[source.format], **source.options}
     reader = spark.read.format(source.format).options(**options)
     if source.format == "json":
         reader = reader.schema(_texts(_json_names(spark, source, options)))
     return reader.load(source.path)
+
+
+def place_options(source: settings.Source, cassandra_options: Mapping[str, str]) -> Mapping[str, str]:
+    """The target's options, without its bundle where the source names hosts: the connector would pass them over."""
+    return {key: value for key, value in cassandra_options.items() if key != _BUNDLE or _HOSTS not in source.options}
 
 
 def _json_names(spark: SparkSession, source: settings.Source, options: Mapping[str, str]) -> Iterable[str]:
