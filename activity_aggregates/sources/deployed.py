@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cassandra.metadata import protect_name
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -21,7 +21,7 @@ CASSANDRA = "cassandra"
 _HOSTS = "spark.cassandra.connection.host"
 _PORT = "spark.cassandra.connection.port"
 _BUNDLE = "spark.cassandra.connection.config.cloud.path"
-_CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON
+_CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON, or not of the header
 # Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
 # another order would be taken for each other. In JSON a backslash may stand before any character, as the platform's own
 # readers have it.
@@ -84,7 +84,22 @@ def raw_rows(spark: SparkSession, source: settings.Source, cassandra_options: Ma
     reader = spark.read.format(source.format).options(**options)
     if source.format == "json":
         reader = reader.schema(_texts(_json_names(spark, source, options)))
-    return reader.load(source.path)
+    rows = reader.load(source.path)
+    return _whole_records(reader, source, rows.schema) if source.format == "csv" else rows
+
+
+def _whole_records(reader: DataFrameReader, source: settings.Source, schema: StructType) -> DataFrame:
+    """The rows of a CSV file; one that has more or fewer values than the header has none, and so no key.
+
+    Quotes that are escaped otherwise than the reader takes them to be, and line breaks inside of quotes, part a row at
+    the wrong places: its values would be taken for those of other columns.
+    """
+    read = reader.schema(StructType([*schema, StructField(_CORRUPT_RECORD, StringType())]))
+    # Where only some columns are read, Spark does not count the others.
+    whole = {"columnNameOfCorruptRecord": _CORRUPT_RECORD, "columnPruning": "false"}
+    rows = read.options(**whole).load(source.path)
+    is_whole = F.col(_CORRUPT_RECORD).isNull()
+    return rows.select(*(F.when(is_whole, F.col(f"`{name}`")).alias(name) for name in schema.names))
 
 
 def place_options(source: settings.Source, cassandra_options: Mapping[str, str]) -> Mapping[str, str]:

@@ -14,7 +14,8 @@ from metrics.refusals import HAS_INVALID_DATE, LATEST_DATE_MS
 _TEXT = "string"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 _FRACTIONS = ("float", "double", "decimal")  # pandas makes a double of whole numbers with a null among them
-_MILLISECONDS = r"^-?\d{11,}$"  # as a text: from 1973 on, so that a year or a day without dashes is not taken for it
+_FRACTION = r"\.0+$"  # of a whole number as a text, as pandas writes it beside a null
+_MILLISECONDS = rf"^-?\d{{11,}}({_FRACTION})?$"  # as a text: from 1973 on, so that a day without dashes is none
 _DAY = r"^\s*\d{4}-\d{2}-\d{2}"  # Spark reads a time alone as one of today, and any number as a year
 _LONGEST_DAY = LATEST_DATE_MS // 86_400_000  # since 1970, before it and after
 
@@ -61,10 +62,17 @@ def _read_as(field: StructField, kind: str) -> Column:
         return F.from_json(column if kind == _TEXT else F.to_json(column), field.dataType.simpleString())
     if isinstance(field.dataType, TimestampType):
         return instant(field.name, kind)
+    if kind == _TEXT and isinstance(field.dataType, IntegralType):
+        return _whole_number(field.name, field.dataType.simpleString())
     read = F.expr(f"try_cast(`{field.name}` as {field.dataType.simpleString()})")
     if kind.startswith(_FRACTIONS) and isinstance(field.dataType, IntegralType):
         return F.when(read == column, read)  # 2.9 is no status, and not 2
     return read
+
+
+def _whole_number(name: str, kind: str) -> Column:
+    """A text as a whole number, null where it is not one."""
+    return F.expr(f"try_cast(regexp_replace(`{name}`, r'{_FRACTION}', '') as {kind})")
 
 
 def instant(name: str, kind: str) -> Column:
@@ -73,7 +81,7 @@ def instant(name: str, kind: str) -> Column:
     if kind.startswith((*_WHOLE, *_FRACTIONS)):
         return _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))
     if kind == _TEXT:
-        of_digits = _of_milliseconds(F.expr(f"try_cast(`{name}` as bigint)"))
+        of_digits = _of_milliseconds(_whole_number(name, "bigint"))
         return F.when(column.rlike(_MILLISECONDS), of_digits).when(column.rlike(_DAY), as_it_says)
     if kind == "date":  # of which some are beyond every point in time
         return F.when(F.unix_date(column).between(-_LONGEST_DAY, _LONGEST_DAY), as_it_says)

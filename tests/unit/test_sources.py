@@ -262,6 +262,35 @@ def test_csv_files_whose_columns_differ_are_not_read_by_their_places(opens: Open
         opens(progress=source(folder)).frame(PROGRESS).collect()
 
 
+GROUP = [{"id": "c1", "type": "Course"}]
+
+
+def groups_csv(*rows: list[str], escape: str) -> str:
+    def quoted(value: str) -> str:
+        return '"' + value.replace('"', escape + '"') + '"'
+
+    return "\n".join(["id,name,status,activities", *(",".join(map(quoted, row)) for row in rows)])
+
+
+@pytest.mark.parametrize(("escape", "options"), [("\\", {}), ('"', {"escape": '"', "multiLine": "true"})])
+def test_quotes_in_a_csv_are_read_as_the_options_say_that_they_are_escaped(
+    opens: Opens, tmp_path: Path, escape: str, options: dict[str, str]
+) -> None:
+    name = 'The "A" team, 2026' + ("\nof the year" if options else "")
+    (tmp_path / "groups.csv").write_text(groups_csv(["g1", name, "active", json.dumps(GROUP)], escape=escape))
+    (row,) = opens(groups=source(tmp_path / "groups.csv", **options)).frame(GROUPS).collect()
+    assert (row.group_id, row.status, [each["id"] for each in row.activities]) == ("g1", "active", ["c1"])
+
+
+def test_a_row_of_a_csv_that_is_parted_at_the_wrong_places_has_no_key_and_is_not_another_row(
+    opens: Opens, tmp_path: Path
+) -> None:
+    text = groups_csv(["g1", 'The "A" team, 2026', "active", json.dumps(GROUP)], escape='"') + "\ng2,cut\ng3,B,active,"
+    (tmp_path / "groups.csv").write_text(text)
+    rows = opens(groups=source(tmp_path / "groups.csv")).frame(GROUPS).select("group_id", "status").collect()
+    assert [tuple(row) for row in rows] == [(None, None), (None, None), ("g3", "active")]
+
+
 def test_a_parquet_file_with_dates_that_spark_has_not_is_told_of(opens: Opens, tmp_path: Path) -> None:
     names = FILES["progress"].partition("\n")[0].split(",")
     rows = {name: ["1"] for name in names[:-1]} | {names[-1]: pa.array([1], pa.timestamp("ns"))}
@@ -295,6 +324,19 @@ def test_a_date_beyond_what_can_be_held_in_parquet_marks_its_row_alone(
         ("y", False, 1767261600000000, 2, None),
         ("z", True, None, 1764144000000000000, None),
     }
+
+
+def test_a_date_beyond_what_can_be_held_in_the_column_of_changes_tells_nothing(opens: Opens, tmp_path: Path) -> None:
+    rows = {"user_id": ["x", "y"], "course_id": ["c1"] * 2, "batch_id": ["b1"] * 2, "seconds": [1, 2]}
+    dates = pa.array([1764144000000000000, 1767261600000], pa.timestamp("ms", "UTC"))
+    pq.write_table(pa.table({**rows, "seen_on": dates}), tmp_path / "timespent")
+    file = settings.Source(format="parquet", path=str(tmp_path / "timespent"), changed_at="seen_on")
+
+    def read(sources: Sources) -> list[tuple[Any, ...]]:
+        dated = sources.dated(TIMESPENT).orderBy("user_id")
+        return [tuple(row) for row in dated.selectExpr("user_id", "unix_millis(changed_at)").collect()]
+
+    assert despite_dates(opens(timespent=file), read) == [("x", None), ("y", 1767261600000)]
 
 
 def test_only_who_asks_for_changes_needs_the_column_that_tells_them(opens: Opens, tmp_path: Path) -> None:
