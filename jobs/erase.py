@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Protocol
 
 from activity_aggregates.configuration import Configuration
+from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.flags import USERS_FILE, add_wait
 from activity_aggregates.request.scope import Scope, users_of
 from activity_aggregates.run.erasing import SparkRows
-from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings
+from activity_aggregates.run.flow import RunRequest, Surroundings, holding, prepare, stage, surroundings, tell_found
 from activity_aggregates.store.records import APPLYING, DRY_RUN, ERASE, SUCCEEDED, UNKEPT
 from activity_aggregates.watching.textfile import metrics_file_kept
 
@@ -52,8 +53,8 @@ def call(configuration: Configuration, arguments: Namespace) -> int:
 class Rows(Protocol):
     """The rows of learners, in the tables and where changes are staged."""
 
-    def count(self, execution: Execution) -> Mapping[str, int]:
-        """By table how many rows there are of everybody who was erased."""
+    def count(self, execution: Execution, asked: Asked) -> Mapping[str, int]:
+        """By table the number of rows of everybody who was erased; among the counts is how many ids were found."""
 
     def delete(self, execution: Execution) -> int:
         """Delete the rows of everybody who was erased; returns how many there were in the aggregate tables."""
@@ -82,8 +83,9 @@ def erase_learners(around: Surroundings, rows: Rows, user_ids: frozenset[str], d
             return 0
         execution.work.start(execution)
         if dry_run:
+            asked = prepare(execution, request)
             execution.erased = execution.erased.with_users(user_ids)
-            return _show(execution, rows)
+            return _show(execution, rows, asked)
         return _erase(around, execution, request, rows)
 
 
@@ -113,10 +115,15 @@ def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows
     return 0
 
 
-def _show(execution: Execution, rows: Rows) -> int:
-    """What would be erased, in numbers: whom it is of is not shown."""
-    found = rows.count(execution)
+def _show(execution: Execution, rows: Rows, asked: Asked) -> int:
+    """What would be erased, in numbers; nothing is shown or kept by which anybody could be named."""
+    execution.save(staging_dir=execution.work.create_directory(execution))
+    try:
+        found = rows.count(execution, asked)
+    finally:
+        execution.work.tidy(execution.record.staging_dir)
     print("dry run: nothing was erased")
+    tell_found(execution)
     for name, count in found.items():
         print(f"{name}: {count} rows would be erased")
     execution.end(DRY_RUN)

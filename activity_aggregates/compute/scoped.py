@@ -87,8 +87,10 @@ class Scoped:
         self.inputs.counts[FOUND] = found.distinct().count()
         if not self.inputs.counts[FOUND]:
             # The sentence is kept in the ledger, which holds no learner's id.
-            learners = f"{len(self._scope.users)} learner{'s' if len(self._scope.users) > 1 else ''}"
-            raise BadRequest(f"--user names {learners}, none with an enrolment or a membership: correct it")
+            raise BadRequest(
+                f"none of the {len(self._scope.users)} learners of the scope has an enrolment or a membership: "
+                "correct their ids"
+            )
         if (window := self.inputs.asked.window) is not None:
             enrolled = enrolled.filter(happened(window.start, window.end))
         pairs = enrolled.filter(~any_blank("user_id", "batch_id")).select(
@@ -149,14 +151,14 @@ class Scoped:
             found = self._of_contexts.select(context_id().alias("context_id"))
             missing -= {row[0] for row in found.distinct().collect()}
         if unknown := sorted(missing | {GROUP_CONTEXT + each for each in groups} - known):
-            raise _nothing(f"--context {unknown[0]}", "a context")
+            raise _nothing(f"context {unknown[0]}")
 
     def _contexts_of_activities(self) -> frozenset[str]:
         contexts: frozenset[str] = frozenset()
         for kind, name in sorted(self._scope.activities, key=str):
             found = self._contexts_of(kind, name)
             if not found and not self.inputs.asked.done:
-                raise _nothing(f"--activity {kind + ':' if kind else ''}{name}", "an activity")
+                raise _nothing(f"activity {kind + ':' if kind else ''}{name}")
             contexts |= found
         return contexts
 
@@ -199,7 +201,7 @@ class Scoped:
 
     def _check_groups(self) -> None:
         if missing := sorted(self._scope.groups - self._known_groups(self._scope.groups)):
-            raise _nothing(f"--group {missing[0]}", "a group")
+            raise _nothing(f"group {missing[0]}")
 
     def _known_groups(self, groups: Iterable[str]) -> set[str]:
         """Those of some groups that are in the source, or of which rows are stored: their own, or of their quizzes."""
@@ -238,5 +240,8 @@ def is_activity(kind: str, name: str) -> Column:
     return (F.col("activity_type") == kind) & (F.col("activity_id") == name)
 
 
-def _nothing(value: str, what: str) -> BadRequest:
-    return BadRequest(f"{value} names {what} that is in no source and in no stored row: correct it")
+def _nothing(named: str) -> BadRequest:
+    """A flag has named it, or a backfill."""
+    return BadRequest(
+        f"the scope's {named} has nothing in the sources that it could be computed from, and no stored row: correct it"
+    )

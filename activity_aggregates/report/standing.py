@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 from activity_aggregates import settings
 from activity_aggregates.report.names import Activity, names_of
 from activity_aggregates.store.connection import reading
-from metrics.names import COURSE, QUIZ
+from metrics.names import CONTEXTS, COURSE, QUIZ
 
 MOST_ROWS = 200_000  # of activity_agg, about 20 s of reading
 _FETCH_SIZE = 1000
@@ -100,7 +100,9 @@ class _Sums:
     def add(self, rows: Iterable[Row]) -> None:
         for kind, activity, context, agg in rows:
             self.rows += 1
-            if kind == COURSE and agg:
+            if not context.startswith(CONTEXTS):
+                continue  # another writer's
+            if kind == COURSE and agg and STEPS["enrolled"] in agg:
                 counts = _added(self.courses, activity, [int(agg.get(name, 0)) for name in STEPS.values()])
                 self.contexts.append((counts[0], activity, context))
             elif kind == QUIZ and agg and "reached25Count" in agg:

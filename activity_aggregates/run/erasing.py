@@ -9,10 +9,13 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.completions import completion_files
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
+from activity_aggregates.compute.choice import choose
+from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
 from activity_aggregates.run.applying import plan_of, send_rows
 from activity_aggregates.run.spark_work import active_spark
+from activity_aggregates.run.stage import open_inputs
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.spark.results import Results
 from activity_aggregates.store.connection import spark_options
@@ -33,7 +36,9 @@ _OF_AGGREGATES = (ACTIVITY_USER_AGG, GROUP_ACTIVITY_USER_AGG)
 class SparkRows:
     """The rows of learners, by Spark."""
 
-    def count(self, execution: Execution) -> Mapping[str, int]:
+    def count(self, execution: Execution, asked: Asked) -> Mapping[str, int]:
+        directory = RunDirectory(execution.record.staging_dir)
+        choose(open_inputs(execution, active_spark(execution.work), directory, asked))  # counts whom there are
         return {name: execution.counts[f"erased.{name}"] for name in _find_rows(execution, None)}
 
     def delete(self, execution: Execution) -> int:

@@ -293,6 +293,11 @@ def stage(execution: Execution, asked: Asked, *, keeps_quarantine: bool, share: 
     directory = execution.work.create_directory(execution)
     execution.save(staging_dir=directory)
     execution.work.stage(execution, directory, asked, keeps_quarantine=keeps_quarantine, share=share)
+    tell_found(execution)
+
+
+def tell_found(execution: Execution) -> None:
+    """Say how many of the learners that were named there are, once that is counted."""
     if (found := execution.counts.get(FOUND)) is not None and execution.record.scope.learners is not None:
         print(f"{found} of {execution.record.scope.learners.number} ids were found")
 

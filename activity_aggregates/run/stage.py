@@ -85,7 +85,7 @@ def _stage(inputs: Inputs, directory: RunDirectory) -> None:
 
 
 def open_inputs(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float
+    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float = 1.0
 ) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
     chosen, options, results = execution.settings, spark_options(execution.connection), Results(directory.work(""))

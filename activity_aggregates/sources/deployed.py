@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from cassandra.metadata import protect_name
 from pyspark.errors import PySparkException
@@ -50,6 +51,15 @@ def cql_place(source: settings.Source) -> str:
 def is_in_targets_cluster(source: settings.Source) -> bool:
     """Whether the session of the target can be asked about a source."""
     return source.format == CASSANDRA and not {_HOSTS, _PORT, _BUNDLE} & source.options.keys()
+
+
+def address(cassandra: settings.Cassandra, source: settings.Source | None = None) -> tuple[str, int]:
+    """A host and the port of the cluster of a source, or of the target; of a bundle its file stands for hosts."""
+    options = source.options if source is not None else {}
+    hosts = options.get(_HOSTS)
+    bundle = options.get(_BUNDLE) or (None if hosts else cassandra.secure_connect_bundle)
+    first = hosts_of(hosts, _HOSTS)[0] if hosts else cassandra.contact_points[0]
+    return Path(bundle).name if bundle else first, int(options.get(_PORT, cassandra.port))
 
 
 def of_source(connection: Connection, source: settings.Source) -> Connection:

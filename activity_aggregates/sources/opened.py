@@ -103,8 +103,8 @@ class OpenedSource:
     def _beyond(self) -> list[str]:
         """The deployed names of columns with a date that Spark cannot hold: read to find out, once."""
         kinds = dict(self.raw.dtypes)
-        dates = {self.columns[name] for name in self.table.dates if name in self.columns} | {self.source.changed_at}
-        dates = sorted(name for name in dates if kinds.get(name) in ("timestamp", "timestamp_ntz"))
+        named = [self.columns.get(name) for name in self.table.dates] + [self.source.changed_at]
+        dates = [name for name in {*named} if name and kinds.get(name) in ("timestamp", "timestamp_ntz")]
         if not dates or can_be_read(self.raw, dates, by_connector=self.is_cassandra):
             return []
         if self.is_cassandra:

@@ -22,6 +22,7 @@ from openlineage.client.naming.dataset import Cassandra
 from openlineage.client.uuid import generate_static_uuid
 
 from activity_aggregates import __version__, settings
+from activity_aggregates.sources.deployed import address
 from activity_aggregates.store.records import DRY_RUN, INTERRUPTED, SUCCEEDED, SUPERSEDED, RunRecord
 from activity_aggregates.store.targets import TARGET_TABLES
 
@@ -92,19 +93,20 @@ def _outputs(record: RunRecord, chosen: settings.Settings) -> Iterator[OutputDat
         rows = record.counts.get(f"written.{table.name}")
         if rows is not None:
             facet = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows)
-            place, name = _of_cassandra(chosen.cassandra, chosen.target.keyspace, chosen.target.tables[table.name])
+            host, port = address(chosen.cassandra)
+            place, name = _of_cassandra(host, port, chosen.target.keyspace, chosen.target.tables[table.name])
             yield OutputDataset(place, name, outputFacets={"outputStatistics": facet})
 
 
 def _place(source: settings.Source, cassandra: settings.Cassandra) -> tuple[str, str]:
     """Namespace and name of a source, as OpenLineage has them."""
     if source.path is None:
-        return _of_cassandra(cassandra, str(source.keyspace), str(source.table))
+        return _of_cassandra(*address(cassandra, source), str(source.keyspace), str(source.table))
     return of_path(source.path)
 
 
-def _of_cassandra(cassandra: settings.Cassandra, keyspace: str, table: str) -> tuple[str, str]:
-    named = Cassandra(cassandra.contact_points[0], str(cassandra.port), keyspace, table)
+def _of_cassandra(host: str, port: int, keyspace: str, table: str) -> tuple[str, str]:
+    named = Cassandra(host, str(port), keyspace, table)
     return named.get_namespace(), named.get_name()
 
 

@@ -225,6 +225,7 @@ def test_whole_rows_go_and_what_they_were_counted_in_is_computed_anew(erased: Wo
 def test_a_dry_run_counts_and_changes_nothing(story: Story) -> None:
     assert story.tried.out.splitlines() == [
         "dry run: nothing was erased",
+        "1 of 1 ids were found",
         "activity_user_agg: 4 rows would be erased",
         "group_activity_user_agg: 1 rows would be erased",
         "aggregate_quarantine: 1 rows would be erased",
@@ -237,10 +238,9 @@ def test_a_dry_run_counts_and_changes_nothing(story: Story) -> None:
 def test_no_limit_stops_it_and_what_a_dead_run_has_staged_is_applied_before_it_or_never(
     erased: World, story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_id = story.died.run_id
-    assert f"run {run_id} is lost: applying what it has staged first" in story.erase.err
-    assert erased.run("--resume", run_id) == 2
-    assert f"run {run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
+    assert f"run {story.died.run_id} is lost: applying what it has staged first" in story.erase.err
+    assert erased.run("--resume", story.died.run_id) == 2
+    assert f"run {story.died.run_id} is succeeded and has no staged changes to apply" in capsys.readouterr().err
 
 
 def test_the_ledger_names_nobody_whom_a_run_was_asked_for(erased: World, story: Story) -> None:

@@ -181,7 +181,7 @@ class TwinRows:
         self._world = world
         self._process = process
 
-    def count(self, execution: Execution) -> Mapping[str, int]:
+    def count(self, execution: Execution, asked: Asked) -> Mapping[str, int]:
         return {LEARNER_ROWS: len(self._keys(execution))}
 
     def delete(self, execution: Execution) -> int:

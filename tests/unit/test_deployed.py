@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from activity_aggregates import configuration, settings
-from activity_aggregates.sources.deployed import is_in_targets_cluster, of_source, place_options
+from activity_aggregates.sources.deployed import address, is_in_targets_cluster, of_source, place_options
 from activity_aggregates.store.connection import Connection, Tls, connection, spark_options
 
 HOST, PORT = "spark.cassandra.connection.host", "spark.cassandra.connection.port"
@@ -26,6 +26,15 @@ def by_hosts() -> Connection:
 def test_a_source_that_names_a_place_is_not_asked_about_where_the_target_is(option: str) -> None:
     assert is_in_targets_cluster(source())
     assert not is_in_targets_cluster(source(**{option: "9043"}))
+
+
+def test_a_source_is_named_by_where_it_is() -> None:
+    target = configuration.load(None, {}, {}).settings.cassandra
+    assert address(target, source()) == address(target) == ("127.0.0.1", 9042)
+    assert address(target, source(**{HOST: "db1,db2", PORT: "9043"})) == ("db1", 9043)
+    by_bundle = replace(target, secure_connect_bundle="/etc/secure/target.zip")
+    assert address(by_bundle) == ("target.zip", 9042)
+    assert address(by_bundle, source(**{HOST: "db1"})) == ("db1", 9042)
 
 
 def test_another_port_is_another_cluster_on_the_same_hosts() -> None:

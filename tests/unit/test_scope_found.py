@@ -84,17 +84,17 @@ def chosen(spark: SparkSession, **named: list[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("named", "value"),
     [
-        ({"contexts": ["cb:typo"]}, "--context cb:typo"),
-        ({"contexts": ["cb:b1", "g:nosuch"]}, "--context g:nosuch"),
-        ({"contexts": ["cb:typo"], "users": ["u1"]}, "--context cb:typo"),
-        ({"contexts": ["cb:typo"], "activities": ["Course:c1"]}, "--context cb:typo"),
-        ({"groups": ["nosuch"]}, "--group nosuch"),
-        ({"activities": ["Quiz:nosuch"]}, "--activity Quiz:nosuch"),
-        ({"activities": ["CourseUnit:held"]}, "--activity CourseUnit:held"),
+        ({"contexts": ["cb:typo"]}, "context cb:typo"),
+        ({"contexts": ["cb:b1", "g:nosuch"]}, "context g:nosuch"),
+        ({"contexts": ["cb:typo"], "users": ["u1"]}, "context cb:typo"),
+        ({"contexts": ["cb:typo"], "activities": ["Course:c1"]}, "context cb:typo"),
+        ({"groups": ["nosuch"]}, "group nosuch"),
+        ({"activities": ["Quiz:nosuch"]}, "activity Quiz:nosuch"),
+        ({"activities": ["CourseUnit:held"]}, "activity CourseUnit:held"),
     ],
 )
 def test_what_names_nothing_is_refused(spark: SparkSession, named: dict[str, list[str]], value: str) -> None:
-    with pytest.raises(BadRequest, match=f"^{value} names an? [a-z]+ that is in no source and in no stored row"):
+    with pytest.raises(BadRequest, match=f"^the scope's {value} has nothing in the sources"):
         chosen(spark, **named)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -266,10 +267,8 @@ GROUP = [{"id": "c1", "type": "Course"}]
 
 
 def groups_csv(*rows: list[str], escape: str) -> str:
-    def quoted(value: str) -> str:
-        return '"' + value.replace('"', escape + '"') + '"'
-
-    return "\n".join(["id,name,status,activities", *(",".join(map(quoted, row)) for row in rows)])
+    quoted = [[value.replace('"', f'{escape}"') for value in row] for row in rows]
+    return "\n".join(["id,name,status,activities", *('"' + '","'.join(row) + '"' for row in quoted)])
 
 
 @pytest.mark.parametrize(("escape", "options"), [("\\", {}), ('"', {"escape": '"', "multiLine": "true"})])
@@ -278,7 +277,8 @@ def test_quotes_in_a_csv_are_read_as_the_options_say_that_they_are_escaped(
 ) -> None:
     name = 'The "A" team, 2026' + ("\nof the year" if options else "")
     (tmp_path / "groups.csv").write_text(groups_csv(["g1", name, "active", json.dumps(GROUP)], escape=escape))
-    (row,) = opens(groups=source(tmp_path / "groups.csv", **options)).frame(GROUPS).collect()
+    file = replace(source(tmp_path / "groups.csv"), options=options)
+    (row,) = opens(groups=file).frame(GROUPS).collect()
     assert (row.group_id, row.status, [each["id"] for each in row.activities]) == ("g1", "active", ["c1"])
 
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from activity_aggregates.api.answering.admission import Admitted
 from activity_aggregates.api.answering.best import Stored, best
 from activity_aggregates.api.answering.members import Member
-from activity_aggregates.api.answering.shapes import Maps
+from activity_aggregates.api.answering.shapes import VALUES, Maps
 from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
-from metrics.names import COURSE, COURSE_UNIT
+from metrics.names import CONTEXTS, COURSE, COURSE_UNIT
 
+_IN_EVERY_ROW = "completed"  # of the job's, of these kinds
 KINDS = (COURSE, COURSE_UNIT)  # a course inside of another one is stored as a unit of it
 
 
@@ -24,12 +25,19 @@ def unlisted_rows(reads: Reads, found: Admitted, activity_id: str, members: Sequ
     keys = [(kind, activity_id, member.user_id) for member in members for kind in KINDS]
     stored: dict[str, list[Stored]] = {}
     for (kind, _, user_id), rows in zip(keys, reads.each(Read.LEARNER, keys), strict=True):
-        stored.setdefault(user_id, []).extend(Stored(kind, row[0], row[1:]) for row in rows)
+        of_member = (Stored(kind, row[0], row[1:]) for row in rows)
+        stored.setdefault(user_id, []).extend(row for row in of_member if is_of_the_job(row))
     if not any(stored.values()):
         return {}
     if not found.caller.is_service and not is_below_listed(reads, found, activity_id, members, stored.values()):
         return {}
     return {user_id: best(rows).maps for user_id, rows in stored.items() if rows}
+
+
+def is_of_the_job(row: Stored) -> bool:
+    """Whether a run keeps the row up to date: another writer's entries stay when a learner has left."""
+    agg = row.maps[0]
+    return row.context_id.startswith(CONTEXTS) and bool(agg) and _IN_EVERY_ROW in dict(VALUES.entries(agg or b""))
 
 
 def is_below_listed(

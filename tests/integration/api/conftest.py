@@ -107,6 +107,8 @@ def fill_nested(world: Environment, row: dict[str, Any]) -> None:
             own("Course", "n1", "v1", "cb:n", row),
             own("Course", "n1", "v2", "cb:n", row),
             own("Course", "n1", "u9", "cb:n", row),  # not of this group
+            own("Course", "n1", "v3", "cb:n", {"agg": {"points": 7}}),  # has left, and another writer's entry is there
+            own("Course", "n1", "v3", "region:north", row),  # another writer's row
             own("Course", "n2", "v2", "cb:n2", row),
             own("Course", "x1", "v1", "cb:x", row),
         ],
