@@ -43,7 +43,7 @@ EXIT_CODES = """exit codes:
   0    done; also: nothing to do, another run holds the lease, superseded by a newer run
   1    a check failed: a limit, a difference, a pending migration; with a traceback, a bug
   2    wrong arguments or settings
-  3    a source or the target could not be reached, or was lost; or what was asked for, on a full disk
+  3    something outside could not be reached, refused, or was lost; or a disk was full
   130  interrupted, by Ctrl-C or SIGTERM"""
 
 

@@ -1,7 +1,8 @@
 """`erase`: learners leave all tables for good, and what they were counted in is recomputed.
 
 The hashes of their ids come first: from then on every run leaves them out. Then their contexts are computed without
-them and written, then their rows go as a whole. An erase that died is finished by the next one, whomever it is for.
+them and written, then their rows go as a whole. An erase that died is finished by the next one; where it had not kept
+all hashes yet, by one for the same ids alone.
 """
 
 from __future__ import annotations

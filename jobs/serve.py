@@ -19,7 +19,7 @@ from activity_aggregates.configuration import Configuration
 EXAMPLES = {
     "serve --conf settings.yaml": "on api.host and api.port",
     "serve --conf settings.yaml --set api.port=8081 --set api.workers=4": "elsewhere, in four processes",
-    "serve --insecure-local": "for a look on this machine, without tokens",
+    "serve --conf settings.yaml --insecure-local": "for a look on this machine, without tokens",
 }
 
 

@@ -5,6 +5,7 @@ exact fractions.
 """
 
 from tests.model.aggregates import model
+from tests.model.described import described
 from tests.model.erasing import erased_from, without
 from tests.model.published import published_problems
 from tests.model.rows import (
@@ -51,6 +52,7 @@ __all__ = [
     "Tables",
     "TimeSpent",
     "UserKey",
+    "described",
     "differences",
     "erased_from",
     "model",

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.model.deployed import Deployed, key_columns
 from tests.properties.operations import Operation, delete, load, write
-from tests.properties.trees import LEAVES, UNITS, Tree, changed, course_tree, leaves_of, shared, units_of
+from tests.properties.trees import LEAVES, UNITS, Tree, changed, course_tree, leaves_of, named, shared, units_of
 
 USERS = ("a", "b", "c", "d", "e", "f")
 COURSES = ("a", "b", "c", "d")
@@ -276,7 +276,7 @@ class Platform:
 
     def _published(self, course: str, tree: Tree) -> list[Operation]:
         self.trees[course] = tree
-        return self._loaded("content_hierarchy", {"identifier": course, "hierarchy": json.dumps(tree)})
+        return self._loaded("content_hierarchy", {"identifier": course, "hierarchy": json.dumps(named(tree, course))})
 
     def _loaded(self, table: str, *rows: Row) -> list[Operation]:
         self.rows.load(table, rows)

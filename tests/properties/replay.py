@@ -10,11 +10,12 @@ from typing import Any
 
 from activity_aggregates.store.records import SUCCEEDED, RunRecord
 from tests.harness.environment import Environment
-from tests.model import Tables, model, published_problems
+from tests.model import Source, Tables, described, model, published_problems
 from tests.model.tables import CATALOG, KEYS, CatalogKey
 from tests.properties.operations import Operation
 from tests.properties.watching import Ended, Watcher
 
+METADATA = "activity_metadata"
 PUBLISHED = ["verify", "--published"]
 SHOWN = 6
 ALL_OF_THEM = "all platforms"
@@ -82,6 +83,8 @@ class Replay:
             raise KeyboardInterrupt
         written = [record for run_id, record in self._records().items() if record != known.get(run_id)]
         problems = self.watcher.problems(operation, before, after, ended(code, written))
+        if self.watcher.has_seen_all and not problems:
+            problems = description_problems(self.made, self.watcher.source, after)
         if operation.arguments == ["run"] and code == 0 and not problems:
             problems = count_problems(written[-1], model(self.watcher.source, self.watcher.settings, before))
         is_of_all = any(told_apart(problems).get(ALL_OF_THEM, ()))
@@ -114,6 +117,17 @@ def told_apart(problems: Iterable[str]) -> dict[str, list[str]]:
         platform = re.search(r"\bw\d+-", problem)
         found.setdefault(platform[0] if platform else ALL_OF_THEM, []).append(problem)
     return found
+
+
+def description_problems(made: Environment, source: Source, after: Tables) -> list[str]:
+    """What is not described as the smallest course has it that the catalog knows of."""
+    texts = {(row["activity_type"], row["activity_id"]): row["metadata"] for row in made.store.stored(METADATA)}
+    return [
+        f"{METADATA} {' '.join(key)}: {name} is {texts.get(key, {}).get(name)}, not {text}"
+        for key, wanted in described(source.hierarchies, after.activity_catalog).items()
+        for name, text in wanted.items()
+        if texts.get(key, {}).get(name) != text
+    ]
 
 
 def stored_tables(made: Environment) -> Tables:

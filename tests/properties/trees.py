@@ -88,6 +88,12 @@ def changed(chance: random.Random, tree: Tree, units: Units) -> Tree:
     return tree
 
 
+def named(tree: Tree, course: str) -> Tree:
+    """The tree with a name for every node, by which it can be seen of whose tree it is."""
+    below = [named(child, course) for child in tree.get("children") or []]
+    return {**tree, "name": f"{tree['identifier']} in {course}", **({"children": below} if below else {})}
+
+
 def shared(chance: random.Random, giver: Tree, taker: Tree, is_moved: bool) -> tuple[Tree, Tree] | None:
     """Both trees after a unit of one has come into the other; None where it would contain itself, or there is none."""
     giver, taker = copied(giver), copied(taker)

@@ -74,6 +74,12 @@ class Watcher:
         return self._dead > 0
 
     @property
+    def has_seen_all(self) -> bool:
+        """Whether runs have seen every change of the trees, and of what the catalog was made of."""
+        is_known = self.has_base and self.is_sound and not self.is_half_written
+        return is_known and not (self._published or self._is_more_to_see)
+
+    @property
     def all_rows(self) -> Source:
         return self._platform.source()
 
