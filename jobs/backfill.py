@@ -222,8 +222,8 @@ def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Sta
     execution.work.start(execution)
     chosen = prepare(execution, asked)
     chosen = replace(chosen, done=progress.contexts_done - chosen.whole)  # what a dead run has touched since is not
-    stage(execution, chosen, keeps_quarantine=True)
-    units = execution.work.units(execution, execution.record.staging_dir)
+    stage(execution, chosen)
+    units = execution.work.units(execution)
     if sum(units.values()) != execution.staged_rows:
         raise execution.gone()
     left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= chosen.done]
@@ -250,10 +250,9 @@ def _show(around: Surroundings, plan: Backfill, asked: RunRequest) -> int:
         if execution is None or not execution.begin(None):
             return 0
         execution.work.start(execution)
-        stage(execution, prepare(execution, asked), keeps_quarantine=False)
-        directory = execution.record.staging_dir
-        execution.work.show(execution, directory)
-        units = execution.work.units(execution, directory)
+        stage(execution, prepare(execution, asked))
+        execution.work.show(execution)
+        units = execution.work.units(execution)
         for unit, rows in units.items():
             print(f"unit {_words(unit)}: {rows} rows would change")
         execution.end(DRY_RUN)

@@ -101,11 +101,11 @@ def _erase(around: Surroundings, execution: Execution, request: RunRequest, rows
     execution.erased = around.erased.record(execution.session, execution.erased, request.scope.users, recorded_at)
     execution.counts[UNKEPT] = 0
     execution.save()
-    stage(execution, asked, keeps_quarantine=True)
-    execution.work.announce(execution, execution.record.staging_dir, None)
+    stage(execution, asked)
+    execution.work.announce(execution, None)
     execution.lease.check()
     with execution.lease.written_under():
-        execution.work.apply(execution, execution.record.staging_dir, None)
+        execution.work.apply(execution, None)
         erased = rows.delete(execution)
     rows.clear_announced(execution)
     deleted = rows.clear_staged(execution)
@@ -122,7 +122,7 @@ def _show(execution: Execution, rows: Rows, asked: Asked) -> int:
     try:
         found = rows.count(execution, asked)
     finally:
-        execution.work.tidy(execution.record.staging_dir)
+        execution.work.tidy(execution)
     print("dry run: nothing was erased")
     tell_found(execution)
     for name, count in found.items():

@@ -21,14 +21,13 @@ from pyspark.sql import DataFrame, Row
 
 from activity_aggregates import settings
 from activity_aggregates.changes import findings
-from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest, CheckFailed
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.report.findings import print_held, print_sums, print_table
 from activity_aggregates.request.flags import add_scope, add_wait, count, scope_of, share
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.run.applying import held_entries, stored_rows_of
+from activity_aggregates.run.applying import changes_of, held_entries, stored_rows_of
 from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, stage, surroundings
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
@@ -123,7 +122,7 @@ def _check(asked: Verification) -> None:
 def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
     if asked.sample < 1:
         execution.counts[SAMPLED] = round(asked.sample * 1_000_000)
-    stage(execution, prepare(execution, request), keeps_quarantine=asked.repair, share=asked.sample)
+    stage(execution, replace(prepare(execution, request), share=asked.sample))
     found = _findings(execution)
     with execution.steps("list differences"):
         total = _print_findings(found, execution, asked.sample)
@@ -132,7 +131,7 @@ def _verify(execution: Execution, request: RunRequest, asked: Verification) -> i
     if asked.repair:
         finish(execution)
         return _read_back(execution)
-    execution.work.tidy(execution.record.staging_dir)
+    execution.work.tidy(execution)
     execution.end(DRY_RUN)
     return _judged(total, asked, "rows differ", "look at them above, then write what was computed with --repair")
 
@@ -173,10 +172,8 @@ def _for_verifying(chosen: settings.Settings, repair: bool) -> settings.Settings
 
 def _findings(execution: Execution) -> DataFrame | None:
     """What is staged, entry by entry; None where nothing is."""
-    spark, directory = active_spark(execution.work), RunDirectory(execution.record.staging_dir)
-    paths = Staging(spark, directory.path).parts(directory)
-    selection = execution.selection
-    return findings.findings(changed_rows(spark, paths, selection), selection) if paths else None
+    rows = changes_of(execution, active_spark(execution.work))
+    return None if rows is None else findings.findings(rows, execution.selection)
 
 
 def _print_findings(found: DataFrame | None, execution: Execution, sample: float) -> int:
@@ -208,7 +205,7 @@ def _read_back(execution: Execution) -> int:
     """Read what was written again; raises CheckFailed with the entries that hold something else."""
     spark = active_spark(execution.work)
     with execution.steps("read back"):
-        others = held_entries(execution, spark, RunDirectory(execution.record.staging_dir), only_undated=False)
+        others = held_entries(execution, spark, only_undated=False)
         listed = [] if others is None else others.orderBy("table", "key", "metric").limit(_NAMED + 1).collect()
         held = len(listed) if len(listed) <= _NAMED or others is None else others.count()
     print_held([row.asDict() for row in listed[:_NAMED]], held)

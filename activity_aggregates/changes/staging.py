@@ -25,9 +25,10 @@ class RunDirectory:
 
     path: str
 
-    def work(self, name: str) -> str:
-        """An intermediate result of the computation."""
-        return f"{self.path}/work/{name}"
+    @property
+    def work(self) -> str:
+        """Where intermediate results of the computation are."""
+        return f"{self.path}/work"
 
     def changes(self, part: str) -> str:
         """The staged rows of a part: of learners, or all others."""

@@ -42,8 +42,6 @@ class Inputs:
     results: Results
     lookups: Lookups
     asked: Asked
-    share: float = 1.0
-    may_write: bool = True
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,7 +54,7 @@ class Inputs:
     @property
     def only_compares(self) -> bool:
         """Whether what differs is shown and nothing is to be written: then only what was asked for is looked at."""
-        return self.execution.record.command == VERIFY and not self.may_write
+        return self.execution.record.command == VERIFY and self.execution.is_dry
 
     @property
     def limits(self) -> settings.Limits:
@@ -142,11 +140,11 @@ class Inputs:
 
         The share is always the same one: it is chosen by a hash.
         """
-        if self.share >= 1:
+        if self.asked.share >= 1:
             return rows
         columns = [name for name in ("context_id", "group_id", "activity_id") if name in rows.columns]
         sampled_by = F.coalesce(*columns)
-        is_sampled = F.pmod(F.xxhash64(sampled_by), F.lit(_BUCKETS)) < F.lit(self.share * _BUCKETS)
+        is_sampled = F.pmod(F.xxhash64(sampled_by), F.lit(_BUCKETS)) < F.lit(self.asked.share * _BUCKETS)
         return rows.withColumn("is_changed", F.col("is_changed") & is_sampled)
 
     def without_erased(self, rows: DataFrame) -> DataFrame:

@@ -21,7 +21,8 @@ class Asked:
     only what changed since then (an incremental run). `changed` are pairs that a file names. The contexts of `whole`
     are chosen whole in any case: a dead run left them half-written. `erasing` are the ids of learners to be erased.
     `base` is what differences may start from; without one nothing may. `window` is that of a backfill; the contexts of
-    `done` are left out, because units of it have brought them up to date, but all groups are looked at.
+    `done` are left out, because units of it have brought them up to date, but all groups are looked at. Of all contexts
+    and groups a `share` is compared, always the same.
 
     `last_full` is the last full run that succeeded, which need not be a base, for its counts and its phases; `sizes`
     are the rows of each target table as the ledger has them since.
@@ -35,6 +36,7 @@ class Asked:
     base: Base | None = None
     window: Window | None = None
     done: frozenset[str] = frozenset()
+    share: float = 1.0
     last_full: RunRecord | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
 

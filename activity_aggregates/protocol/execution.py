@@ -49,7 +49,8 @@ STAGED = "staged"  # a count of the rows of a unit; of any other run they are th
 class Work(Protocol):
     """What of a run needs Spark and the tables: the order of events is the same whatever does it.
 
-    A staging directory is a path or URI. What is staged is applied with absolute values, so again and again.
+    What is staged is below `staging_dir` of the run's record, a path or URI, and is applied with absolute values, so
+    again and again.
     """
 
     def guarded(self) -> AbstractContextManager[None]:
@@ -64,29 +65,28 @@ class Work(Protocol):
     def definitions(self, execution: Execution) -> str:
         """The digest of what it computes by, as the sources are found."""
 
-    def create_directory(self, execution: Execution) -> str: ...
+    def create_directory(self, execution: Execution) -> str:
+        """Make the staging directory of a run, and return it."""
 
-    def stage(
-        self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
-    ) -> None:
+    def stage(self, execution: Execution, asked: Asked) -> None:
         """Compute, compare and stage; raises CheckFailed at a limit."""
 
-    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
+    def units(self, execution: Execution) -> dict[Unit, int]:
         """The units of what is staged, with their numbers of rows; that of the group rows is last, and always there."""
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
+    def rows_of(self, execution: Execution, unit: Unit | None) -> int:
         """How many staged rows are there to be written, of one unit only where it is given."""
 
-    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+    def announce(self, execution: Execution, unit: Unit | None) -> None:
         """Tell whoever wants to know what the staged rows, of one unit only where it is given, will say."""
 
-    def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+    def apply(self, execution: Execution, unit: Unit | None) -> None:
         """Write every staged row, of one unit only where it is given; raises Unreachable where not all arrived."""
 
-    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
+    def show(self, execution: Execution, out: Path | None = None) -> None:
         """Print what would change, and write all of it to a file."""
 
-    def tidy(self, directory: str) -> None:
+    def tidy(self, execution: Execution) -> None:
         """Delete what nobody needs after the rows were written."""
 
 
@@ -97,9 +97,10 @@ def now_in_ms(clock: Clock = MACHINE) -> datetime:
 
 @dataclass
 class Execution:
-    """One run that holds its lease, over the scope `written`.
+    """One run under its lease.
 
-    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes no rows.
+    `counts` fills up on the way and goes into the record with every `save`. One that `is_dry` writes neither rows nor
+    quarantine.
     """
 
     settings: settings.Settings
@@ -107,7 +108,6 @@ class Execution:
     session: Session
     ledger: Ledger
     lease: Lease
-    written: Scope
     steps: Steps
     record: RunRecord
     erased: Erased
@@ -202,7 +202,8 @@ class Execution:
 
     def is_superseded(self) -> bool:
         """Whether a run with a later as_of has written over an intersecting scope; then this one writes nothing."""
-        newer = order.superseding(self.record, self.written, self.ledger.since(self.record.as_of))
+        written = written_scope(self.record.scope, self.settings.sources)
+        newer = order.superseding(self.record, written, self.ledger.since(self.record.as_of))
         if newer is None:
             return False
         self.end_superseded(f"superseded by run {newer.run_id} with as_of {newer.as_of.isoformat()}")
@@ -226,11 +227,11 @@ class Execution:
         """
         self.lease.check()
         if not self.record.began_writing:
-            self.work.announce(self, self.record.staging_dir, unit)
+            self.work.announce(self, unit)
             self.lease.check()
         self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)
         with self.lease.written_under():
-            self.work.apply(self, self.record.staging_dir, unit)
+            self.work.apply(self, unit)
         self.end(SUCCEEDED, self.record.message)
 
     @property
@@ -247,7 +248,7 @@ class Execution:
     @property
     def is_staged(self) -> bool:
         """Whether all that is to be written is still there."""
-        return self.work.rows_of(self, self.record.staging_dir, unit_of(self.record)) == self.staged_rows
+        return self.work.rows_of(self, unit_of(self.record)) == self.staged_rows
 
     def gone(self) -> Unreachable:
         """What there is to say where it is not."""

@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.changes.completions import FILES, RECORD, completion_files, completions
-from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Unit
@@ -56,7 +55,7 @@ def check_writer(spark: SparkSession, events: settings.Events) -> None:
             _sent(spark.range(0, 1, 1, 1).filter("id < 0").select(*columns), events)
 
 
-def announce(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> None:
+def announce(execution: Execution, spark: SparkSession, unit: Unit | None) -> None:
     """Write a record of every completion among what is staged, or in one unit of it: at least once.
 
     It is done before the run says that it writes, so that a run that dies earlier is done again, this with it, and one
@@ -68,7 +67,7 @@ def announce(execution: Execution, spark: SparkSession, directory: RunDirectory,
     if not events.initial and order.last_full(execution.others()) is None:
         execution.steps.say("no completions are announced before a first full run has succeeded: see events.initial")
         return
-    rows = changes_of(execution, spark, directory, unit)
+    rows = changes_of(execution, spark, unit)
     if rows is None:
         return
     record = execution.record

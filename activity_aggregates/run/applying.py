@@ -28,33 +28,29 @@ _ROWS_WORTH_A_TASK = 1000
 UNDATED = "undated"  # a count of changed rows in which another writer's entry has no date
 
 
-def apply_staged_rows(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None = None
-) -> None:
+def apply_staged_rows(execution: Execution, spark: SparkSession, unit: Unit | None = None) -> None:
     """Write every staged row, or those of one unit; raises Unreachable where some are gone or not acknowledged."""
     counts = execution.counts
-    rows = changes_of(execution, spark, directory, unit)
-    counts["written"] = 0  # also of a resumed run, which writes all of it again
-    for table in TARGET_TABLES:
-        counts[f"written.{table.name}"] = 0
+    rows = changes_of(execution, spark, unit)
+    # Also of a resumed run, which writes all of it again.
+    counts |= {"written": 0} | {f"written.{table.name}": 0 for table in TARGET_TABLES}
     if not execution.staged_rows:
         return
     if rows is None:
         raise execution.gone()
-    plan = plan_of(execution, Times(*_times(execution)))
-    written = send_rows(execution, rows, execution.staged_rows, "write", plan)
-    for name, number in written.items():
-        counts[f"written.{name}"] += number
-    counts["written"] += sum(number for name, number in written.items() if name in _OF_AGGREGATES)
-    counts[HELD] = _held(execution, spark, directory, unit)
+    written = send_rows(execution, rows, execution.staged_rows, "write", plan_of(execution, _times(execution)))
+    counts |= {f"written.{name}": number for name, number in written.items()}
+    counts["written"] = sum(number for name, number in written.items() if name in _OF_AGGREGATES)
+    counts[HELD] = _held(execution, spark, unit)
 
 
 _OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
 
 
-def _times(execution: Execution) -> tuple[int | None, int]:
+def _times(execution: Execution) -> Times:
     is_ordered = execution.settings.writes.ordering == "write_time"
-    return execution.record.write_time if is_ordered else None, epoch_milliseconds(execution.record.as_of)
+    write_time = execution.record.write_time if is_ordered else None
+    return Times(write_time, epoch_milliseconds(execution.record.as_of))
 
 
 def plan_of(execution: Execution, times: Times, deletes: Mapping[str, tuple[str, ...]] | None = None) -> Plan:
@@ -88,18 +84,18 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
     return applied.rows
 
 
-def units_of(execution: Execution, spark: SparkSession, directory: RunDirectory) -> dict[Unit, int]:
+def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, int]:
     """The contexts that rows are staged of, one by one, and the rows that are of no context, with their numbers."""
-    rows = changes_of(execution, spark, directory, None)
+    rows = changes_of(execution, spark)
     by_context: dict[str | None, int] = {} if rows is None else dict(rows.groupBy("context_id").count().collect())
     of_groups = by_context.pop(None, 0)
     units = {Unit(frozenset([context])): by_context[context] for context in sorted(filter(None, by_context))}
     return units | {Unit(): of_groups}
 
 
-def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
+def rows_of(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:
     """How many rows are staged, or how many of a unit, and can be read in all of their columns."""
-    if (rows := changes_of(execution, spark, directory, unit)) is None:
+    if (rows := changes_of(execution, spark, unit)) is None:
         return 0
     seen = Observation()
     observed = rows.observe(seen, F.count(F.lit(1)).alias("rows"))
@@ -107,10 +103,9 @@ def rows_of(execution: Execution, spark: SparkSession, directory: RunDirectory, 
     return int(seen.get["rows"])
 
 
-def changes_of(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None
-) -> DataFrame | None:
+def changes_of(execution: Execution, spark: SparkSession, unit: Unit | None = None) -> DataFrame | None:
     """The changed rows that are staged, or those of one unit; None where nothing is staged."""
+    directory = RunDirectory(execution.record.staging_dir)
     paths = Staging(spark, directory.path).parts(directory)
     if not paths:
         return None
@@ -123,24 +118,24 @@ def _is_of(unit: Unit) -> Column:
     return context.isNull() if unit.is_of_groups else context.isin(sorted(unit.contexts))
 
 
-def stored_rows_of(execution: Execution, spark: SparkSession) -> StoredRows:
+def stored_rows_of(execution: Execution, spark: SparkSession, *, are_few: bool = False) -> StoredRows:
     """The stored rows as a run sees them."""
     return StoredRows(
         spark, execution.session, execution.settings.target, spark_options(execution.connection),
-        epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course,
-        carried=execution.selection.carry,
+        epoch_milliseconds(execution.record.as_of), execution.settings.metrics.scores_in_course, are_few,
+        execution.selection.carry,
     )  # fmt: skip
 
 
 def held_entries(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, only_undated: bool, unit: Unit | None = None
+    execution: Execution, spark: SparkSession, only_undated: bool, unit: Unit | None = None
 ) -> DataFrame | None:
     """(table, key, metric, after, held) of staged entries that hold another value than was written, read back now.
 
     With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
     With `unit`, of its rows alone: what is staged beside them may not be written yet. None where nothing is staged.
     """
-    rows, selection = changes_of(execution, spark, directory, unit), execution.selection
+    rows, selection = changes_of(execution, spark, unit), execution.selection
     if rows is None:
         return None
     wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, selection)
@@ -155,10 +150,10 @@ def held_entries(
     return joined.select("wanted.table", key.alias("key"), "wanted.metric", "after", "held")
 
 
-def _held(execution: Execution, spark: SparkSession, directory: RunDirectory, unit: Unit | None) -> int:
+def _held(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:
     """How many entries another writer's one has won over: an undated one, or, where that has happened, any."""
     if not execution.counts.get(UNDATED) and not execution.reads_back:
         return 0
     with execution.steps("read back"):
-        found = held_entries(execution, spark, directory, only_undated=not execution.reads_back, unit=unit)
+        found = held_entries(execution, spark, only_undated=not execution.reads_back, unit=unit)
         return 0 if found is None else found.count()

@@ -8,11 +8,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.changes.findings import examples, findings, furthest_first, plain, write_lines
-from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.changes.sums import Activity, by_course, by_metric, new_names
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.report.changes import Changes, TableChanges, lines
 from activity_aggregates.report.names import names_of
+from activity_aggregates.run.applying import changes_of
 from activity_aggregates.store.targets import TARGET_TABLES
 from activity_aggregates.terminal.console import console, is_terminal
 from metrics.names import COURSE
@@ -21,10 +21,10 @@ _EXAMPLES = 5  # rows of a table
 _COURSES = 20
 
 
-def show_changes(execution: Execution, spark: SparkSession, directory: RunDirectory, out: Path | None) -> None:
+def show_changes(execution: Execution, spark: SparkSession, out: Path | None) -> None:
     """Print what is staged, and write every row of it to `out`, where that is given, as a line of JSON."""
-    paths = Staging(spark, directory.path).parts(directory)
-    found = findings(changed_rows(spark, paths, execution.selection), execution.selection) if paths else None
+    rows = changes_of(execution, spark)
+    found = None if rows is None else findings(rows, execution.selection)
     changes = _changes(execution, found)
     if is_terminal(sys.stdout):
         from activity_aggregates.terminal.changes import draw

@@ -8,12 +8,12 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.completions import completion_files
-from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
+from activity_aggregates.changes.staging import RunDirectory, Staging
 from activity_aggregates.compute.choice import choose
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
-from activity_aggregates.run.applying import plan_of, send_rows
+from activity_aggregates.run.applying import changes_of, plan_of, send_rows
 from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.run.stage import open_inputs
 from activity_aggregates.sources.erased_rows import erased_rows
@@ -37,14 +37,12 @@ class SparkRows:
     """The rows of learners, by Spark."""
 
     def count(self, execution: Execution, asked: Asked) -> Mapping[str, int]:
-        directory = RunDirectory(execution.record.staging_dir)
-        choose(open_inputs(execution, active_spark(execution.work), directory, asked))  # counts whom there are
-        return {name: execution.counts[f"erased.{name}"] for name in _find_rows(execution, None)}
+        choose(open_inputs(execution, active_spark(execution.work), asked))  # counts whom there are
+        return {name: execution.counts[f"erased.{name}"] for name in _find_rows(execution)}
 
     def delete(self, execution: Execution) -> int:
         counts = execution.counts
-        directory = RunDirectory(execution.record.staging_dir)
-        for name, rows in _find_rows(execution, directory).items():
+        for name, rows in _find_rows(execution).items():
             if counts[f"erased.{name}"]:
                 plan = plan_of(execution, Times(_later_than_all(execution), 0), {name: _KEYS[name]})
                 send_rows(execution, rows, counts[f"erased.{name}"], f"erase {name}", plan)
@@ -60,7 +58,7 @@ class SparkRows:
         return len(Staging(active_spark(execution.work), execution.settings.staging.dir).clear())
 
 
-def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str, DataFrame]:
+def _find_rows(execution: Execution) -> dict[str, DataFrame]:
     """The keys of the rows of everybody who was erased, by table, counted.
 
     Rows that the run has just emptied are among them: what it retracted is erased, too.
@@ -70,14 +68,12 @@ def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str
     options = spark_options(execution.connection)
     stored = StoredRows(spark, execution.session, target, options, 0, has_scores=True)
     rows = {table.name: stored.plain_keys(table) for table in _OF_AGGREGATES}
-    paths = Staging(spark, directory.path).parts(directory) if directory is not None else []
-    if paths:
-        emptied = changed_rows(spark, paths, execution.selection)
+    if (emptied := changes_of(execution, spark)) is not None:
         for table in _OF_AGGREGATES:
             of_table = emptied.filter(emptied["table"] == table.name).select(*table.key)
             rows[table.name] = rows[table.name].union(of_table)
     rows[QUARANTINE] = quarantined_users(spark, target, options)
-    results = Results(RunDirectory(execution.record.staging_dir).work("")) if directory is not None else None
+    results = Results(RunDirectory(execution.record.staging_dir).work)
     found = {}
     for name, all_rows in rows.items():
         with execution.steps(f"find erased rows of {name}") as step:
@@ -86,7 +82,7 @@ def _find_rows(execution: Execution, directory: RunDirectory | None) -> dict[str
             of_erased = (
                 erased_rows(observed, execution.erased).select(F.lit(name).alias("table"), *_KEYS[name]).distinct()
             )
-            found[name] = results.keep(of_erased, "erased_rows") if results else of_erased
+            found[name] = results.keep(of_erased, "erased_rows")
             counts[f"erased.{name}"] = found[name].count()
             step.rows = seen.get["read"]
     return found

@@ -16,7 +16,7 @@ from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.asked import Asked
-from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms, unit_of, written_scope
+from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms, unit_of
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.pairs import Pair, sealed_pairs
@@ -175,9 +175,8 @@ def _under_lease(
     # Under the lease: whoever is erased from now on is erased by a run that comes after this one.
     erased = around.erased.read(around.session)
     execution = Execution(
-        around.settings, around.connection, around.session, around.ledger, lease,
-        written_scope(record.scope, around.settings.sources), steps, record, erased, around.work, around.clock,
-        counts=dict(record.counts), is_dry=is_dry,
+        around.settings, around.connection, around.session, around.ledger, lease, steps, record, erased, around.work,
+        around.clock, counts=dict(record.counts), is_dry=is_dry,
     )  # fmt: skip
     with around.lineage.told(lambda: execution.record), execution.recorded(), translated(), around.work.guarded():
         yield execution
@@ -209,9 +208,9 @@ def _run(execution: Execution, request: RunRequest) -> int:
         return 0
     execution.work.start(execution)
     asked = prepare(execution, request)
-    stage(execution, asked, keeps_quarantine=not request.dry_run)
+    stage(execution, asked)
     if request.dry_run:
-        execution.work.show(execution, execution.record.staging_dir, request.out)
+        execution.work.show(execution, request.out)
         execution.end(DRY_RUN)
         return 0
     finish(execution)
@@ -278,7 +277,7 @@ def _complete_first(execution: Execution, runs: list[RunRecord], present: order.
     if dead is None:
         return False
     steps = Steps(execution.steps.format, execution.steps.out, execution.steps.spark, dict(dead.phases))
-    other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts), written=EVERYTHING)
+    other = replace(execution, record=dead, steps=steps, counts=dict(dead.counts))
     if not other.is_staged:
         return False
     execution.steps.say(f"run {dead.run_id} is {dead.status}: applying what it has staged first")
@@ -288,11 +287,10 @@ def _complete_first(execution: Execution, runs: list[RunRecord], present: order.
     return True
 
 
-def stage(execution: Execution, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0) -> None:
+def stage(execution: Execution, asked: Asked) -> None:
     """Stage below a directory of the run's own."""
-    directory = execution.work.create_directory(execution)
-    execution.save(staging_dir=directory)
-    execution.work.stage(execution, directory, asked, keeps_quarantine=keeps_quarantine, share=share)
+    execution.save(staging_dir=execution.work.create_directory(execution))
+    execution.work.stage(execution, asked)
     tell_found(execution)
 
 
@@ -305,7 +303,7 @@ def tell_found(execution: Execution) -> None:
 def finish(execution: Execution) -> None:
     """Write what is staged and say what came of it."""
     execution.write(unit_of(execution.record))
-    execution.work.tidy(execution.record.staging_dir)
+    execution.work.tidy(execution)
     counts = execution.counts
     retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
     refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))

@@ -85,25 +85,23 @@ class SparkWork:
     def create_directory(self, execution: Execution) -> str:
         return self.staging.create(execution.record.run_id).path
 
-    def stage(
-        self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
-    ) -> None:
-        stage(execution, self.spark, RunDirectory(directory), asked, keeps_quarantine=keeps_quarantine, share=share)
+    def stage(self, execution: Execution, asked: Asked) -> None:
+        stage(execution, self.spark, asked)
 
-    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
-        return units_of(execution, self.spark, RunDirectory(directory))
+    def units(self, execution: Execution) -> dict[Unit, int]:
+        return units_of(execution, self.spark)
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
-        return rows_of(execution, self.spark, RunDirectory(directory), unit)
+    def rows_of(self, execution: Execution, unit: Unit | None) -> int:
+        return rows_of(execution, self.spark, unit)
 
-    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
-        announce(execution, self.spark, RunDirectory(directory), unit)
+    def announce(self, execution: Execution, unit: Unit | None) -> None:
+        announce(execution, self.spark, unit)
 
-    def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
-        apply_staged_rows(execution, self.spark, RunDirectory(directory), unit)
+    def apply(self, execution: Execution, unit: Unit | None) -> None:
+        apply_staged_rows(execution, self.spark, unit)
 
-    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
-        show_changes(execution, self.spark, RunDirectory(directory), out)
+    def show(self, execution: Execution, out: Path | None = None) -> None:
+        show_changes(execution, self.spark, out)
 
-    def tidy(self, directory: str) -> None:
-        self.staging.delete(RunDirectory(directory).work(""))
+    def tidy(self, execution: Execution) -> None:
+        self.staging.delete(RunDirectory(execution.record.staging_dir).work)

@@ -21,41 +21,30 @@ from activity_aggregates.compute.work import Work
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
-from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.run.applying import UNDATED
+from activity_aggregates.run.applying import UNDATED, stored_rows_of
 from activity_aggregates.run.refused import keep_refused
 from activity_aggregates.sources.tables import BATCHES, PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.sizing import FEW_ROWS, sized
 from activity_aggregates.store.connection import spark_options
-from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
 
 _LOOKED_BACK = 20  # runs, for what lookups have cost
 _ATTEMPTS = 4
 
 
-def stage(
-    execution: Execution,
-    spark: SparkSession,
-    directory: RunDirectory,
-    asked: Asked,
-    *,
-    keeps_quarantine: bool,
-    share: float = 1.0,
-) -> None:
-    """Compute what was asked for, compare it with what is stored and stage the changes, or those of a share of them.
+def stage(execution: Execution, spark: SparkSession, asked: Asked) -> None:
+    """Compute what was asked for, compare it with what is stored and stage the changes.
 
     Raises CheckFailed where a limit is passed, BadRequest for a scope that names nothing; nothing is written by then.
     """
-    inputs = open_inputs(execution, spark, directory, asked, share)
-    inputs = replace(inputs, may_write=keeps_quarantine)
-    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources), directory))
+    inputs = open_inputs(execution, spark, asked)
+    despite_dates(inputs.sources, lambda sources: _stage(replace(inputs, sources=sources)))
 
 
-def _stage(inputs: Inputs, directory: RunDirectory) -> None:
+def _stage(inputs: Inputs) -> None:
     """With sources of which every date can be read."""
-    execution = inputs.execution
+    execution, directory = inputs.execution, RunDirectory(inputs.execution.record.staging_dir)
     chosen = execution.settings
     described = description(chosen.metadata, chosen.metrics.time_zone, has_batches=inputs.sources.has(BATCHES))
     choice = choose(inputs)
@@ -80,15 +69,14 @@ def _stage(inputs: Inputs, directory: RunDirectory) -> None:
     if placed is not None and placed.touched is not None:
         inputs.counts["concerned.contexts"] = len(placed.touched)
         inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
-    keep_refused(execution, others.refused | (learners.refused if learners else {}), inputs.may_write)
+    keep_refused(execution, others.refused | (learners.refused if learners else {}))
     check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
 
 
-def open_inputs(
-    execution: Execution, spark: SparkSession, directory: RunDirectory, asked: Asked, share: float = 1.0
-) -> Inputs:
+def open_inputs(execution: Execution, spark: SparkSession, asked: Asked) -> Inputs:
     """The sources and stored rows of a run, opened; nothing is read yet."""
-    chosen, options, results = execution.settings, spark_options(execution.connection), Results(directory.work(""))
+    chosen, options = execution.settings, spark_options(execution.connection)
+    results = Results(RunDirectory(execution.record.staging_dir).work)
     reads_by_learner = asked.since is not None
     rows = known_rows(execution, asked)
     sized(spark, rows)
@@ -100,10 +88,7 @@ def open_inputs(
         )  # fmt: skip
     for name, columns in sources.absent_columns.items():
         execution.steps.say(f"{name} has no {', '.join(columns)}: what rests on them is left out")
-    stored = StoredRows(
-        spark, execution.session, chosen.target, options, epoch_milliseconds(execution.record.as_of),
-        chosen.metrics.scores_in_course, are_few, execution.selection.carry,
-    )  # fmt: skip
+    stored = stored_rows_of(execution, spark, are_few=are_few)
     if reads_by_learner:
         sources.check_dated(DATED)
     if execution.erased.hashes:
@@ -113,7 +98,7 @@ def open_inputs(
     known = lookups(
         asked.last_full, asked.sizes, execution.ledger.recent(_LOOKED_BACK), execution.steps, execution.counts
     )
-    return Inputs(execution, spark, sources, stored, results, known, asked, share)
+    return Inputs(execution, spark, sources, stored, results, known, asked)
 
 
 def _learners(
@@ -126,11 +111,11 @@ def _learners(
     if work.is_nothing:
         return work, None, None
     work, placed = place(inputs, work, described.fields)
-    keep_refused(inputs.execution, placed.refused, inputs.may_write)
+    keep_refused(inputs.execution, placed.refused)
     last_full = inputs.asked.last_full
     counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
     limit = inputs.limits.refused_share
-    check_refused_share(inputs.counts, limit, counted_before, inputs.steps, are_kept=inputs.may_write)
+    check_refused_share(inputs.counts, limit, counted_before, inputs.steps, are_kept=not inputs.execution.is_dry)
     return work, placed, compare_learners(inputs, work, placed, directory)
 
 

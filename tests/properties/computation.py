@@ -11,16 +11,15 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 
 from activity_aggregates import settings
-from activity_aggregates.changes.parts import PARTS
-from activity_aggregates.changes.staging import RunDirectory, changed_rows
 from activity_aggregates.configuration import load
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
 from activity_aggregates.protocol.steps import Steps
+from activity_aggregates.run.applying import changes_of
 from activity_aggregates.run.stage import stage
 from activity_aggregates.store.connection import connection
 from activity_aggregates.store.erased import NOBODY
-from tests.harness.records import FULL, left_by_a_killed_run
+from tests.harness.records import left_by_a_killed_run
 
 
 class EmptyStore:
@@ -51,10 +50,10 @@ def computed(spark: SparkSession, sources: settings.Sources, folder: Path, choic
     nothing: Any = EmptyStore()
     execution = Execution(
         settings=replace(chosen, sources=sources, metadata=nothing_described),
-        connection=connection(chosen.cassandra, {}), session=nothing, ledger=nothing, lease=nothing, written=FULL,
-        steps=Steps("short", out=io.StringIO()), record=left_by_a_killed_run(), erased=NOBODY, work=nothing,
+        connection=connection(chosen.cassandra, {}), session=nothing, ledger=nothing, lease=nothing,
+        steps=Steps("short", out=io.StringIO()), record=replace(left_by_a_killed_run(), staging_dir=str(folder)),
+        erased=NOBODY, work=nothing, is_dry=True,
     )  # fmt: skip
-    directory = RunDirectory(str(folder))
-    stage(execution, spark, directory, Asked(), keeps_quarantine=False)
-    paths = [directory.changes(part) for part in PARTS if (folder / "changes" / part).exists()]
-    return Computed(changed_rows(spark, paths, execution.selection).collect(), Counter(execution.counts))
+    stage(execution, spark, Asked())
+    rows = changes_of(execution, spark)
+    return Computed(rows.collect() if rows is not None else [], Counter(execution.counts))

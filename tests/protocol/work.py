@@ -44,15 +44,13 @@ class TwinWork:
         self._step()
         return f"runs/{execution.record.run_id}"
 
-    def tidy(self, directory: str) -> None:
+    def tidy(self, execution: Execution) -> None:
         self._step()
 
-    def show(self, execution: Execution, directory: str, out: Path | None = None) -> None:
+    def show(self, execution: Execution, out: Path | None = None) -> None:
         self._step()
 
-    def stage(
-        self, execution: Execution, directory: str, asked: Asked, *, keeps_quarantine: bool, share: float = 1.0
-    ) -> None:
+    def stage(self, execution: Execution, asked: Asked) -> None:
         staged_at = self._world.tick()
         self._world.stagings.append(asked)
         changes, newer = Staging(self._world, self._step, execution, asked, self.rules).changes()
@@ -60,35 +58,36 @@ class TwinWork:
             execution.counts[f"changed.{table}"] = len({change[1] for change in changes if change[0] == table})
             execution.counts[f"newer.{table}"] = newer[table]
         self._step()
-        self._world.staged[directory] = (changes, staged_at)
+        self._world.staged[execution.record.staging_dir] = (changes, staged_at)
         self._step()
 
-    def units(self, execution: Execution, directory: str) -> dict[Unit, int]:
-        changes, _ = self._world.staged.get(directory, ([], 0))
+    def units(self, execution: Execution) -> dict[Unit, int]:
+        changes = self._of_unit(execution, None)
         contexts = sorted({key[0] for table, key, _, _ in changes if table != GROUP_ROWS})
         units = [*(Unit(frozenset([context])) for context in contexts), Unit()]
-        return {unit: self.rows_of(execution, directory, unit) for unit in units}
+        return {unit: self.rows_of(execution, unit) for unit in units}
 
-    def rows_of(self, execution: Execution, directory: str, unit: Unit | None) -> int:
-        return len({change[:2] for change in self._of_unit(directory, unit)})
+    def rows_of(self, execution: Execution, unit: Unit | None) -> int:
+        return len({change[:2] for change in self._of_unit(execution, unit)})
 
-    def _of_unit(self, directory: str, unit: Unit | None) -> list[Change]:
-        changes, _ = self._world.staged.get(directory, ([], 0))
+    def _of_unit(self, execution: Execution, unit: Unit | None) -> list[Change]:
+        changes, _ = self._world.staged.get(execution.record.staging_dir, ([], 0))
         if unit is None:
             return changes
         return [
             each for each in changes if (each[0] == GROUP_ROWS if unit.is_of_groups else each[1][0] in unit.contexts)
         ]
 
-    def announce(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+    def announce(self, execution: Execution, unit: Unit | None) -> None:
         self._step()
 
-    def apply(self, execution: Execution, directory: str, unit: Unit | None) -> None:
+    def apply(self, execution: Execution, unit: Unit | None) -> None:
         """Write entry by entry, in any order; what was sent arrives, and tasks may go on when the process has died."""
-        changes, rows = list(self._of_unit(directory, unit)), self.rows_of(execution, directory, unit)
+        changes, rows = list(self._of_unit(execution, unit)), self.rows_of(execution, unit)
         self._world.scheduler.chance.shuffle(changes)
         if changes:
-            Task(self._world, self._process, execution, self._world.staged[directory][1]).write(changes)
+            _, staged_at = self._world.staged[execution.record.staging_dir]
+            Task(self._world, self._process, execution, staged_at).write(changes)
         execution.counts["written"] = len(changes)
         if rows != execution.staged_rows:
             raise Unreachable(f"{execution.staged_rows - rows} rows were not acknowledged")

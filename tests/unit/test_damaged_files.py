@@ -33,14 +33,15 @@ def overwritten(file: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, overwritten, Path.unlink])
 def test_fewer_rows_can_be_read_than_were_staged(spark: SparkSession, tmp_path: Path, damage: Any) -> None:
     """So that nobody takes the rest of them for all."""
-    directory, execution = RunDirectory(str(tmp_path)), SimpleNamespace(selection=EVERYTHING)
+    directory, record = RunDirectory(str(tmp_path)), SimpleNamespace(staging_dir=str(tmp_path))
+    execution: Any = SimpleNamespace(selection=EVERYTHING, record=record)
     named = {"user_id": F.format_string("learner-%010d", "id"), "is_changed": F.lit(True), "table": F.lit("t")}
     empty = spark.createDataFrame([], staged_schema(all_names(EVERYTHING)))
     rows = empty.unionByName(
         spark.range(ROWS).select(*(c.alias(n) for n, c in named.items())), allowMissingColumns=True
     )
     stage_rows(rows.coalesce(1), directory, LEARNERS)
-    assert rows_of(execution, spark, directory, None) == ROWS  # type: ignore[arg-type]
+    assert rows_of(execution, spark, None) == ROWS
     (file,) = (file for file in tmp_path.rglob("*.parquet") if file.stat().st_size > 1000)
     damage(file)
-    assert rows_of(execution, spark, directory, None) < ROWS  # type: ignore[arg-type]
+    assert rows_of(execution, spark, None) < ROWS
