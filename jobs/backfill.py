@@ -20,8 +20,8 @@ from pathlib import Path
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
-from activity_aggregates.protocol.asked import Unit
-from activity_aggregates.protocol.execution import STAGED, Execution, unit_of
+from activity_aggregates.protocol.asked import Unit, unit_of
+from activity_aggregates.protocol.execution import STAGED, Execution
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
 from activity_aggregates.run.applying import UNDATED

@@ -24,6 +24,7 @@ from activity_aggregates import settings
 from activity_aggregates.changes.staged import largest_changes, local_changes
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
+from activity_aggregates.protocol.asked import unit_of
 from activity_aggregates.protocol.order import last_full, table_sizes
 from activity_aggregates.report.as_json import plain
 from activity_aggregates.report.contents import Limit, Report, TableChanges, limits_beside
@@ -34,7 +35,6 @@ from activity_aggregates.report.standing import read_standing
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
-from activity_aggregates.store.records import UNIT_OF_CONTEXTS, UNIT_OF_GROUPS
 from activity_aggregates.store.targets import AGGREGATE_TABLES
 from metrics.declarations import DATES
 
@@ -132,20 +132,13 @@ def limits_of(run: RunRecord, limits: settings.Limits, ledger: Ledger) -> tuple[
 
 def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
     """The largest changes of each table that has some; None where a change set is not to be had."""
-    found = []
+    found, unit = [], unit_of(run)
     for table in _TABLES:
         if not run.counts.get(f"changed.{table.name}"):
             continue
         folder = local_changes(run.staging_dir, table)
         if folder is None:
             return None
-        if largest := largest_changes(folder, table, _ROWS_PER_TABLE, contexts_of_unit(run)):
+        if largest := largest_changes(folder, table, _ROWS_PER_TABLE, None if unit is None else unit.contexts):
             found.append(TableChanges(table, tuple(largest)))
     return tuple(found)
-
-
-def contexts_of_unit(run: RunRecord) -> frozenset[str] | None:
-    """Of a unit of a backfill, those whose rows are its own: none at all of that of groups. None of any other run."""
-    if run.unit == UNIT_OF_GROUPS:
-        return frozenset()
-    return run.scope.contexts if run.unit == UNIT_OF_CONTEXTS else None

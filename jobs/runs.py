@@ -26,6 +26,7 @@ from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
+from activity_aggregates.store.records import counted
 from activity_aggregates.terminal.console import console, is_terminal
 from activity_aggregates.watching.textfile import write_metrics_file
 
@@ -119,24 +120,17 @@ def _list(runs: Sequence[RunRecord]) -> None:
 
 def _cells(run: RunRecord) -> tuple[str, ...]:
     seconds = f"{(run.finished_at - run.started_at).total_seconds():.0f}" if run.finished_at else "-"
-    read = sum(rows for name, rows in run.counts.items() if name.startswith("read."))
-    refused = sum(rows for name, rows in run.counts.items() if name.startswith("refused."))
-    retracted = sum(rows for name, rows in run.counts.items() if name.startswith("retracted."))
+    read, refused, retracted = (sum(counted(run.counts, kind).values()) for kind in ("read", "refused", "retracted"))
     numbers = (str(read), str(refused), str(run.counts.get("written", "-")), str(retracted))
     return (
         run.run_id,
-        _command(run),
+        run.called,
         f"{run.as_of:%Y-%m-%dT%H:%M:%S}Z",
         run.scope.describe(),
         run.status,
         seconds,
         *numbers,
     )
-
-
-def _command(run: RunRecord) -> str:
-    """What was called, a backfill without the digest of its record."""
-    return run.command.partition("@")[0]
 
 
 def ages(full: RunRecord | None, newest: RunRecord | None, now: datetime) -> str:

@@ -12,11 +12,10 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, flagged
+from activity_aggregates.compute.listed import among, flagged, ids_in
 from activity_aggregates.compute.scoped import Scoped
 from activity_aggregates.compute.work import PAIR, Work
-from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.sources.changed_at import CHANGED_AT
+from activity_aggregates.sources.changed_at import is_changed_since
 from activity_aggregates.sources.erased_rows import erased_rows
 from activity_aggregates.sources.tables import (
     ATTEMPTS,
@@ -37,6 +36,7 @@ from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import context_id
 from metrics.quizzes import group_context, held_activities
 from metrics.refusals import any_blank
+from metrics.trees.courses import CHANGED_AT
 
 # Progress is read of the learners that these name, so nothing needs to say when it was changed.
 DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS, TIMESPENT)
@@ -90,7 +90,7 @@ def _with_held(inputs: Inputs, work: Work) -> Work:
     if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
         is_held = F.col("context_id").startswith(GROUP_CONTEXT)
         attempted = attempted.union(stored.filter(is_held).select("context_id"))
-    return work.and_whole(frozenset(row[0] for row in attempted.na.drop().distinct().collect()))
+    return work.and_whole(ids_in(attempted, "context_id"))
 
 
 def everything(inputs: Inputs) -> Work:
@@ -102,18 +102,17 @@ def _with_base(inputs: Inputs, work: Work) -> Work:
     """Without a base no difference is exact: the contexts of all pairs are looked at whole."""
     if inputs.asked.base is not None or work.pairs is None:
         return work
-    contexts = frozenset(row[0] for row in work.pairs.select("context_id").distinct().collect())
+    contexts = ids_in(work.pairs, "context_id")
     return work.and_whole(contexts)
 
 
 def _since(inputs: Inputs, since: datetime) -> Choice:
     """The pairs whose sources changed since an instant; everything where that is nearly everything."""
     sources, asked = inputs.sources, inputs.asked
-    since_ms = epoch_milliseconds(since)
     counted, total_rows, paired = F.count(F.lit(1)).alias("rows"), Observation(), Observation()
     enrolments = inputs.results.keep(sources.dated(ENROLMENTS).observe(total_rows, counted), "dated")
-    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since_ms).observe(paired, counted), _PAIRS)
-    changed = _changed_ids(inputs, since_ms)
+    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since).observe(paired, counted), _PAIRS)
+    changed = _changed_ids(inputs, since)
     looked_at, total = paired.get["rows"], total_rows.get["rows"]
     inputs.counts[CHANGED_PAIRS] = looked_at
     contexts = asked.whole
@@ -123,7 +122,7 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     def of(work: Work) -> DataFrame:
         rows = work.of_batches(enrolments)
         if not work.is_everything:
-            rows = rows.unionByName(_not_looked_at(work, enrolments.filter(is_changed_since(since_ms))))
+            rows = rows.unionByName(_not_looked_at(work, enrolments.filter(is_changed_since(since))))
         return rows.drop(CHANGED_AT)
 
     # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
@@ -134,11 +133,6 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
         inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
         work = replace(work, whole=None, pairs=None, groups=None)
     return Choice(work, changed[_BATCH])
-
-
-def is_changed_since(since_ms: int) -> Column:
-    """Whether `changed_at` is at or after an instant; a row that does not say when it was changed may have been."""
-    return F.coalesce(F.unix_millis(CHANGED_AT) >= F.lit(since_ms), F.lit(True))
 
 
 def pairs_of(rows: DataFrame) -> DataFrame:
@@ -153,30 +147,30 @@ def _not_looked_at(work: Work, changed: DataFrame) -> DataFrame:
     return rows.filter(any_blank("user_id", "batch_id") & ~F.col(IS_WHOLE)).drop("context_id", IS_WHOLE)
 
 
-def _may_have_changed(since_ms: int) -> Column:
+def _may_have_changed(since: datetime) -> Column:
     """Of attempts: what is set to null has no write time, so one without a score may just have lost it."""
-    return is_changed_since(since_ms) | F.col("total_score").isNull()
+    return is_changed_since(since) | F.col("total_score").isNull()
 
 
-def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since_ms: int) -> DataFrame:
-    changed = enrolments.filter(is_changed_since(since_ms)).select("user_id", "batch_id")
+def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since: datetime) -> DataFrame:
+    changed = enrolments.filter(is_changed_since(since)).select("user_id", "batch_id")
     if inputs.sources.has(ATTEMPTS):
-        attempts = inputs.sources.dated(ATTEMPTS).filter(_may_have_changed(since_ms))
+        attempts = inputs.sources.dated(ATTEMPTS).filter(_may_have_changed(since))
         changed = changed.union(attempts.select("user_id", "batch_id"))
     is_spent = inputs.sources.has(TIMESPENT) and TIMESPENT.name in inputs.names(ACTIVITY_USER_AGG)
     if is_spent and not inputs.sources.tells_nothing_of_changes(TIMESPENT):
-        spent = inputs.sources.dated(TIMESPENT).filter(is_changed_since(since_ms))
+        spent = inputs.sources.dated(TIMESPENT).filter(is_changed_since(since))
         changed = changed.union(spent.select("user_id", "batch_id"))
     return pairs_of(changed)
 
 
-def _changed_ids(inputs: Inputs, since_ms: int) -> dict[str, frozenset[str]]:
+def _changed_ids(inputs: Inputs, since: datetime) -> dict[str, frozenset[str]]:
     """Ids of changed courses, of courses with changed batches, and of changed groups; none of them is a learner's."""
     sources = inputs.sources
 
     def ids(table: SourceTable, column: str, kind: str) -> DataFrame:
         is_changed = _may_have_changed if table == GROUP_ATTEMPTS else is_changed_since
-        rows = sources.dated(table).filter(is_changed(since_ms))
+        rows = sources.dated(table).filter(is_changed(since))
         return rows.select(F.lit(kind).alias("kind"), F.col(column).alias("id"))
 
     found = ids(HIERARCHIES, "course_id", _COURSE)
@@ -240,7 +234,7 @@ def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[st
     found = named.select(context_id().alias("context_id"))
     if (recorded := inputs.catalog()) is not None:
         found = found.union(among(recorded, "course_id", course_ids).select("context_id"))
-    return frozenset(row[0] for row in found.distinct().collect())
+    return ids_in(found, "context_id")
 
 
 def _of_erased(inputs: Inputs) -> Work:
@@ -271,7 +265,7 @@ def _of_inactive(named: DataFrame | None) -> frozenset[str]:
     if named is None:
         return frozenset()
     inactive = pairs_of(named.filter(~enrolments.is_active()))
-    return frozenset(row[0] for row in inactive.select("context_id").distinct().collect())
+    return ids_in(inactive, "context_id")
 
 
 def _found(inputs: Inputs, known: Sequence[DataFrame]) -> int:

@@ -15,7 +15,7 @@ from activity_aggregates.compute.description import Description, compare_metadat
 from activity_aggregates.compute.groups import compare_groups
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners, with_kept
-from activity_aggregates.compute.listed import among
+from activity_aggregates.compute.listed import among, ids_in
 from activity_aggregates.compute.reading import Placed, Refused
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES
@@ -83,7 +83,7 @@ def compare_others(
             )
     impossible = frozenset[str]()
     if totals["impossible"]:
-        impossible = frozenset(row[0] for row in rows.filter(_IMPOSSIBLE).select("context_id").distinct().collect())
+        impossible = ids_in(rows.filter(_IMPOSSIBLE), "context_id")
     return Compared(impossible, groups.refused)
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, flagged
+from activity_aggregates.compute.listed import among, flagged, ids_in
 from activity_aggregates.compute.reading import Placed, standing_catalog
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
@@ -122,7 +122,7 @@ def _of_a_part(
             elsewhere = elsewhere.unionByName(themselves.select(*_PLACE))
         places = new.unionByName(elsewhere).distinct()
     outlines = None if placed is None else courses.settled(placed.outlines)
-    course_ids = frozenset(row[0] for row in elsewhere.select("course_id").distinct().collect())
+    course_ids = ids_in(elsewhere, "course_id")
     return places, _with_outlines(inputs, described, outlines, course_ids) if course_ids else outlines
 
 

@@ -12,7 +12,7 @@ from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import Learners
-from activity_aggregates.compute.listed import among
+from activity_aggregates.compute.listed import among, ids_in
 from activity_aggregates.compute.reading import Placed, Refused, standing_catalog
 from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
@@ -106,15 +106,10 @@ def _touched(
     users = learners.select("user_id")
     if work.pairs is not None:
         users = users.union(work.pairs.select("user_id"))
-    theirs = (
-        groups.active_members(belonging)
-        .join(users.distinct(), "user_id", how="left_semi")
-        .select("group_id")
-        .distinct()
-    )
+    theirs = groups.active_members(belonging).join(users.distinct(), "user_id", how="left_semi").select("group_id")
     if placed is not None and placed.has_new_quizzes:
-        theirs = theirs.union(_with_new_quizzes(inputs, work, placed)).distinct()
-    return asked | frozenset(row[0] for row in theirs.collect())
+        theirs = theirs.union(_with_new_quizzes(inputs, work, placed))
+    return asked | ids_in(theirs, "group_id")
 
 
 def _with_new_quizzes(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:

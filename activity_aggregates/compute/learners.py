@@ -12,7 +12,7 @@ from activity_aggregates.changes.parts import LEARNERS
 from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.compute.held import read_held
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, flagged, without
+from activity_aggregates.compute.listed import among, flagged, ids_in, without
 from activity_aggregates.compute.lookups import looking_up
 from activity_aggregates.compute.reading import Placed, Refused, count_rows
 from activity_aggregates.compute.work import PAIR, Work
@@ -126,7 +126,7 @@ def _of_the_inactive(inputs: Inputs, named: DataFrame, placed: Placed) -> frozen
     inactive = placed.by_key.filter(~F.col("is_enrolled") & ~F.col("is_retired"))
     left = inactive.select("user_id", context_id().alias("context_id"))
     found = named.join(left, list(PAIR), how="left_semi")
-    return frozenset(row[0] for row in found.select("context_id").distinct().collect())
+    return ids_in(found, "context_id")
 
 
 def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
@@ -144,7 +144,7 @@ def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame)
         here = here.unionByName(owned.select(*learners.LEARNER_KEY))
     of_parts = gone.filter((is_course() | is_quiz()) & ~F.col(IS_WHOLE))
     ended = of_parts.join(here, list(learners.LEARNER_KEY), how="left_anti")
-    return frozenset(row[0] for row in ended.select("context_id").distinct().collect())
+    return ids_in(ended, "context_id")
 
 
 def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTable) -> DataFrame:
@@ -234,4 +234,4 @@ def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozense
     )
     both = counts.join(among(found, "context_id", trusted), list(ACTIVITY_IN_CONTEXT), how="full")
     is_more = F.coalesce("published", F.lit(float("inf"))) > F.coalesce("found", F.lit(0))
-    return doubted | frozenset(row[0] for row in both.filter(is_more).select("context_id").distinct().collect())
+    return doubted | ids_in(both.filter(is_more), "context_id")

@@ -38,6 +38,11 @@ def flagged(rows: DataFrame, column: str, ids: Iterable[str], flag: str) -> Data
     return rows.join(known, column, how="left").withColumn(flag, F.coalesce(flag, F.lit(False)))
 
 
+def ids_in(rows: DataFrame, column: str) -> frozenset[str]:
+    """The values of a column, brought to the driver; null is none of them."""
+    return frozenset(row[0] for row in rows.select(column).distinct().collect() if row[0] is not None)
+
+
 def _as_rows(spark: SparkSession, column: str, ids: Iterable[str]) -> DataFrame:
     """Such ids as rows of one column, sent to every executor."""
     return F.broadcast(spark.createDataFrame([(each,) for each in sorted(ids)], f"{column} string"))

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.records import counted
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG
 
 LOOKED_UP = "looked_up."  # counts of keys, by table
@@ -73,7 +74,7 @@ def lookups(
     read = {}
     scans: dict[str, float] = {}
     if last_full is not None:
-        read = {name.removeprefix("read."): n for name, n in last_full.counts.items() if name.startswith("read.")}
+        read = counted(last_full.counts, "read")
         scans = {name.removeprefix("read "): s for name, s in last_full.phases.items() if name == reading(_PROGRESS)}
     keys: dict[str, float] = {}
     for run in runs:

@@ -9,10 +9,9 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, without
+from activity_aggregates.compute.listed import among, ids_in, without
 from activity_aggregates.compute.work import Work
-from activity_aggregates.request.instants import epoch_milliseconds
-from activity_aggregates.sources.changed_at import CHANGED_AT
+from activity_aggregates.sources.changed_at import is_changed_since
 from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
 from metrics import catalog, enrolments, quizzes, refusals
@@ -22,6 +21,7 @@ from metrics.names import ENROLMENT_IDS, WAS
 from metrics.predicates import context_id, is_quiz
 from metrics.refusals import any_blank
 from metrics.trees import courses
+from metrics.trees.courses import CHANGED_AT
 from metrics.trees.metadata import Entries
 
 Refused = dict[str, DataFrame]
@@ -188,7 +188,7 @@ class _Placing:
         base = self.inputs.asked.base
         if base is None or CHANGED_AT not in outlines.columns:
             return F.lit(True)
-        return F.coalesce(F.unix_millis(CHANGED_AT) >= epoch_milliseconds(base.watermark), F.lit(True))
+        return is_changed_since(base.watermark)
 
     def _tells_changes(self) -> bool:
         return self.inputs.asked.base is not None and self.inputs.tells_changes(HIERARCHIES)
@@ -225,7 +225,7 @@ class _Placing:
             return frozenset()
         is_refused = F.col("problem").isNotNull() & ~any_blank(*ENROLMENT_IDS)
         rows = without(assessed.filter(is_refused), "course_id", unsettled).select(context_id().alias("context_id"))
-        return frozenset(row[0] for row in rows.distinct().collect()) - (work.whole or frozenset())
+        return ids_in(rows, "context_id") - (work.whole or frozenset())
 
     def _contexts_with_ended(
         self, by_key: DataFrame, scores: DataFrame | None, attempts: DataFrame | None, found: _Owners
@@ -261,7 +261,7 @@ class _Placing:
             .join(idle, list(catalog.ACTIVITY_IN_CONTEXT), how="left_semi")
             .join(scores, [*catalog.ACTIVITY_IN_CONTEXT, "course_id", "user_id"], how="left_anti")
         )
-        return frozenset(row[0] for row in lacking.select("context_id").distinct().collect())
+        return ids_in(lacking, "context_id")
 
     def _scores(self, by_key: DataFrame) -> tuple[DataFrame | None, DataFrame | None]:
         """`quizzes.quiz_scores` of the enrolments at hand, and all of their attempts, assessed."""
@@ -307,7 +307,7 @@ class _Placing:
         inputs.counts["counted.shared_context"] = shared.get["shared"]
         moved = frozenset[str]()
         if shared.get["moved"]:
-            moved = frozenset(row[0] for row in owners.filter("is_moved").select("context_id").distinct().collect())
+            moved = ids_in(owners.filter("is_moved"), "context_id")
         strangers = None
         if shared.get["foreign"] and not moved:
             strangers = inputs.results.keep(catalog.strangers(placements(assessed), owners), "strangers")

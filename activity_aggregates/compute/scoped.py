@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, without
+from activity_aggregates.compute.listed import among, ids_in, without
 from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.pairs import Pair
@@ -138,7 +138,7 @@ class Scoped:
         named = rows.filter(~any_blank("batch_id")).select(context_id().alias("context_id"))
         if is_named:
             named = among(named, "context_id", contexts)
-        return frozenset(row[0] for row in named.distinct().collect())
+        return ids_in(named, "context_id")
 
     def _check_contexts(self) -> None:
         named = self._scope.contexts - self.inputs.asked.done  # which may have ended with its unit
@@ -146,10 +146,10 @@ class Scoped:
         known = {GROUP_CONTEXT + each for each in self._known_groups(groups)}
         missing = {each for each in named if each.startswith(BATCH_CONTEXT)}
         if missing and (recorded := self.inputs.catalog(frozenset(missing))) is not None:
-            missing -= {row[0] for row in recorded.select("context_id").distinct().collect()}
+            missing -= ids_in(recorded, "context_id")
         if missing:  # of what the catalog has, no scan needs to know
             found = self._of_contexts.select(context_id().alias("context_id"))
-            missing -= {row[0] for row in found.distinct().collect()}
+            missing -= ids_in(found, "context_id")
         if unknown := sorted(missing | {GROUP_CONTEXT + each for each in groups} - known):
             raise _nothing(f"context {unknown[0]}")
 
@@ -181,7 +181,7 @@ class Scoped:
         if kind in (None, COURSE_UNIT):
             trees = self.inputs.sources.frame(HIERARCHIES).filter(F.col("hierarchy").contains(f'"{name}"'))
             found.append(enrolments.join(trees.select("course_id"), "course_id", how="left_semi").select("context_id"))
-        return frozenset(row[0] for row in reduce(DataFrame.union, found).distinct().collect())
+        return ids_in(reduce(DataFrame.union, found), "context_id")
 
     def _held_in_groups(self, quiz: str) -> list[DataFrame]:
         """(context_id) of the groups in which a quiz is, or by the stored rows was, held."""
@@ -203,11 +203,11 @@ class Scoped:
         if missing := sorted(self._scope.groups - self._known_groups(self._scope.groups)):
             raise _nothing(f"group {missing[0]}")
 
-    def _known_groups(self, groups: Iterable[str]) -> set[str]:
+    def _known_groups(self, groups: Iterable[str]) -> frozenset[str]:
         """Those of some groups that are in the source, or of which rows are stored: their own, or of their quizzes."""
         named = frozenset(groups)
         if not named:
-            return set()
+            return frozenset()
         found = among(self.inputs.sources.frame(GROUPS).select("group_id"), "group_id", named)
         if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
             found = found.union(among(stored.select("group_id"), "group_id", named))
@@ -215,7 +215,7 @@ class Scoped:
             contexts = {GROUP_CONTEXT + each for each in named}
             of_quizzes = among(stored.select("context_id"), "context_id", contexts)
             found = found.union(of_quizzes.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})")))
-        return {row[0] for row in found.distinct().collect()}
+        return ids_in(found, "group_id")
 
 
 def happened(start: object | None, end: object | None) -> Column:
@@ -232,7 +232,7 @@ def happened(start: object | None, end: object | None) -> Column:
 def _groups_of(memberships: DataFrame | None) -> frozenset[str]:
     if memberships is None:
         return frozenset()
-    return frozenset(row[0] for row in memberships.select("group_id").distinct().na.drop().collect())
+    return ids_in(memberships, "group_id")
 
 
 def is_activity(kind: str, name: str) -> Column:

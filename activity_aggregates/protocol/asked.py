@@ -10,7 +10,7 @@ from activity_aggregates.protocol.order import Base
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.pairs import Pair
 from activity_aggregates.request.scope import EVERYTHING, Scope
-from activity_aggregates.store.ledger import RunRecord
+from activity_aggregates.store.records import UNIT_OF_GROUPS, RunRecord
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,10 @@ class Unit:
     @property
     def is_of_groups(self) -> bool:
         return not self.contexts
+
+
+def unit_of(record: RunRecord) -> Unit | None:
+    """The unit of a backfill that a run is; None for any other run."""
+    if not record.unit:
+        return None
+    return Unit() if record.unit == UNIT_OF_GROUPS else Unit(record.scope.contexts)

@@ -6,24 +6,23 @@ import ast
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from activity_aggregates import settings
+from activity_aggregates.sources.declarations import SOURCE_TABLES
 
 _HOW_TO_REACH = "spark.cassandra."  # options of a source that say how it is read, not what
-_READ_BY_THE_API = "users"
 
 
 def definitions(chosen: settings.Settings, optional_columns: Mapping[str, Collection[str]]) -> str:
     """Of the settings that say what is computed, the sources with the optional columns found, and the rules."""
-    sources = [field.name for field in fields(chosen.sources) if field.name != _READ_BY_THE_API]
     stated = {
         "metrics": asdict(chosen.metrics),
         "metadata": asdict(chosen.metadata),
-        "sources": {name: _source(getattr(chosen.sources, name)) for name in sources},
+        "sources": {table.name: _source(getattr(chosen.sources, table.name)) for table in SOURCE_TABLES},
         "optional_columns": {name: sorted(columns) for name, columns in sorted(optional_columns.items())},
         "rules": rules(),
     }

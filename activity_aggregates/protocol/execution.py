@@ -18,7 +18,7 @@ from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.errors import CheckFailed, JobError, Unreachable
 from activity_aggregates.interrupts import was_interrupted
 from activity_aggregates.protocol import order
-from activity_aggregates.protocol.asked import Asked, Unit
+from activity_aggregates.protocol.asked import Asked, Unit, unit_of
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.protocol.usual import usual_phases
 from activity_aggregates.report.outcome import fault
@@ -36,7 +36,6 @@ from activity_aggregates.store.records import (
     STOPPED,
     SUCCEEDED,
     SUPERSEDED,
-    UNIT_OF_GROUPS,
     RunRecord,
 )
 from metrics.declarations import Selection
@@ -259,13 +258,6 @@ class Execution:
 
     def _changed(self) -> list[int]:
         return [rows for name, rows in self.counts.items() if name.startswith(_CHANGED)]
-
-
-def unit_of(record: RunRecord) -> Unit | None:
-    """The unit of a backfill that a run is; None for any other run."""
-    if not record.unit:
-        return None
-    return Unit() if record.unit == UNIT_OF_GROUPS else Unit(record.scope.contexts)
 
 
 def later_start(clock: Clock, latest: RunRecord | None) -> datetime:

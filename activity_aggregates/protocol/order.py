@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activity_aggregates.request.scope import Scope
-from activity_aggregates.store.records import ERASE, HELD, INCREMENTAL, SUCCEEDED, UNKEPT, RunRecord
+from activity_aggregates.store.records import ERASE, HELD, INCREMENTAL, SUCCEEDED, UNKEPT, RunRecord, counted
 
 Runs = Sequence[RunRecord]
 DEAD_ERASE = "counted.dead_erase"  # a count of every run between an erase that has died and the one that finishes it
@@ -209,13 +209,9 @@ def table_sizes(runs: Runs) -> dict[str, int]:
     full = last_full(runs)
     if full is None:
         return {}
-    sizes = _counted(full, "after.")
+    sizes = counted(full.counts, "after")
     for run in runs:
         if run.status == SUCCEEDED and is_after(run, full):
-            added, retracted = _counted(run, "added."), _counted(run, "retracted.")
+            added, retracted = counted(run.counts, "added"), counted(run.counts, "retracted")
             sizes = {table: rows + added.get(table, 0) - retracted.get(table, 0) for table, rows in sizes.items()}
     return {table: max(0, rows) for table, rows in sizes.items()}
-
-
-def _counted(run: RunRecord, prefix: str) -> dict[str, int]:
-    return {name.removeprefix(prefix): rows for name, rows in run.counts.items() if name.startswith(prefix)}

@@ -23,6 +23,7 @@ from activity_aggregates.report.names import Activity, quiz_of
 from activity_aggregates.report.outcome import details, has_compared, outcome
 from activity_aggregates.report.standing import BANDS, STEPS
 from activity_aggregates.store.ledger import FAILED, INTERRUPTED, LOST, STOPPED, RunRecord
+from activity_aggregates.store.records import counted
 from metrics.declarations import METRICS
 
 REASONS = {
@@ -71,8 +72,8 @@ def render(report: Report) -> str:
         has_compared=has_compared(report.run),
         tables=rows_by_table(counts),
         refusals=refusals(counts),
-        counted={name.removeprefix("counted."): rows for name, rows in counts.items() if name.startswith("counted.")},
-        read={name.removeprefix("read."): rows for name, rows in counts.items() if name.startswith("read.")},
+        counted=counted(counts, "counted"),
+        read=counted(counts, "read"),
         reasons=REASONS,
         spans=plots.time_line(report.run),
         lines=plots.totals_over_time(report.full_runs),

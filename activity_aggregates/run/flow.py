@@ -15,8 +15,8 @@ from activity_aggregates.clock import MACHINE, Clock
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol import order
-from activity_aggregates.protocol.asked import Asked
-from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms, unit_of
+from activity_aggregates.protocol.asked import Asked, unit_of
+from activity_aggregates.protocol.execution import Execution, Work, later_start, now_in_ms
 from activity_aggregates.protocol.steps import Steps
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.pairs import Pair, sealed_pairs
@@ -24,10 +24,9 @@ from activity_aggregates.request.scope import EVERYTHING, Scope
 from activity_aggregates.run.spark_work import SparkWork
 from activity_aggregates.store.connection import Connection, connection, open_session, translated
 from activity_aggregates.store.erased import ErasedTable, erased_table
-from activity_aggregates.store.lease import TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
+from activity_aggregates.store.lease import LEASE_TABLE, HeldBy, Lease, LeaseTicket, safe_margin, waited_for
 from activity_aggregates.store.ledger import Ledger, new_run_id
-from activity_aggregates.store.migrations import check_applied
-from activity_aggregates.store.opening import LAST
+from activity_aggregates.store.opening import LAST, open_ledger
 from activity_aggregates.store.records import (
     DRY_RUN,
     ERASE,
@@ -37,6 +36,7 @@ from activity_aggregates.store.records import (
     RUNNING,
     VERIFY,
     RunRecord,
+    counted,
 )
 from activity_aggregates.watching.lineage import Lineage, lineage
 
@@ -102,7 +102,7 @@ class Surroundings:
         """With a holder of its own, each time that it is taken."""
         chosen = self.settings
         margin = safe_margin(chosen.lease.ttl, chosen.limits.clock_skew, chosen.cassandra.request_timeout)
-        table = chosen.target.tables[TABLE]
+        table = chosen.target.tables[LEASE_TABLE]
         return LeaseTicket(chosen.target.keyspace, table, run_id, chosen.lease.ttl, margin, chosen.lease.consistency)
 
 
@@ -112,8 +112,7 @@ def surroundings(configuration: Configuration, environ: Mapping[str, str]) -> It
     chosen = configuration.settings
     link, told = connection(chosen.cassandra, environ), lineage(chosen, environ)
     with open_session(link) as session:
-        check_applied(session, chosen)
-        ledger = Ledger(session, chosen.target.keyspace, chosen.target.tables["aggregate_runs"])
+        ledger = open_ledger(session, chosen)
         erased = erased_table(chosen.target, chosen.erased, environ)
         yield Surroundings(
             chosen, configuration.digest, link, session, ledger, erased, SparkWork(chosen, link), lineage=told
@@ -142,7 +141,7 @@ def carry_out(around: Surroundings, request: RunRequest) -> int:
 def holding(around: Surroundings, request: RunRequest, record: RunRecord | None = None) -> Iterator[Execution | None]:
     """A run, of its record where it has one, while it holds the lease; None, with a line, where another one does."""
     record = record or around.new_record(request)
-    with logs.about(run_id=record.run_id, command=record.command.partition("@")[0]):
+    with logs.about(run_id=record.run_id, command=record.called):
         yield from _holding(around, request, record)
 
 
@@ -305,8 +304,7 @@ def finish(execution: Execution) -> None:
     execution.write(unit_of(execution.record))
     execution.work.tidy(execution)
     counts = execution.counts
-    retracted = sum(rows for name, rows in counts.items() if name.startswith("retracted."))
-    refused = sum(rows for name, rows in counts.items() if name.startswith("refused."))
+    retracted, refused = (sum(counted(counts, kind).values()) for kind in ("retracted", "refused"))
     logs.tell_result(
         f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
         f"{retracted} of them retracted, {refused} source rows refused",

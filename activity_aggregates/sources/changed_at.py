@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from cassandra import InvalidRequest
 from cassandra.metadata import protect_name
@@ -11,12 +12,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.sources.declarations import SourceTable
 from activity_aggregates.sources.deployed import CASSANDRA, cql_place, deployed_name
 from activity_aggregates.sources.typed import instant
 from activity_aggregates.store.connection import Connection, open_session, prepared_reading
+from metrics.trees.courses import CHANGED_AT
 
-CHANGED_AT = "changed_at"
 CHANGED_BY = "changed by"  # the column that the settings name as `changed_at`
 WRITE_TIME = "write time of "  # and our name of a column: in µs, of a list one for each of its elements
 
@@ -37,6 +39,11 @@ def changed_at(rows: DataFrame, dated: Sequence[str]) -> Column:
             micros = F.col(f"`{name}`") if kind == "bigint" else F.array_max(f"`{name}`")
             known.append(F.timestamp_micros(micros))
     return F.greatest(nothing, nothing, *known)  # nulls are passed over
+
+
+def is_changed_since(since: datetime) -> Column:
+    """Whether `changed_at` is at or after an instant; a row that does not say when it was changed may have been."""
+    return F.coalesce(F.unix_millis(CHANGED_AT) >= F.lit(epoch_milliseconds(since)), F.lit(True))
 
 
 def tells_write_time(connection: Connection, source: settings.Source, column: str) -> bool:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.sources.beyond import DatesAsNumbers, as_it_is, can_be_read
-from activity_aggregates.sources.changed_at import CHANGED_AT, CHANGED_BY, changed_at, tells_write_time, write_times
+from activity_aggregates.sources.changed_at import CHANGED_BY, changed_at, tells_write_time, write_times
 from activity_aggregates.sources.declarations import SourceTable
 from activity_aggregates.sources.deployed import (
     CASSANDRA,
@@ -27,6 +27,7 @@ from activity_aggregates.sources.deployed import (
 from activity_aggregates.sources.typed import typed
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.connector import BY_PARTITION, LOOKED_UP, lookup
+from metrics.trees.courses import CHANGED_AT
 
 # What keeps rows that are used twice, under a name: computed once, and cut off from what computed them.
 Keep = Callable[[DataFrame, str], DataFrame]

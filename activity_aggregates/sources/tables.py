@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from activity_aggregates import settings
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.sources.beyond import is_date_beyond
-from activity_aggregates.sources.changed_at import CHANGED_AT, cannot_tell, says_nothing
+from activity_aggregates.sources.changed_at import cannot_tell, says_nothing
 from activity_aggregates.sources.declarations import (
     ATTEMPTS,
     BATCHES,
@@ -33,6 +33,7 @@ from activity_aggregates.sources.erased_rows import USER_ID, erased_rows, withou
 from activity_aggregates.sources.opened import Access, Keep, OpenedSource, opened
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.erased import Erased
+from metrics.trees.courses import CHANGED_AT
 
 __all__ = [
     "ATTEMPTS", "BATCHES", "ENROLMENTS", "ENROLMENT_DATES", "GROUPS", "GROUP_ATTEMPTS", "GROUP_MEMBERS", "HIERARCHIES",

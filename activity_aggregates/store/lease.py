@@ -27,7 +27,7 @@ from activity_aggregates.errors import JobError, Unreachable
 from activity_aggregates.retrying import retried
 from activity_aggregates.store.connection import translated
 
-TABLE = "aggregate_lease"
+LEASE_TABLE = "aggregate_lease"
 POLL_SECONDS = 1.0
 _NAME = "runs"
 _BEATS_PER_TTL = 6

@@ -61,6 +61,11 @@ class RunRecord:
     settles: frozenset[str] = frozenset()
 
     @property
+    def called(self) -> str:
+        """What was called: of a backfill without the digest of its file."""
+        return self.command.partition("@")[0]
+
+    @property
     def write_time(self) -> int:
         """The timestamp of every cell that the run writes, in microseconds; a resume keeps it."""
         return epoch_milliseconds(self.as_of) * 1000 + self.sequence
@@ -94,6 +99,15 @@ class RunRecord:
     def left_newer(self) -> int:
         """How many stored entries it left as they were: newer than its snapshot, by their dates or by the store."""
         return sum(count for name, count in self.counts.items() if name.startswith(_NEWER) or name == HELD)
+
+
+def counted(counts: Mapping[str, int], kind: str) -> dict[str, int]:
+    """Those of the counts that are of a kind, by what they are of.
+
+    >>> counted({"read.enrolments": 20, "written": 3}, "read")
+    {'enrolments': 20}
+    """
+    return {name.removeprefix(f"{kind}."): number for name, number in counts.items() if name.startswith(f"{kind}.")}
 
 
 COLUMNS = [field.name for field in fields(RunRecord)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,13 +21,13 @@ from openlineage.client.naming.dataset import Cassandra
 from openlineage.client.uuid import generate_static_uuid
 
 from activity_aggregates import __version__, settings
+from activity_aggregates.sources.declarations import SOURCE_TABLES
 from activity_aggregates.sources.deployed import address
 from activity_aggregates.store.records import DRY_RUN, INTERRUPTED, SUCCEEDED, SUPERSEDED, RunRecord
 from activity_aggregates.store.targets import TARGET_TABLES
 
 set_producer(f"urn:activity-aggregates:{__version__}")  # of events and of every part of one
 
-_ONLY_OF_THE_API = "users"
 _STATES = {
     SUCCEEDED: RunState.COMPLETE,
     DRY_RUN: RunState.COMPLETE,
@@ -60,7 +59,7 @@ def _event(
     known = {"run_id": record.run_id, "status": record.status, "target": chosen.target.keyspace}
     tags = [tags_run.TagsRunFacetFields(key, value, "activity-aggregates") for key, value in known.items()]
     kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="SPARK", jobType="JOB")
-    name = f"{chosen.target.keyspace}.{record.command.partition('@')[0]}"
+    name = f"{chosen.target.keyspace}.{record.called}"
     return RunEvent(
         eventType=state,
         eventTime=now.isoformat(),
@@ -77,11 +76,11 @@ def _uuid(record: RunRecord) -> str:
 
 
 def _inputs(record: RunRecord, chosen: settings.Settings) -> Iterator[InputDataset]:
-    for field in fields(chosen.sources):
-        source: settings.Source | None = getattr(chosen.sources, field.name)
-        if source is None or field.name == _ONLY_OF_THE_API:
+    for table in SOURCE_TABLES:
+        source: settings.Source | None = getattr(chosen.sources, table.name)
+        if source is None:
             continue
-        rows = record.counts.get(f"read.{field.name}")
+        rows = record.counts.get(f"read.{table.name}")
         facet = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rowCount=rows)
         place, name = _place(source, chosen.cassandra)
         yield InputDataset(place, name, inputFacets={} if rows is None else {"inputStatistics": facet})

@@ -129,7 +129,7 @@ class _Metrics:
         if state.holder is not None:
             meaning = "When the run began that holds the lease, and keeps others waiting."
             began = state.holder.started_at.timestamp()
-            self._set("lease_since_timestamp_seconds", meaning, began, command=state.holder.command.partition("@")[0])
+            self._set("lease_since_timestamp_seconds", meaning, began, command=state.holder.called)
 
     def add_success(self, command: str, run: RunRecord, finished_at: datetime, now: datetime) -> None:
         of = "the last run of this command that succeeded"

@@ -14,7 +14,7 @@ from activity_aggregates import settings
 from activity_aggregates.configuration import Configuration
 from activity_aggregates.errors import JobError
 from activity_aggregates.store.connection import connection, open_session, translated
-from activity_aggregates.store.lease import TABLE, LeaseTicket
+from activity_aggregates.store.lease import LEASE_TABLE, LeaseTicket
 from activity_aggregates.store.ledger import Ledger
 from activity_aggregates.store.opening import open_ledger
 from activity_aggregates.store.records import INCREMENTAL, RUN, VERIFY, RunRecord
@@ -73,7 +73,8 @@ def enough(runs: Iterable[RunRecord], since: datetime) -> list[RunRecord]:
 
 def _holder(session: Session, recent: list[RunRecord], chosen: settings.Settings) -> RunRecord | None:
     """The run that holds the lease; None where it is free, and where it was left to expire by a run that has ended."""
-    ticket = LeaseTicket(chosen.target.keyspace, chosen.target.tables[TABLE], "", 0, 0.0, chosen.lease.consistency)
+    table = chosen.target.tables[LEASE_TABLE]
+    ticket = LeaseTicket(chosen.target.keyspace, table, "", 0, 0.0, chosen.lease.consistency)
     with translated():
         found = ticket.look(session)
     return next((run for run in recent if found and run.run_id == found.run_id and run.is_under_way), None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from activity_aggregates.protocol.asked import Unit, unit_of
 from activity_aggregates.settings import Limits
 from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.store.records import CHANGED, UNIT_OF_CONTEXTS, UNIT_OF_GROUPS
-from jobs.report import contexts_of_unit, full_runs, limits_of
+from jobs.report import full_runs, limits_of
 from tests.protocol.still import NOON
 from tests.protocol.test_ledger import began, ids, ledger, machine, saved
 from tests.unit.test_order import C1, run
@@ -39,6 +40,6 @@ def test_totals_are_those_of_full_runs_however_many_came_since(ledger: Ledger) -
 
 
 def test_the_rows_of_a_unit_are_those_of_its_contexts_and_of_groups_those_of_none() -> None:
-    assert contexts_of_unit(run(1, scope=C1, unit=UNIT_OF_CONTEXTS)) == frozenset({"cb:b1"})
-    assert contexts_of_unit(run(1, scope=C1, unit=UNIT_OF_GROUPS)) == frozenset()
-    assert contexts_of_unit(run(1, scope=C1)) is None
+    assert unit_of(run(1, scope=C1, unit=UNIT_OF_CONTEXTS)) == Unit(frozenset({"cb:b1"}))
+    assert unit_of(run(1, scope=C1, unit=UNIT_OF_GROUPS)) == Unit()
+    assert unit_of(run(1, scope=C1)) is None
