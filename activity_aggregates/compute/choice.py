@@ -1,277 +1,71 @@
-"""What a run looks at: everything, what has changed, what a scope or a file names, or learners to be erased."""
+"""What a run looks at, as one value: whole contexts, further pairs of learner and context, groups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from activity_aggregates.compute.held import held_in
-from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.listed import among, flagged, ids_in
-from activity_aggregates.compute.scoped import Scoped
-from activity_aggregates.compute.work import PAIR, Work
-from activity_aggregates.sources.changed_at import is_changed_since
-from activity_aggregates.sources.erased_rows import erased_rows
-from activity_aggregates.sources.tables import (
-    ATTEMPTS,
-    BATCHES,
-    ENROLMENTS,
-    GROUP_ATTEMPTS,
-    GROUP_MEMBERS,
-    GROUPS,
-    HIERARCHIES,
-    TIMESPENT,
-    SourceTable,
-)
-from activity_aggregates.store.records import FOUND
-from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
-from metrics import enrolments, groups, refusals
+from activity_aggregates.compute.listed import among, flagged
 from metrics.catalog import IS_WHOLE
-from metrics.names import GROUP_CONTEXT, WAS
 from metrics.predicates import context_id
-from metrics.quizzes import group_context, held_activities
-from metrics.refusals import any_blank
-from metrics.trees.courses import CHANGED_AT
 
-# Progress is read of the learners that these name, so nothing needs to say when it was changed.
-DATED = (ENROLMENTS, ATTEMPTS, HIERARCHIES, BATCHES, GROUPS, GROUP_MEMBERS, GROUP_ATTEMPTS, TIMESPENT)
-CHANGED_PAIRS = "looked_at.changed_pairs"  # a count
-_NEAR_EVERYTHING = 0.5  # of the enrolments: above it, to read all is cheaper than to choose
-_COURSE, _BATCH, _GROUP, _PAIRS = "course", "batch", "group", "pairs"
+PAIR = ("user_id", "context_id")
+_IS_PAIR = "is_pair"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is looked at, and the courses whose descriptions may have changed without their trees."""
+    """What a run looks at: everything, or some contexts with all of their learners and some pairs of others.
 
-    work: Work
-    described: frozenset[str] = frozenset()
-
-
-def choose(inputs: Inputs) -> Choice:
-    """From what was asked. Raises BadRequest for a scope that names nothing that is there."""
-    asked = inputs.asked
-    with inputs.steps("choose"):
-        if asked.erasing:
-            choice = Choice(_of_erased(inputs))
-        elif asked.since is not None:
-            choice = _since(inputs, asked.since)
-        elif asked.is_everything:
-            choice = Choice(everything(inputs))
-        else:
-            choice = Choice(_with_base(inputs, Scoped(inputs).work()))
-    work = choice.work.and_doubted(asked.whole)
-    if asked.whole:  # whose groups they were that a dead run took rows from, no row says any more
-        work = replace(work, groups=None)
-    work = _with_held(inputs, work)
-    if asked.whole:
-        work = work.and_doubted(_of_groups(work.whole or frozenset()))
-    if asked.done:  # after it: what is held in the groups is not looked at anew; whose groups they were, as above
-        work = replace(work, groups=None)
-    return replace(choice, work=work)
-
-
-def _of_groups(contexts: frozenset[str]) -> frozenset[str]:
-    return frozenset(each for each in contexts if each.startswith(GROUP_CONTEXT))
-
-
-def _with_held(inputs: Inputs, work: Work) -> Work:
-    """With the contexts of the groups that are looked at, where quizzes are held inside groups."""
-    if work.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
-        return work
-    if work.groups is not None:
-        return work.and_whole(frozenset(GROUP_CONTEXT + group for group in work.groups) - inputs.asked.done)
-    attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
-    if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
-        is_held = F.col("context_id").startswith(GROUP_CONTEXT)
-        attempted = attempted.union(stored.filter(is_held).select("context_id"))
-    return work.and_whole(ids_in(attempted, "context_id"))
-
-
-def everything(inputs: Inputs) -> Work:
-    """All contexts, pairs and groups."""
-    return Work(None, None, None, lambda _: inputs.sources.frame(ENROLMENTS))
-
-
-def _with_base(inputs: Inputs, work: Work) -> Work:
-    """Without a base no difference is exact: the contexts of all pairs are looked at whole."""
-    if inputs.asked.base is not None or work.pairs is None:
-        return work
-    contexts = ids_in(work.pairs, "context_id")
-    return work.and_whole(contexts)
-
-
-def _since(inputs: Inputs, since: datetime) -> Choice:
-    """The pairs whose sources changed since an instant; everything where that is nearly everything."""
-    sources, asked = inputs.sources, inputs.asked
-    counted, total_rows, paired = F.count(F.lit(1)).alias("rows"), Observation(), Observation()
-    enrolments = inputs.results.keep(sources.dated(ENROLMENTS).observe(total_rows, counted), "dated")
-    pairs = inputs.results.keep(_changed_pairs(inputs, enrolments, since).observe(paired, counted), _PAIRS)
-    changed = _changed_ids(inputs, since)
-    looked_at, total = paired.get["rows"], total_rows.get["rows"]
-    inputs.counts[CHANGED_PAIRS] = looked_at
-    contexts = asked.whole
-    if changed[_COURSE]:
-        contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
-
-    def of(work: Work) -> DataFrame:
-        rows = work.of_batches(enrolments)
-        if not work.is_everything:
-            rows = rows.unionByName(_not_looked_at(work, enrolments.filter(is_changed_since(since))))
-        return rows.drop(CHANGED_AT)
-
-    # Where nothing has changed, nothing is planned for it; a described course needs to be found among what is read.
-    work = Work(contexts, pairs if looked_at or changed[_BATCH] else None, changed[_GROUP], of)
-    if contexts and not looked_at > _NEAR_EVERYTHING * total:
-        looked_at = work.of_batches(enrolments).count()
-    if total and looked_at > _NEAR_EVERYTHING * total:
-        inputs.steps.say(f"{looked_at:,} of {total:,} enrolments are to be looked at, so all are: that is cheaper")
-        work = replace(work, whole=None, pairs=None, groups=None)
-    return Choice(work, changed[_BATCH])
-
-
-def pairs_of(rows: DataFrame) -> DataFrame:
-    """The distinct pairs of rows with (user_id, batch_id)."""
-    named = rows.filter(~any_blank("user_id", "batch_id"))
-    return named.select("user_id", context_id().alias("context_id")).distinct()
-
-
-def _not_looked_at(work: Work, changed: DataFrame) -> DataFrame:
-    """Changed enrolments that are among a choice neither by their pair nor by their whole context."""
-    rows = flagged(changed.withColumn("context_id", context_id()), "context_id", work.whole or (), IS_WHOLE)
-    return rows.filter(any_blank("user_id", "batch_id") & ~F.col(IS_WHOLE)).drop("context_id", IS_WHOLE)
-
-
-def _may_have_changed(since: datetime) -> Column:
-    """Of attempts: what is set to null has no write time, so one without a score may just have lost it."""
-    return is_changed_since(since) | F.col("total_score").isNull()
-
-
-def _changed_pairs(inputs: Inputs, enrolments: DataFrame, since: datetime) -> DataFrame:
-    changed = enrolments.filter(is_changed_since(since)).select("user_id", "batch_id")
-    if inputs.sources.has(ATTEMPTS):
-        attempts = inputs.sources.dated(ATTEMPTS).filter(_may_have_changed(since))
-        changed = changed.union(attempts.select("user_id", "batch_id"))
-    is_spent = inputs.sources.has(TIMESPENT) and TIMESPENT.name in inputs.names(ACTIVITY_USER_AGG)
-    if is_spent and not inputs.sources.tells_nothing_of_changes(TIMESPENT):
-        spent = inputs.sources.dated(TIMESPENT).filter(is_changed_since(since))
-        changed = changed.union(spent.select("user_id", "batch_id"))
-    return pairs_of(changed)
-
-
-def _changed_ids(inputs: Inputs, since: datetime) -> dict[str, frozenset[str]]:
-    """Ids of changed courses, of courses with changed batches, and of changed groups; none of them is a learner's."""
-    sources = inputs.sources
-
-    def ids(table: SourceTable, column: str, kind: str) -> DataFrame:
-        is_changed = _may_have_changed if table == GROUP_ATTEMPTS else is_changed_since
-        rows = sources.dated(table).filter(is_changed(since))
-        return rows.select(F.lit(kind).alias("kind"), F.col(column).alias("id"))
-
-    found = ids(HIERARCHIES, "course_id", _COURSE)
-    if sources.has(BATCHES):
-        found = found.union(ids(BATCHES, "course_id", _BATCH))
-    if sources.has(GROUPS) and sources.has(GROUP_MEMBERS):
-        found = found.union(ids(GROUPS, "group_id", _GROUP)).union(ids(GROUP_MEMBERS, "group_id", _GROUP))
-        if sources.has(GROUP_ATTEMPTS):
-            found = found.union(ids(GROUP_ATTEMPTS, "group_id", _GROUP))
-        found = found.union(differing_groups(inputs).select(F.lit(_GROUP), "group_id"))
-    by_kind: dict[str, set[str]] = {_COURSE: set(), _BATCH: set(), _GROUP: set()}
-    for kind, name in inputs.in_tasks(found.na.drop()).distinct().collect():
-        by_kind[kind].add(name)
-    by_kind[_COURSE] = {name for name in by_kind[_COURSE] if not name.endswith(".img")}
-    return {kind: frozenset(names) for kind, names in by_kind.items()}
-
-
-def differing_groups(inputs: Inputs) -> DataFrame:
-    """(group_id) whose activities or number of members are not those of its stored rows; not distinct.
-
-    A list of activities has no write time of its own, and who is deleted has none either.
+    `whole` are the contexts, None for everything. `pairs` are (user_id, context_id), each once, None where there are
+    none. `groups` are computed besides those of these learners, None for all groups. `enrolments` reads the enrolments
+    that such a choice needs. Of the contexts that are `doubted` no published count tells how many rows are stored. The
+    courses of `redescribed` may be described otherwise by now although their trees are the same.
     """
-    sources = inputs.sources
-    accepted = refusals.accepted(groups.assess_group_activities(sources.frame(GROUPS)))
-    listed = groups.group_activities(accepted, inputs.choices.course_types)
-    members = groups.active_members(refusals.accepted(groups.assess_members(sources.frame(GROUP_MEMBERS))))
-    key = list(groups.GROUP_ACTIVITY_KEY)
-    sizes = members.groupBy("group_id").agg(F.count(F.lit(1)).alias("members"))
-    present = listed.join(sizes, "group_id", how="left").select(
-        *key, F.coalesce("members", F.lit(0)).cast("double").alias("present")
-    )
-    differing = present.select("group_id")
-    if (stored := inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
-        before = stored.select(*key, F.col(f"{WAS}memberCount").alias("before"))
-        both = present.join(before, key, how="full")
-        differing = both.filter(~F.col("present").eqNullSafe(F.col("before"))).select("group_id")
-    held = _differing_quizzes(inputs)
-    return differing if held is None else differing.union(held)
 
+    whole: frozenset[str] | None
+    pairs: DataFrame | None
+    groups: frozenset[str] | None
+    enrolments: Callable[[Choice], DataFrame]
+    doubted: frozenset[str] = frozenset()
+    redescribed: frozenset[str] = frozenset()
 
-def _differing_quizzes(inputs: Inputs) -> DataFrame | None:
-    """(group_id) in which other quizzes are held, or by another number of members, than its published rows say."""
-    published = inputs.stored_rows(ACTIVITY_AGG)
-    if published is None or not inputs.sources.has(GROUP_ATTEMPTS):
-        return None
-    key = ["context_id", "activity_id"]
-    before = published.filter(F.col("context_id").startswith(GROUP_CONTEXT)).select(
-        *key, F.col(f"{WAS}enrolledCount").alias("before")
-    )
-    held = held_in(inputs, None)
-    if held is not None:
-        present = held_activities(held).select(*key, F.col("members").cast("double").alias("present"))
-        both = before.join(present, key, how="full")
-        before = both.filter(~F.col("present").eqNullSafe(F.col("before")))
-    return before.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})").alias("group_id"))
+    @property
+    def is_everything(self) -> bool:
+        return self.whole is None
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no context and no pair is looked at, so that only groups are left."""
+        return self.whole is not None and not self.whole and self.pairs is None
 
-def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[str]) -> frozenset[str]:
-    """The contexts that have an enrolment in one of the courses, or by the catalog had one."""
-    named = among(enrolments.filter(~any_blank("batch_id")), "course_id", course_ids)
-    found = named.select(context_id().alias("context_id"))
-    if (recorded := inputs.catalog()) is not None:
-        found = found.union(among(recorded, "course_id", course_ids).select("context_id"))
-    return ids_in(found, "context_id")
+    def with_whole(self, rows: DataFrame) -> DataFrame:
+        """The rows (with context_id) and `IS_WHOLE`: whether all learners of their context are looked at."""
+        if self.whole is None:
+            return rows.withColumn(IS_WHOLE, F.lit(True))
+        return flagged(rows, "context_id", self.whole, IS_WHOLE)
 
+    def of(self, rows: DataFrame) -> DataFrame:
+        """The rows (with user_id, context_id) of the pairs that are looked at."""
+        if self.whole is None:
+            return rows
+        if self.pairs is None:
+            return among(rows, "context_id", self.whole)
+        paired = rows.join(self.pairs.withColumn(_IS_PAIR, F.lit(True)), list(PAIR), how="left")
+        is_looked_at = F.coalesce(_IS_PAIR, F.lit(False)) | F.col(IS_WHOLE)
+        return self.with_whole(paired).filter(is_looked_at).drop(_IS_PAIR, IS_WHOLE)
 
-def _of_erased(inputs: Inputs) -> Work:
-    """The pairs of learners that are erased, of the sources and, by a scan, of the stored rows.
+    def of_batches(self, rows: DataFrame) -> DataFrame:
+        """The rows (with user_id, batch_id) of the pairs that are looked at."""
+        return rows if self.whole is None else self.of(rows.withColumn("context_id", context_id())).drop("context_id")
 
-    Their account, and so their rows, may be gone by now. Of an enrolment that is not active nothing is stored by which
-    it could be told that something has ended: its context is looked at whole.
-    """
-    stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
-    pairs: DataFrame = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    users = None
-    if named is not None:
-        pairs = pairs_of(named)
-    if stored is not None:
-        users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
-        theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
-        pairs = pairs.union(theirs).distinct()
-    kept = inputs.results.keep(pairs, _PAIRS)
-    inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
-    # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
-    whole = None if inputs.asked.is_everything else _of_inactive(named)
-    # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
-    return Work(whole, kept, None, lambda work: work.of_batches(inputs.sources.frame(ENROLMENTS)))
+    def and_whole(self, contexts: frozenset[str]) -> Choice:
+        """The same and further contexts, whole."""
+        return self if self.whole is None else replace(self, whole=self.whole | contexts)
 
-
-def _of_inactive(named: DataFrame | None) -> frozenset[str]:
-    """The contexts of those of some enrolments that are not active."""
-    if named is None:
-        return frozenset()
-    inactive = pairs_of(named.filter(~enrolments.is_active()))
-    return ids_in(inactive, "context_id")
-
-
-def _found(inputs: Inputs, known: Sequence[DataFrame]) -> int:
-    """How many of the ids that are to be erased are in a source or in a stored row; `known` have (user_id)."""
-    if not known:
-        return 0
-    ids = [(user_id,) for user_id in sorted(inputs.asked.erasing)]
-    named = inputs.spark.createDataFrame(ids, "user_id string")
-    return named.join(reduce(DataFrame.union, known), "user_id", how="left_semi").count()
+    def and_doubted(self, contexts: frozenset[str]) -> Choice:
+        """The same and further contexts, whole and doubted."""
+        return replace(self.and_whole(contexts), doubted=self.doubted | contexts)

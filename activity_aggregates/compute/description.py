@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
+from activity_aggregates.compute.choice import Choice
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged, ids_in
 from activity_aggregates.compute.reading import Placed, standing_catalog
-from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics.catalog import IS_WHOLE
@@ -53,13 +53,12 @@ def description(choices: settings.Metadata, time_zone: str, *, has_batches: bool
 
 
 def compare_metadata(
-    inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
+    inputs: Inputs, choice: Choice, placed: Placed | None, described: Description
 ) -> tuple[dict[TargetTable, DataFrame], Observation | None]:
     """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
 
-    `placed` is None where no pair is at hand. `further` are courses whose batches have changed. What is stored of other
-    activities stays as it is. With what is observed of the batches, `read`, once the rows are computed; None where none
-    are read.
+    `placed` is None where no pair is at hand. What is stored of other activities stays as it is. With what is observed
+    of the batches, `read`, once the rows are computed; None where none are read.
     """
     if not described or (placed is None and not inputs.asked.done):
         return {}, None
@@ -68,7 +67,7 @@ def compare_metadata(
     if placed is not None and placed.touched is None:
         places, outlines = _owned(placed.owners), courses.settled(placed.outlines)
     else:
-        places, outlines = _of_a_part(inputs, work, placed, described, further)
+        places, outlines = _of_a_part(inputs, choice, placed, described)
     if places is None or outlines is None:
         return {}, None
     seen = Observation() if described.dates else None
@@ -93,7 +92,7 @@ def _owned(owners: DataFrame) -> DataFrame:
 
 
 def _of_a_part(
-    inputs: Inputs, work: Work, placed: Placed | None, described: Description, further: frozenset[str]
+    inputs: Inputs, choice: Choice, placed: Placed | None, described: Description
 ) -> tuple[DataFrame | None, DataFrame | None]:
     """The places of what may be new, and the outlines that describe it, also of courses that are not at hand.
 
@@ -107,18 +106,18 @@ def _of_a_part(
         # What a dead run has taken would have told what has ended, and of what is done nothing is at hand.
         places, elsewhere = catalog.select(*_PLACE).distinct(), catalog
     else:
-        changed = placed.changed | further
+        changed = placed.changed | choice.redescribed
         # In the contexts of groups no course is placed.
-        has_whole = any(not each.startswith(GROUP_CONTEXT) for each in work.whole or ())
+        has_whole = any(not each.startswith(GROUP_CONTEXT) for each in choice.whole or ())
         if not (placed.has_new or changed or has_whole):
             return None, None
         is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
-        owners = flagged(work.with_whole(placed.owners), "course_id", changed, "has_changed")
+        owners = flagged(choice.with_whole(placed.owners), "course_id", changed, "has_changed")
         new = _owned(owners.filter(is_new))
         gone = _gone(owners, new, courses.described_nodes(courses.settled(placed.outlines)))
         elsewhere = _of_smaller_courses(catalog, new, gone)
-        if further:  # of which only the batches have changed
-            themselves = among(catalog.filter(F.col("activity_type") == COURSE), "course_id", further)
+        if choice.redescribed:
+            themselves = among(catalog.filter(F.col("activity_type") == COURSE), "course_id", choice.redescribed)
             elsewhere = elsewhere.unionByName(themselves.select(*_PLACE))
         places = new.unionByName(elsewhere).distinct()
     outlines = None if placed is None else courses.settled(placed.outlines)

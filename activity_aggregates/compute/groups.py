@@ -9,12 +9,12 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import compare
+from activity_aggregates.compute.choice import Choice
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.learners import Learners
+from activity_aggregates.compute.learners import ComparedLearners
 from activity_aggregates.compute.listed import among, ids_in
 from activity_aggregates.compute.reading import Placed, Refused, standing_catalog
-from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.tables import GROUP_MEMBERS, GROUPS
 from activity_aggregates.store.targets import (
     ACTIVITY_USER_AGG,
@@ -29,64 +29,53 @@ from metrics.names import COURSE, GROUP_CONTEXT, QUIZ, WAS
 from metrics.predicates import is_quiz
 from metrics.values import stands
 
-OF_GROUPS = (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)
-
 
 @dataclass(frozen=True)
-class Groups:
+class ComparedGroups:
     """The compared rows of both group tables, none where there is no group, and what is refused of the sources."""
 
     rows: dict[TargetTable, DataFrame]
     refused: Refused
 
 
-def compare_groups(inputs: Inputs, work: Work, placed: Placed | None, compared: Learners | None) -> Groups:
-    """`compared` are the rows of the pairs at hand; it and `placed` are None where no pair is."""
-    learners = None if compared is None else compared.rows
+def compare_groups(inputs: Inputs, choice: Choice, compared: ComparedLearners | None) -> ComparedGroups:
+    """`compared` are the rows of the pairs at hand, None where no pair is."""
+    placed, learners = (None, None) if compared is None else (compared.placed, compared.rows)
     if not (inputs.sources.has(GROUPS) and inputs.sources.has(GROUP_MEMBERS)):
         inputs.steps.say("no group part: sources.groups and sources.group_members are not configured")
-        return Groups({}, {})
+        return ComparedGroups({}, {})
     with inputs.steps("read groups") as step:
-        touched = None if work.groups is None else _touched(inputs, work, work.groups, placed, learners)
+        touched = None if choice.groups is None else _touched(inputs, choice, choice.groups, placed, learners)
         if touched is not None and not touched:
-            return Groups({}, {})
+            return ComparedGroups({}, {})
         listed, members, refused = _members(inputs, touched)
         step.rows = inputs.counts["computed.group_members"]
-    stored = {table: _stored(inputs, table, touched) for table in OF_GROUPS}
+    stored = {table: _stored(inputs, table, touched) for table in (GROUP_ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG)}
     if not inputs.counts["computed.group_activities"] and all(rows is None for rows in stored.values()):
-        return Groups({}, refused)
+        return ComparedGroups({}, refused)
     catalog = standing_catalog(inputs, placed)
-    standing = _standing(inputs, work, members, listed, catalog, learners)
+    standing = _standing(inputs, choice, members, listed, catalog, learners)
     names = inputs.names(GROUP_ACTIVITY_USER_AGG)
     carried = inputs.execution.selection.carry
     rows = groups.member_rows(members, standing, [name for name in names if name not in carried], carried)
     course_rows = groups.course_rows(listed, catalog) if catalog is not None else None
     enrolled = groups.enrolled_members(members, course_rows, standing) if course_rows is not None else members.limit(0)
-    held = _held(inputs, work, compared, touched)
+    held = _held(inputs, choice, compared, touched)
     group_rows = groups.group_rows(listed, members, enrolled, rows, inputs.metrics(GROUP_ACTIVITY_AGG), held)
-    nothing_stays = F.lit(False)
-    return Groups(
-        {
-            GROUP_ACTIVITY_USER_AGG: compare(
-                GROUP_ACTIVITY_USER_AGG, names, rows, stored[GROUP_ACTIVITY_USER_AGG], nothing_stays
-            ),
-            GROUP_ACTIVITY_AGG: compare(
-                GROUP_ACTIVITY_AGG,
-                inputs.names(GROUP_ACTIVITY_AGG),
-                group_rows,
-                stored[GROUP_ACTIVITY_AGG],
-                nothing_stays,
-            ),
-        },
-        refused,
-    )
+    computed = {GROUP_ACTIVITY_USER_AGG: rows, GROUP_ACTIVITY_AGG: group_rows}
+    compared_rows = {
+        table: compare(table, inputs.names(table), computed[table], stored[table], F.lit(False)) for table in computed
+    }
+    return ComparedGroups(compared_rows, refused)
 
 
-def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozenset[str] | None) -> DataFrame | None:
+def _held(
+    inputs: Inputs, choice: Choice, compared: ComparedLearners | None, touched: frozenset[str] | None
+) -> DataFrame | None:
     """(group_id, activity_id) of the quizzes that are held inside the groups that are touched."""
     contexts = frozenset(GROUP_CONTEXT + each for each in touched or ())
-    is_at_hand = touched is None or (compared is not None and contexts <= (work.whole or frozenset()))
-    if work.whole is None or (is_at_hand and not inputs.asked.done):
+    is_at_hand = touched is None or (compared is not None and contexts <= (choice.whole or frozenset()))
+    if choice.whole is None or (is_at_hand and not inputs.asked.done):
         held = None if compared is None else compared.held
     else:
         held = held_in(inputs, touched)
@@ -94,7 +83,7 @@ def _held(inputs: Inputs, work: Work, compared: Learners | None, touched: frozen
 
 
 def _touched(
-    inputs: Inputs, work: Work, asked: frozenset[str], placed: Placed | None, learners: DataFrame | None
+    inputs: Inputs, choice: Choice, asked: frozenset[str], placed: Placed | None, learners: DataFrame | None
 ) -> frozenset[str]:
     """The groups that were asked for, those with a member among the learners at hand, and those with a new quiz.
 
@@ -104,22 +93,22 @@ def _touched(
         return asked
     belonging = refusals.accepted(groups.assess_members(inputs.sources.frame(GROUP_MEMBERS)))
     users = learners.select("user_id")
-    if work.pairs is not None:
-        users = users.union(work.pairs.select("user_id"))
+    if choice.pairs is not None:
+        users = users.union(choice.pairs.select("user_id"))
     theirs = groups.active_members(belonging).join(users.distinct(), "user_id", how="left_semi").select("group_id")
     if placed is not None and placed.has_new_quizzes:
-        theirs = theirs.union(_with_new_quizzes(inputs, work, placed))
+        theirs = theirs.union(_with_new_quizzes(inputs, choice, placed))
     return asked | ids_in(theirs, "group_id")
 
 
-def _with_new_quizzes(inputs: Inputs, work: Work, placed: Placed) -> DataFrame:
+def _with_new_quizzes(inputs: Inputs, choice: Choice, placed: Placed) -> DataFrame:
     """(group_id) of the groups that list a quiz which a context has from now on.
 
     Whoever has a row of its course there is enrolled in it, and need not be at hand. Courses and units are new with
     their first learners, who are.
     """
     is_new = F.col("recorded_course_id").isNull() & F.col("course_id").isNotNull() & is_quiz() & ~F.col(IS_WHOLE)
-    new = work.with_whole(placed.owners).filter(is_new).select("activity_id").distinct()
+    new = choice.with_whole(placed.owners).filter(is_new).select("activity_id").distinct()
     accepted = refusals.accepted(groups.assess_group_activities(inputs.sources.frame(GROUPS)))
     listed = groups.group_activities(accepted, inputs.choices.course_types).filter(F.col(groups.MEANT) == QUIZ)
     return listed.join(new, "activity_id", how="left_semi").select("group_id")
@@ -165,7 +154,7 @@ def _stored(inputs: Inputs, table: TargetTable, touched: frozenset[str] | None) 
 
 def _standing(
     inputs: Inputs,
-    work: Work,
+    choice: Choice,
     members: DataFrame,
     listed: DataFrame,
     catalog: DataFrame | None,
@@ -176,7 +165,7 @@ def _standing(
     carried = [CARRIED + name for name in inputs.execution.selection.carry]
     columns = [*LEARNER_KEY, ENTRIES, *names, *carried]
     after = None if learners is None else learners.filter(stands(names)).select(columns)
-    if work.is_everything and after is not None:
+    if choice.is_everything and after is not None:
         return after
     keys = (
         groups.served_types(members)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.choice import Choice
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among
-from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.erased_rows import without_erased
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
@@ -19,11 +19,11 @@ from metrics.quizzes import held_quizzes
 NAME = GROUP_ATTEMPTS.name
 
 
-def read_held(inputs: Inputs, work: Work) -> tuple[DataFrame | None, dict[str, DataFrame]]:
+def read_held(inputs: Inputs, choice: Choice) -> tuple[DataFrame | None, dict[str, DataFrame]]:
     """`quizzes.held_quizzes` of the groups whose contexts are looked at, and the refused attempts; None without any."""
     ids = None
-    if work.whole is not None:
-        ids = frozenset(each.removeprefix(GROUP_CONTEXT) for each in work.whole if each.startswith(GROUP_CONTEXT))
+    if choice.whole is not None:
+        ids = frozenset(each.removeprefix(GROUP_CONTEXT) for each in choice.whole if each.startswith(GROUP_CONTEXT))
     if (rows := _read(inputs, ids)) is None:
         return None, {}
     with inputs.steps(f"read {NAME}") as step:

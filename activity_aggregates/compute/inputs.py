@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.changes.staging import RunDirectory
 from activity_aggregates.compute.listed import among
 from activity_aggregates.compute.lookups import Lookups, looking_up
 from activity_aggregates.errors import BadRequest
@@ -42,6 +43,11 @@ class Inputs:
     results: Results
     lookups: Lookups
     asked: Asked
+
+    @property
+    def directory(self) -> RunDirectory:
+        """Where the run stages what it finds."""
+        return RunDirectory(self.execution.record.staging_dir)
 
     @property
     def counts(self) -> dict[str, int]:

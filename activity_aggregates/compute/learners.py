@@ -9,13 +9,13 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
 from activity_aggregates.changes.parts import LEARNERS
-from activity_aggregates.changes.staging import RunDirectory, stage_rows
+from activity_aggregates.changes.staging import stage_rows
+from activity_aggregates.compute.choice import PAIR, Choice
 from activity_aggregates.compute.held import read_held
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged, ids_in, without
 from activity_aggregates.compute.lookups import looking_up
 from activity_aggregates.compute.reading import Placed, Refused, count_rows
-from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.sources.tables import PROGRESS, TIMESPENT, SourceTable
 from activity_aggregates.store.records import VERIFY
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
@@ -30,37 +30,36 @@ from metrics.values import stands
 
 
 @dataclass(frozen=True)
-class Learners:
-    """The compared rows of all pairs at hand, see `compare`, and the refused progress.
+class ComparedLearners:
+    """The pairs at hand as they were `placed`, their compared rows, see `compare`, and the refused progress.
 
     `held` are the quizzes held inside groups, see `held.held_quizzes`; None without any. `ended` are contexts, not
     looked at whole, in which a learner's course or quiz has ended: it may have been the last.
     """
 
+    placed: Placed
     rows: DataFrame
     refused: Refused
     ended: frozenset[str]
     held: DataFrame | None
 
 
-def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunDirectory) -> Learners:
+def compare_learners(inputs: Inputs, choice: Choice, placed: Placed) -> ComparedLearners:
     """Compute, compare and stage the learners' rows; all of them are kept, for sums and groups rest on them."""
     names = inputs.names(ACTIVITY_USER_AGG)
-    held, refused_held = read_held(inputs, work)
+    held, refused_held = read_held(inputs, choice)
     with inputs.steps("read activity_user_agg"):
-        stored = _stored(inputs, work, placed, held)
+        stored = _stored(inputs, choice, placed, held)
     with inputs.steps("read progress") as step:
         seen, matched, counted, compared = Observation(), Observation(), Observation(), Observation()
-        contents = progress.assess_progress(_of_enrolments(inputs, work, placed, PROGRESS))
+        contents = progress.assess_progress(_of_enrolments(inputs, choice, placed, PROGRESS))
         observed = contents.observe(seen, *refusals.refusal_counts(*refusals.PROGRESS_REASONS))
         words = progress.progress_words(refusals.accepted(observed), courses.numbered_leaves(placed.outlines))
-        earned = (
-            placed.by_key
-            if inputs.choices.completion == "sticky"
-            else placed.by_key.withColumn("is_earned", F.lit(False))
-        )
-        by_key = earned.observe(counted, F.count(F.lit(1)).alias("enrolments"))
-        by_key, spent = _with_timespent(inputs, work, placed, by_key)
+        by_key = placed.by_key
+        if inputs.choices.completion != "sticky":
+            by_key = by_key.withColumn("is_earned", F.lit(False))
+        by_key = by_key.observe(counted, F.count(F.lit(1)).alias("enrolments"))
+        by_key, spent = _with_timespent(inputs, choice, placed, by_key)
         with_words = progress.with_progress(by_key, words).observe(matched, *progress.matched_progress_counts())
         details = [name for name in (*DETAILS, TIMESPENT.name) if name in names]
         by_collection = progress.progress_by_collection(with_words, courses.collection_masks(placed.outlines), details)
@@ -76,7 +75,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
         carried = {CARRIED + name: "double" for name in inputs.execution.selection.carry}
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"), carried)
         counts = change_counts(ACTIVITY_USER_AGG, names)
-        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), directory, LEARNERS)
+        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), inputs.directory, LEARNERS)
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         if spent is not None:
             count_rows(inputs, TIMESPENT.name, refusals.TIMESPENT_REASONS, *spent.seen, orphans="orphan_timespent")
@@ -85,7 +84,7 @@ def compare_learners(inputs: Inputs, work: Work, placed: Placed, directory: RunD
     refused = refused_held | {"progress": refusals.refused(contents, *ENROLMENT_IDS, "content_id")}
     if spent is not None:
         refused |= {TIMESPENT.name: refusals.refused(spent.assessed, *ENROLMENT_IDS)}
-    return Learners(rows, refused, _ended(inputs, work, placed, rows), held)
+    return ComparedLearners(placed, rows, refused, _ended(inputs, choice, placed, rows), held)
 
 
 @dataclass(frozen=True)
@@ -96,28 +95,30 @@ class _Spent:
     seen: tuple[Observation, Observation]
 
 
-def _with_timespent(inputs: Inputs, work: Work, placed: Placed, by_key: DataFrame) -> tuple[DataFrame, _Spent | None]:
+def _with_timespent(
+    inputs: Inputs, choice: Choice, placed: Placed, by_key: DataFrame
+) -> tuple[DataFrame, _Spent | None]:
     """The enrolments with the seconds that their learners have spent, where that is computed."""
     if TIMESPENT.name not in inputs.names(ACTIVITY_USER_AGG):
         return by_key, None
     seen, matched = Observation(), Observation()
-    assessed = timespent.assess_timespent(_of_enrolments(inputs, work, placed, TIMESPENT))
+    assessed = timespent.assess_timespent(_of_enrolments(inputs, choice, placed, TIMESPENT))
     observed = assessed.observe(seen, *refusals.refusal_counts(*refusals.TIMESPENT_REASONS))
     seconds = timespent.seconds_by_enrolment(refusals.accepted(observed))
     joined = timespent.with_timespent(by_key, seconds).observe(matched, *timespent.matched_timespent_counts())
     return joined, _Spent(assessed, (seen, matched))
 
 
-def _ended(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+def _ended(inputs: Inputs, choice: Choice, placed: Placed, rows: DataFrame) -> frozenset[str]:
     """The contexts of courses and quizzes that a learner had a row of, and has no enrolment or attempt in any more.
 
     And those of who was named and has an enrolment that is not active: by nothing that is stored of them could it be
     told that something has ended.
     """
-    if work.is_everything or work.pairs is None:
+    if choice.is_everything or choice.pairs is None:
         return frozenset()
-    found = _with_retracted(inputs, work, placed, rows) | _of_the_inactive(inputs, work.pairs, placed)
-    return found - (work.whole or frozenset())
+    found = _with_retracted(inputs, choice, placed, rows) | _of_the_inactive(inputs, choice.pairs, placed)
+    return found - (choice.whole or frozenset())
 
 
 def _of_the_inactive(inputs: Inputs, named: DataFrame, placed: Placed) -> frozenset[str]:
@@ -129,11 +130,11 @@ def _of_the_inactive(inputs: Inputs, named: DataFrame, placed: Placed) -> frozen
     return ids_in(found, "context_id")
 
 
-def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame) -> frozenset[str]:
+def _with_retracted(inputs: Inputs, choice: Choice, placed: Placed, rows: DataFrame) -> frozenset[str]:
     if not inputs.counts[f"retracted.{ACTIVITY_USER_AGG.name}"]:
         return frozenset()
     names = inputs.names(ACTIVITY_USER_AGG)
-    gone = work.with_whole(rows.filter(~stands(names) & stands([WAS + name for name in names])))
+    gone = choice.with_whole(rows.filter(~stands(names) & stands([WAS + name for name in names])))
     here = placed.by_key.select(
         F.lit(COURSE).alias("activity_type"), F.col("course_id").alias("activity_id"), "user_id",
         context_id().alias("context_id"),
@@ -147,24 +148,24 @@ def _with_retracted(inputs: Inputs, work: Work, placed: Placed, rows: DataFrame)
     return ids_in(ended, "context_id")
 
 
-def _of_enrolments(inputs: Inputs, work: Work, placed: Placed, table: SourceTable) -> DataFrame:
+def _of_enrolments(inputs: Inputs, choice: Choice, placed: Placed, table: SourceTable) -> DataFrame:
     """All rows of a source of learners, or those of the enrolments at hand."""
-    if work.is_everything:
+    if choice.is_everything:
         rows = inputs.sources.frame(table)
         # Of an incremental run that turned to everything nobody has looked through progress for who was erased.
         return inputs.without_erased(rows) if table == PROGRESS and inputs.asked.since is not None else rows
     return inputs.matching(table, placed.by_key.select(*ENROLMENT_IDS), ENROLMENT_IDS)
 
 
-def _stored(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None) -> DataFrame | None:
+def _stored(inputs: Inputs, choice: Choice, placed: Placed, held: DataFrame | None) -> DataFrame | None:
     """The stored rows of the pairs at hand, with `is_kept`: of an unsettled course, they stay as they are."""
     if (everything := inputs.stored_rows(ACTIVITY_USER_AGG)) is None:
         return None
-    rows = everything if work.is_everything else _stored_of(inputs, work, placed, held, everything)
+    rows = everything if choice.is_everything else _stored_of(inputs, choice, placed, held, everything)
     kept = with_kept(rows, placed)
-    if not inputs.asked.erasing or not placed.unsettled or work.pairs is None:
+    if not inputs.asked.erasing or not placed.unsettled or choice.pairs is None:
         return kept
-    erased = work.pairs.withColumn("is_erased", F.lit(True))  # of whom nothing is kept
+    erased = choice.pairs.withColumn("is_erased", F.lit(True))  # of whom nothing is kept
     flagged = kept.join(erased, list(PAIR), how="left")
     return flagged.withColumn("is_kept", F.col("is_kept") & F.col("is_erased").isNull()).drop("is_erased")
 
@@ -184,43 +185,45 @@ def with_kept(rows: DataFrame, placed: Placed, are_counted: bool = False) -> Dat
     return named.withColumn("is_kept", is_kept).drop("is_blocked", "is_unsettled")
 
 
-def _stored_of(inputs: Inputs, work: Work, placed: Placed, held: DataFrame | None, everything: DataFrame) -> DataFrame:
+def _stored_of(
+    inputs: Inputs, choice: Choice, placed: Placed, held: DataFrame | None, everything: DataFrame
+) -> DataFrame:
     """By keys of what the pairs have or may have had, where that is cheaper than a scan."""
     table = ACTIVITY_USER_AGG.name
     if not inputs.can_look_up or not inputs.lookups.may_be_cheaper(table):
-        return work.of(everything)
+        return choice.of(everything)
     pairs = placed.by_key.select("user_id", context_id().alias("context_id"))
-    if work.pairs is not None:
-        pairs = pairs.union(work.pairs.select(*PAIR))
+    if choice.pairs is not None:
+        pairs = pairs.union(choice.pairs.select(*PAIR))
     here = placed.owners.select(*ACTIVITY_IN_CONTEXT)
     keys = pairs.distinct().join(here, "context_id", how="inner").select(*ACTIVITY_USER_AGG.partition_key)
     if held is not None:  # no course owns what is held in a group, and no enrolment leads there
         keys = keys.union(held.select(*ACTIVITY_USER_AGG.partition_key))
     keys = inputs.results.keep(keys.distinct(), "learner_keys")
     if not inputs.lookups.are_cheaper(table, keys):
-        return work.of(everything)
+        return choice.of(everything)
     with inputs.steps(looking_up(ACTIVITY_USER_AGG.name)):
         found = inputs.stored.matching(
             ACTIVITY_USER_AGG, inputs.names(ACTIVITY_USER_AGG), keys, ACTIVITY_USER_AGG.partition_key
         )
-        rows = inputs.results.keep(work.of(found), ACTIVITY_USER_AGG.name)
-    more = _contexts_with_more(inputs, work, rows)
+        rows = inputs.results.keep(choice.of(found), ACTIVITY_USER_AGG.name)
+    more = _contexts_with_more(inputs, choice, rows)
     if not more:
         return rows
     inputs.steps.say(f"{len(more):,} contexts may have stored rows of learners who are in no source: reads all of them")
     return without(rows, "context_id", more).unionByName(among(everything, "context_id", more))
 
 
-def _contexts_with_more(inputs: Inputs, work: Work, rows: DataFrame) -> frozenset[str]:
+def _contexts_with_more(inputs: Inputs, choice: Choice, rows: DataFrame) -> frozenset[str]:
     """The whole contexts of which more learners of a course or a quiz are published than were found.
 
     And those of which what is published may be wrong: all, where no base says that it is right, or where that is what
     a verification asks.
     """
-    whole, published = work.whole or frozenset(), inputs.stored_rows(ACTIVITY_AGG)
+    whole, published = choice.whole or frozenset(), inputs.stored_rows(ACTIVITY_AGG)
     if inputs.asked.base is None or inputs.execution.record.command == VERIFY or published is None:
         return whole
-    doubted = whole & work.doubted
+    doubted = whole & choice.doubted
     trusted = whole - doubted
     if not trusted:
         return doubted

@@ -8,9 +8,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.choice import Choice
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, ids_in, without
-from activity_aggregates.compute.work import Work
 from activity_aggregates.sources.changed_at import is_changed_since
 from activity_aggregates.sources.tables import ATTEMPTS, ENROLMENTS, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_AGG
@@ -64,17 +64,17 @@ def standing_catalog(inputs: Inputs, placed: Placed | None) -> DataFrame | None:
     return here.unionByName(without(elsewhere.select(columns), "context_id", placed.touched))
 
 
-def place(inputs: Inputs, work: Work, described: Entries) -> tuple[Work, Placed]:
+def place(inputs: Inputs, choice: Choice, described: Entries) -> tuple[Choice, Placed]:
     """Read until no further context has to be looked at whole: the choice as it has become, and what was found.
 
     `described` are the texts that are kept of the nodes of trees.
     """
     while True:
-        placed, further = _Placing(inputs, work, described).place()
+        placed, further = _Placing(inputs, choice, described).place()
         if placed is not None:
-            return work, placed
+            return choice, placed
         inputs.steps.say(f"{len(further):,} contexts are looked at whole: a course or an owner in them has changed")
-        work = work.and_whole(further)
+        choice = choice.and_whole(further)
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,19 @@ class _Placing:
     """One attempt with one choice."""
 
     inputs: Inputs
-    work: Work
+    choice: Choice
     described: Entries
 
     def place(self) -> tuple[Placed | None, frozenset[str]]:
         """What was found; or None and the contexts that have to be looked at whole too."""
-        inputs, work = self.inputs, self.work
+        inputs, choice = self.inputs, self.choice
         with inputs.steps("read enrolments"):
-            raw = inputs.without_erased(inputs.results.keep(work.enrolments(work), "enrolments"))
+            raw = inputs.without_erased(inputs.results.keep(choice.enrolments(choice), "enrolments"))
             at_hand = self._courses_in_contexts(raw)
             outlines, has_facts = self._outlines(raw, at_hand)
             unsettled, changed = self._facts(raw, outlines) if has_facts else (frozenset[str](), frozenset[str]())
             contexts = frozenset(context for course, context in at_hand if course in changed)
-            if further := contexts - (work.whole or frozenset()):
+            if further := contexts - (choice.whole or frozenset()):
                 return None, further
             assessed = enrolments.assess_enrolments(raw, courses.known(outlines))
             by_key = enrolments.enrolments_by_key(refusals.accepted(assessed))
@@ -117,7 +117,7 @@ class _Placing:
             scores, attempts = self._scores(by_key)
             attempts_step.rows = inputs.counts.get("read.attempts", 0)
         with inputs.steps("find owners") as owners_step:
-            touched = None if work.whole is None else frozenset(context for _, context in at_hand) | work.whole
+            touched = None if choice.whole is None else frozenset(context for _, context in at_hand) | choice.whole
             found = self._owners(assessed, outlines, scores, unsettled, touched)
             owners_step.rows = inputs.counts["read.enrolments"]
         ended = self._contexts_with_ended(by_key, scores, attempts, found)
@@ -148,14 +148,14 @@ class _Placing:
 
         Of everything it is not asked, for nothing has to be looked up.
         """
-        if self.work.is_everything:
+        if self.choice.is_everything:
             return frozenset()
         named = raw.filter(~any_blank("course_id", "batch_id"))
         found = named.select("course_id", context_id().alias("context_id"))
-        if self.work.whole and (recorded := self.inputs.catalog(self.work.whole)) is not None:
+        if self.choice.whole and (recorded := self.inputs.catalog(self.choice.whole)) is not None:
             found = found.union(recorded.select("course_id", "context_id"))
-        if self.work.pairs is not None:
-            found = found.union(self.work.pairs.select(F.lit(_NO_COURSE), "context_id"))
+        if self.choice.pairs is not None:
+            found = found.union(self.choice.pairs.select(F.lit(_NO_COURSE), "context_id"))
         return frozenset((row[0], row[1]) for row in found.distinct().collect())
 
     def _outlines(self, raw: DataFrame, at_hand: frozenset[tuple[str, str]]) -> tuple[DataFrame, bool]:
@@ -164,7 +164,7 @@ class _Placing:
         And whether any of these courses is unsettled, or may have changed: otherwise nothing needs to be asked.
         """
         sources = self.inputs.sources
-        if self.work.is_everything:
+        if self.choice.is_everything:
             trees = sources.frame(HIERARCHIES).join(raw.select("course_id").distinct(), "course_id", how="left_semi")
         else:
             course_ids = {course for course, _ in at_hand} - {_NO_COURSE}
@@ -174,7 +174,7 @@ class _Placing:
         seen = Observation()
         kept = self.inputs.results.keep(outlines.observe(seen, *self._odd(outlines)), "outlines")
         wanted = {course for course, _ in at_hand} - {_NO_COURSE}
-        return kept, bool(seen.get["odd"]) or self.work.is_everything or seen.get["found"] != len(wanted)
+        return kept, bool(seen.get["odd"]) or self.choice.is_everything or seen.get["found"] != len(wanted)
 
     def _odd(self, outlines: DataFrame) -> list[Column]:
         """Aggregates to be observed: the courses, and those that are unsettled or may have changed."""
@@ -183,7 +183,7 @@ class _Placing:
 
     def _is_changed(self, outlines: DataFrame) -> Column:
         """Whether a tree may have changed since the base; where nothing moves by differences it does not matter."""
-        if self.work.is_everything or self.work.pairs is None:
+        if self.choice.is_everything or self.choice.pairs is None:
             return F.lit(False)
         base = self.inputs.asked.base
         if base is None or CHANGED_AT not in outlines.columns:
@@ -219,13 +219,13 @@ class _Placing:
 
         It may have been the last one that its course had there.
         """
-        counts, work = self.inputs.counts, self.work
+        counts, choice = self.inputs.counts, self.choice
         refused = any(counts.get(f"refused.{reason}") for reason in refusals.ENROLMENT_REASONS)
-        if work.is_everything or work.pairs is None or not refused:
+        if choice.is_everything or choice.pairs is None or not refused:
             return frozenset()
         is_refused = F.col("problem").isNotNull() & ~any_blank(*ENROLMENT_IDS)
         rows = without(assessed.filter(is_refused), "course_id", unsettled).select(context_id().alias("context_id"))
-        return ids_in(rows, "context_id") - (work.whole or frozenset())
+        return ids_in(rows, "context_id") - (choice.whole or frozenset())
 
     def _contexts_with_ended(
         self, by_key: DataFrame, scores: DataFrame | None, attempts: DataFrame | None, found: _Owners
@@ -236,8 +236,8 @@ class _Placing:
         although nobody who is enrolled there has a row of it. Of such a learner no row is stored that could tell that
         something has ended.
         """
-        inputs, work = self.inputs, self.work
-        if work.is_everything or work.pairs is None or scores is None or attempts is None:
+        inputs, choice = self.inputs, self.choice
+        if choice.is_everything or choice.pairs is None or scores is None or attempts is None:
             return frozenset()
         names = ("counted.open_attempts", *(f"refused.attempts.{reason}" for reason in refusals.ATTEMPT_REASONS))
         columns = ("user_id", "course_id", context_id().alias("context_id"))
@@ -251,7 +251,7 @@ class _Placing:
             return frozenset()
         left = reduce(DataFrame.union, of_nobody)
         theirs = (
-            work.with_whole(found.owners)
+            choice.with_whole(found.owners)
             .filter(is_quiz() & ~F.col("is_blocked") & ~F.col(IS_WHOLE))
             .select(*catalog.ACTIVITY_IN_CONTEXT, F.col("recorded_course_id").alias("course_id"))
         )
@@ -268,7 +268,7 @@ class _Placing:
         inputs = self.inputs
         if not inputs.has_rows(ATTEMPTS):
             return None, None
-        raw = self.work.of_batches(inputs.sources.frame(ATTEMPTS))
+        raw = self.choice.of_batches(inputs.sources.frame(ATTEMPTS))
         attempts = quizzes.assess_attempts(raw)
         seen, matched = Observation(), Observation()
         observed = attempts.observe(seen, *refusals.refusal_counts(*refusals.ATTEMPT_REASONS), quizzes.open_attempts())
@@ -297,7 +297,7 @@ class _Placing:
             *refusals.refusal_counts(*refusals.ENROLMENT_REASONS), enrolments.retired_rows(), enrolments.inactive_rows()
         ]  # fmt: skip
         owned = catalog.owners(
-            placements(assessed.observe(seen, *counted)), recorded, self._unsettled(unsettled), self.work.with_whole
+            placements(assessed.observe(seen, *counted)), recorded, self._unsettled(unsettled), self.choice.with_whole
         )
         owners = inputs.results.keep(owned.observe(shared, *catalog.owner_counts()), "owners")
         counts = dict(seen.get)

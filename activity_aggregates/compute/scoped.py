@@ -10,9 +10,9 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.choice import PAIR, Choice
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, ids_in, without
-from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.pairs import Pair
 from activity_aggregates.request.scope import Scope
@@ -39,19 +39,19 @@ class Scoped:
 
     inputs: Inputs
 
-    def work(self) -> Work:
+    def choice(self) -> Choice:
         asked = self.inputs.asked
         if asked.changed is not None:
             return self._of_named_pairs(asked.changed)
         if self._scope.groups:
             self._check_groups()
-            return Work(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
+            return Choice(frozenset(), None, self._scope.groups, lambda _: self._no_enrolments())
         self._check_contexts()
         if self._scope.users:
             return self._of_learners()
         contexts = self._contexts() - asked.done
         groups = {each.removeprefix(GROUP_CONTEXT) for each in contexts if each.startswith(GROUP_CONTEXT)}
-        return Work(contexts, None, frozenset(groups), self._scanned)
+        return Choice(contexts, None, frozenset(groups), self._scanned)
 
     @property
     def _scope(self) -> Scope:
@@ -60,24 +60,24 @@ class Scoped:
     def _no_enrolments(self) -> DataFrame:
         return self.inputs.sources.frame(ENROLMENTS).limit(0)
 
-    def _scanned(self, work: Work) -> DataFrame:
+    def _scanned(self, choice: Choice) -> DataFrame:
         """The enrolments of a choice, by a scan, unless they were found when its contexts were looked for."""
-        were_found = work.pairs is None and work.whole is not None and work.whole <= self._scope.contexts
-        return work.of_batches(self._of_contexts if were_found else self.inputs.sources.frame(ENROLMENTS))
+        were_found = choice.pairs is None and choice.whole is not None and choice.whole <= self._scope.contexts
+        return choice.of_batches(self._of_contexts if were_found else self.inputs.sources.frame(ENROLMENTS))
 
     @cached_property
     def _of_contexts(self) -> DataFrame:
         """The enrolments of the contexts that the scope names."""
-        named = Work(self._scope.contexts, None, None, self._scanned)
+        named = Choice(self._scope.contexts, None, None, self._scanned)
         return self.inputs.results.keep(named.of_batches(self.inputs.sources.frame(ENROLMENTS)), "of_contexts")
 
-    def _of_named_pairs(self, changed: Iterable[Pair]) -> Work:
+    def _of_named_pairs(self, changed: Iterable[Pair]) -> Choice:
         named = sorted({(pair.user_id, pair.batch_id) for pair in changed})
         rows = self.inputs.spark.createDataFrame(named, "user_id string, batch_id string")
         pairs = rows.select("user_id", context_id().alias("context_id"))
         return self._of_pairs(rows.select("user_id").distinct(), self.inputs.results.keep(pairs, "pairs"), frozenset())
 
-    def _of_learners(self) -> Work:
+    def _of_learners(self) -> Choice:
         users = self.inputs.spark.createDataFrame([(user,) for user in sorted(self._scope.users)], "user_id string")
         enrolled = self.inputs.results.keep(self.inputs.matching(ENROLMENTS, users, ["user_id"]), "of_learners")
         memberships = self._memberships(users)
@@ -104,15 +104,15 @@ class Scoped:
         kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
         return self._of_pairs(users, kept, _groups_of(memberships))
 
-    def _of_pairs(self, users: DataFrame, pairs: DataFrame, groups: frozenset[str]) -> Work:
+    def _of_pairs(self, users: DataFrame, pairs: DataFrame, groups: frozenset[str]) -> Choice:
         """Pairs of some users, whose enrolments are read by key; contexts that become whole need a scan besides."""
 
-        def enrolments(work: Work) -> DataFrame:
-            if work.whole:
-                return self._scanned(work)
-            return work.of_batches(self.inputs.matching(ENROLMENTS, users, ["user_id"]))
+        def enrolments(choice: Choice) -> DataFrame:
+            if choice.whole:
+                return self._scanned(choice)
+            return choice.of_batches(self.inputs.matching(ENROLMENTS, users, ["user_id"]))
 
-        return Work(frozenset(), pairs, groups, enrolments)
+        return Choice(frozenset(), pairs, groups, enrolments)
 
     def _memberships(self, users: DataFrame) -> DataFrame | None:
         """(group_id, user_id) of some learners, also of those who are enrolled in nothing; None without the source.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activity_aggregates.errors import BadRequest
-from activity_aggregates.request.scope import PAIRS, Learners
+from activity_aggregates.request.scope import PAIRS, SealedLearners
 from activity_aggregates.texts import read_text
 from metrics.names import ENROLMENT_IDS, LONGEST_KEY
 
@@ -52,7 +52,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def sealed_pairs(pairs: Iterable[Pair], secret: bytes) -> Learners:
+def sealed_pairs(pairs: Iterable[Pair], secret: bytes) -> SealedLearners:
     """What is kept of them."""
     texts = (f"{pair.user_id}\t{pair.course_id}\t{pair.batch_id}" for pair in pairs)
-    return Learners.sealed(texts, secret, PAIRS)
+    return SealedLearners.sealed(texts, secret, PAIRS)

@@ -14,14 +14,14 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.texts import read_text
 from metrics.names import ACTIVITY_TYPES, BATCH_CONTEXT, CONTEXTS, LONGEST_KEY
 
-LEARNERS, PAIRS = "learners", "pairs"  # what Learners count
+LEARNERS, PAIRS = "learners", "pairs"  # what SealedLearners count
 RECORDED_IDS = "users"  # where earlier versions recorded ids
 
 Activity = tuple[str | None, str]
 
 
 @dataclass(frozen=True)
-class Learners:
+class SealedLearners:
     """What is kept of learners that a run was asked for: how many, and a digest by which the same ones are known.
 
     `what` is counted: learners, or the pairs of a file.
@@ -32,7 +32,7 @@ class Learners:
     what: str = LEARNERS
 
     @classmethod
-    def sealed(cls, ids: Iterable[str], secret: bytes, what: str = LEARNERS) -> Learners:
+    def sealed(cls, ids: Iterable[str], secret: bytes, what: str = LEARNERS) -> SealedLearners:
         """Of ids that are not to be kept; without a secret the digest is a plain hash."""
         known = sorted(set(ids))
         text = "\n".join(known).encode()
@@ -51,7 +51,7 @@ class Scope:
     contexts: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
-    learners: Learners | None = None
+    learners: SealedLearners | None = None
 
     @classmethod
     def parse(
@@ -89,7 +89,7 @@ class Scope:
         """The same scope without a learner's id."""
         if not self.users:
             return self
-        return replace(self, users=frozenset(), learners=Learners.sealed(self.users, secret))
+        return replace(self, users=frozenset(), learners=SealedLearners.sealed(self.users, secret))
 
     def intersects(self, other: Scope) -> bool:
         """Whether some row may be in both scopes.
@@ -131,9 +131,9 @@ class Scope:
     def from_json(text: str) -> Scope:
         """A recorded scope. Earlier versions recorded the ids of `users`: of those only the number is taken."""
         found = json.loads(text)
-        learners = Learners(**found["learners"]) if "learners" in found else None
+        learners = SealedLearners(**found["learners"]) if "learners" in found else None
         if before := found.get(RECORDED_IDS):
-            learners = Learners(len(before), "")
+            learners = SealedLearners(len(before), "")
         return Scope(
             frozenset((kind, name) for kind, name in found.get("activities", ())),
             frozenset(found.get("contexts", ())),

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.completions import completion_files
 from activity_aggregates.changes.staging import RunDirectory, Staging
-from activity_aggregates.compute.choice import choose
+from activity_aggregates.compute.choosing import choose
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock

@@ -8,16 +8,16 @@ from pyspark.sql import SparkSession
 
 from activity_aggregates.changes.change_set import COUNTED
 from activity_aggregates.changes.staging import RunDirectory
-from activity_aggregates.compute.choice import DATED, choose
+from activity_aggregates.compute.choice import Choice
+from activity_aggregates.compute.choosing import DATED, choose
 from activity_aggregates.compute.comparison import compare_others
 from activity_aggregates.compute.description import Description, description
 from activity_aggregates.compute.inputs import Inputs
-from activity_aggregates.compute.learners import Learners, compare_learners
+from activity_aggregates.compute.learners import ComparedLearners, compare_learners
 from activity_aggregates.compute.limits import check_changes, check_refused_share
 from activity_aggregates.compute.lookups import lookups
-from activity_aggregates.compute.reading import Placed, place
+from activity_aggregates.compute.reading import place
 from activity_aggregates.compute.rows import known_rows
-from activity_aggregates.compute.work import Work
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution
@@ -44,30 +44,28 @@ def stage(execution: Execution, spark: SparkSession, asked: Asked) -> None:
 
 def _stage(inputs: Inputs) -> None:
     """With sources of which every date can be read."""
-    execution, directory = inputs.execution, RunDirectory(inputs.execution.record.staging_dir)
-    chosen = execution.settings
+    execution, chosen = inputs.execution, inputs.execution.settings
     described = description(chosen.metadata, chosen.metrics.time_zone, has_batches=inputs.sources.has(BATCHES))
     choice = choose(inputs)
-    work = choice.work
     for _ in range(_ATTEMPTS):
         execution.lease.check()
-        work, placed, learners = _learners(inputs, work, described, directory)
+        choice, learners = _learners(inputs, choice, described)
         if learners is not None and learners.ended:
             inputs.steps.say(f"{len(learners.ended):,} contexts are looked at whole: something in them has ended")
-            work = work.and_whole(learners.ended)
+            choice = choice.and_whole(learners.ended)
             continue
         execution.lease.check()
-        others = compare_others(inputs, work, placed, learners, described, choice.described, directory)
+        others = compare_others(inputs, choice, learners, described)
         if not others.impossible or inputs.only_compares:
             break
         inputs.counts["healed"] = inputs.counts.get("healed", 0) + len(others.impossible)
         inputs.steps.say(f"{len(others.impossible):,} contexts have counts that cannot be right: they are counted anew")
-        work = work.and_doubted(others.impossible)
+        choice = choice.and_doubted(others.impossible)
     else:
         raise CheckFailed("counts of contexts that were looked at whole cannot be right either: run without a scope")
-    _complete_counts(inputs, work)
-    if placed is not None and placed.touched is not None:
-        inputs.counts["concerned.contexts"] = len(placed.touched)
+    _complete_counts(inputs, choice)
+    if learners is not None and learners.placed.touched is not None:
+        inputs.counts["concerned.contexts"] = len(learners.placed.touched)
         inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
     keep_refused(execution, others.refused | (learners.refused if learners else {}))
     check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
@@ -101,29 +99,27 @@ def open_inputs(execution: Execution, spark: SparkSession, asked: Asked) -> Inpu
     return Inputs(execution, spark, sources, stored, results, known, asked)
 
 
-def _learners(
-    inputs: Inputs, work: Work, described: Description, directory: RunDirectory
-) -> tuple[Work, Placed | None, Learners | None]:
-    """The learners' rows, compared; none where only groups are looked at.
+def _learners(inputs: Inputs, choice: Choice, described: Description) -> tuple[Choice, ComparedLearners | None]:
+    """The choice as it has become, and the learners' rows, compared; none where only groups are looked at.
 
     Raises CheckFailed where too many enrolments are refused, which are in quarantine by then.
     """
-    if work.is_nothing:
-        return work, None, None
-    work, placed = place(inputs, work, described.fields)
+    if choice.is_nothing:
+        return choice, None
+    choice, placed = place(inputs, choice, described.fields)
     keep_refused(inputs.execution, placed.refused)
     last_full = inputs.asked.last_full
     counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
     limit = inputs.limits.refused_share
     check_refused_share(inputs.counts, limit, counted_before, inputs.steps, are_kept=not inputs.execution.is_dry)
-    return work, placed, compare_learners(inputs, work, placed, directory)
+    return choice, compare_learners(inputs, choice, placed)
 
 
-def _complete_counts(inputs: Inputs, work: Work) -> None:
+def _complete_counts(inputs: Inputs, choice: Choice) -> None:
     """Every count of every table, and, of a run that looked at everything, how many rows there will be."""
     for table in TARGET_TABLES:
         counts = {name: inputs.counts.setdefault(f"{name}.{table.name}", 0) for name in COUNTED}
-        if work.is_everything:
+        if choice.is_everything:
             after = counts["stored"] + counts["added"] - counts["retracted"]
             inputs.counts[f"after.{table.name}"] = after
     inputs.counts[UNDATED] = sum(inputs.counts.pop(f"{UNDATED}.{table.name}") for table in TARGET_TABLES)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from activity_aggregates.compute.choice import Choice, choose
+from activity_aggregates.compute.choice import Choice
+from activity_aggregates.compute.choosing import choose
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.run.erasing import SparkRows

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activity_aggregates.errors import CheckFailed, Unreachable
-from activity_aggregates.request.scope import Learners, Scope
+from activity_aggregates.request.scope import Scope, SealedLearners
 from activity_aggregates.store.ledger import Ledger, RunRecord, new_run_id
 from activity_aggregates.store.records import (
     APPLYING,
@@ -222,7 +222,7 @@ def test_learners_ids_in_scopes_of_earlier_versions_are_taken_out(machine: Still
     assert ledger.seal_scopes() == 1
     stored = [cells["scope"].value for cells in machine.store.table("aggregate_runs").rows.values()]
     assert [text for text in stored if "u1" in text] == []
-    assert of(machine).get("r2") == run(2, scope=Scope(learners=Learners(2, "")))
+    assert of(machine).get("r2") == run(2, scope=Scope(learners=SealedLearners(2, "")))
     assert ledger.seal_scopes() == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from activity_aggregates.protocol import order
 from activity_aggregates.protocol.order import Base, NoBase, Present
-from activity_aggregates.request.scope import EVERYTHING, Learners, Scope
+from activity_aggregates.request.scope import EVERYTHING, Scope, SealedLearners
 from activity_aggregates.store.records import (
     APPLYING,
     CHANGED,
@@ -36,7 +36,7 @@ NOW = Present("rules 1", "1.0")
 C1, C2 = Scope(contexts=frozenset({"cb:b1"})), Scope(contexts=frozenset({"cb:b2"}))
 BOTH = Scope(contexts=frozenset({"cb:b1", "cb:b2"}))
 OF_A_GROUP = Scope(groups=frozenset({"g1"}))
-OF_LEARNERS = Scope(learners=Learners(2, "digest"))
+OF_LEARNERS = Scope(learners=SealedLearners(2, "digest"))
 
 
 def at(hours: float) -> datetime:
@@ -182,7 +182,7 @@ def test_where_it_names_none_there_is_no_base(scope: Scope) -> None:
 
 
 def test_a_scope_of_learners_in_a_context_names_it() -> None:
-    dead = run(2, LOST, scope=replace(C1, learners=Learners(1, "digest")))
+    dead = run(2, LOST, scope=replace(C1, learners=SealedLearners(1, "digest")))
     assert order.half_written_contexts([run(1), dead], OF_LEARNERS) == {"r2": C1.contexts}
 
 
@@ -275,7 +275,7 @@ def test_a_dead_erase_is_finished_only_by_erase_until_then_there_is_no_base() ->
 
 def test_an_erase_that_has_not_kept_all_of_its_ids_is_finished_by_one_for_the_same() -> None:
     dead = run(2, LOST, command=ERASE, scope=OF_LEARNERS, counts={UNKEPT: 2})
-    others = Scope(learners=Learners(2, "of others"))
+    others = Scope(learners=SealedLearners(2, "of others"))
     by_others = run(3, command=ERASE, scope=others, settles=frozenset({"r2"}))
     assert no_base(run(1), dead, by_others) == "an erase has died, and only `erase` finishes it"
     assert base(run(1), dead, by_others, run(4, command=ERASE, scope=OF_LEARNERS)).full.run_id == "r1"

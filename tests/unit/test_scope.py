@@ -10,7 +10,7 @@ import pytest
 from activity_aggregates.errors import BadRequest
 from activity_aggregates.request.flags import add_scope, scope_of
 from activity_aggregates.request.pairs import Pair, read_pairs, sealed_pairs
-from activity_aggregates.request.scope import EVERYTHING, Learners, Scope, users_file
+from activity_aggregates.request.scope import EVERYTHING, Scope, SealedLearners, users_file
 
 SECRET = b"a secret of sixteen"
 ONE = Scope(users=frozenset({"learner-1"}))
@@ -70,7 +70,7 @@ def test_the_same_learners_have_the_same_digest_and_another_secret_another_one()
 
 def test_of_ids_that_earlier_versions_recorded_only_the_number_is_taken() -> None:
     before = Scope.from_json('{"contexts": ["cb:b1"], "users": ["learner-1", "learner-2"]}')
-    assert before == Scope(contexts=frozenset({"cb:b1"}), learners=Learners(2, ""))
+    assert before == Scope(contexts=frozenset({"cb:b1"}), learners=SealedLearners(2, ""))
 
 
 def test_a_scope_of_learners_says_how_many_they_are_and_never_who() -> None:

@@ -78,7 +78,7 @@ def chosen(spark: SparkSession, **named: list[str]) -> set[str]:
     """The contexts that are looked at whole."""
     scope = Scope.parse(*(named.get(each, []) for each in ("activities", "contexts", "groups", "users")))
     shared: Any = Few(spark, Asked(scope))
-    return set(Scoped(shared).work().whole or ())
+    return set(Scoped(shared).choice().whole or ())
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_what_names_nothing_is_refused(spark: SparkSession, named: dict[str, lis
 def test_no_plan_names_a_learner_of_the_scope(spark: SparkSession) -> None:
     """Spark's pages and its event log show plans to whoever may see them."""
     shared: Any = Few(spark, Asked(Scope.parse([], ["cb:b1"], [], ["u1", "of-whom-no-plan-tells"])))
-    work = Scoped(shared).work()
-    plans = [*shared.plans, work.enrolments(work)._jdf.queryExecution().toString()]
-    assert work.groups == frozenset({"g1"})
+    choice = Scoped(shared).choice()
+    plans = [*shared.plans, choice.enrolments(choice)._jdf.queryExecution().toString()]
+    assert choice.groups == frozenset({"g1"})
     assert [plan for plan in plans if "cb:b1" in plan]
     assert not [plan for plan in plans if "of-whom-no-plan-tells" in plan]
 

@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from activity_aggregates.compute.choice import PAIR, Choice
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.scoped import Scoped, happened, is_activity
-from activity_aggregates.compute.work import PAIR, Work
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.request.backfills import Window
 from activity_aggregates.request.scope import Scope
@@ -62,7 +62,7 @@ def test_an_activity_is_of_its_type_and_name(spark: SparkSession) -> None:
     assert [row[0] for row in found] == [1, 0, 0]
 
 
-def chosen(rows: DataFrame, scope: Scope, **asked: Any) -> Work:
+def chosen(rows: DataFrame, scope: Scope, **asked: Any) -> Choice:
     """What a scope chooses among enrolments, with no group, no attempt and nothing stored."""
     spark = rows.sparkSession
     trees = frame(spark, "course_id string, hierarchy string")
@@ -75,12 +75,12 @@ def chosen(rows: DataFrame, scope: Scope, **asked: Any) -> Work:
         results=SimpleNamespace(keep=lambda frame, _: frame),
         among=lambda found, column, ids: found.filter(F.col(column).isin(sorted(ids))),
     )  # fmt: skip
-    return Scoped(cast(Inputs, inputs)).work()
+    return Scoped(cast(Inputs, inputs)).choice()
 
 
-def pairs(work: Work) -> set[tuple[str, str]]:
-    assert work.pairs is not None
-    return {(row.user_id, row.context_id) for row in work.pairs.select(*PAIR).collect()}
+def pairs(choice: Choice) -> set[tuple[str, str]]:
+    assert choice.pairs is not None
+    return {(row.user_id, row.context_id) for row in choice.pairs.select(*PAIR).collect()}
 
 
 def test_a_window_narrows_what_is_named_and_adds_nothing_where_that_is_in_no_context(rows: DataFrame) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from activity_aggregates.compute import listed
-from activity_aggregates.compute.work import Work
+from activity_aggregates.compute.choice import Choice
 from metrics.catalog import IS_WHOLE
 from tests.harness.frames import assert_rows, frame
 
@@ -15,12 +15,12 @@ HERE = [("u1", "cb:whole"), ("u2", "cb:whole"), ("u1", "cb:part"), ("u2", "cb:pa
 PAIRS = [("u1", "cb:part"), ("u9", "cb:whole")]
 
 
-def unasked(_: Work) -> DataFrame:
+def unasked(_: Choice) -> DataFrame:
     raise AssertionError("nobody asked for enrolments")
 
 
-def work(whole: set[str] | None, pairs: DataFrame | None = None) -> Work:
-    return Work(None if whole is None else frozenset(whole), pairs, frozenset(), unasked)
+def work(whole: set[str] | None, pairs: DataFrame | None = None) -> Choice:
+    return Choice(None if whole is None else frozenset(whole), pairs, frozenset(), unasked)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_rows_of_batches_are_those_of_their_contexts_and_keep_their_columns(
 
 
 def test_a_row_is_of_a_whole_context_or_not(rows: DataFrame, pairs: DataFrame) -> None:
-    def whole(choice: Work) -> set[str]:
+    def whole(choice: Choice) -> set[str]:
         return {row.context_id for row in choice.with_whole(rows).filter(IS_WHOLE).collect()}
 
     assert whole(work(None)) == {"cb:whole", "cb:part", "cb:other"}
