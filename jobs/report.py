@@ -27,8 +27,9 @@ from activity_aggregates.errors import BadRequest
 from activity_aggregates.protocol.asked import unit_of
 from activity_aggregates.protocol.order import last_full, table_sizes
 from activity_aggregates.report.as_json import plain
-from activity_aggregates.report.contents import Limit, Report, TableChanges, limits_beside
+from activity_aggregates.report.contents import LargestChanges, Report, limits_beside
 from activity_aggregates.report.days import read_days
+from activity_aggregates.report.limits import Limit
 from activity_aggregates.report.names import Activity, names_of, quiz_of
 from activity_aggregates.report.page import MOST_METRICS, render
 from activity_aggregates.report.standing import read_standing
@@ -114,7 +115,7 @@ def full_runs(run: RunRecord, ledger: Ledger, history: Sequence[RunRecord]) -> l
     return [each for each in runs.values() if each.is_full_success and each.started_at <= run.started_at]
 
 
-def _shown(changes: Sequence[TableChanges]) -> Iterator[Activity]:
+def _shown(changes: Sequence[LargestChanges]) -> Iterator[Activity]:
     """The activities that changed rows are about, and the quizzes of their entries."""
     for each in changes:
         for row in each.rows:
@@ -130,7 +131,7 @@ def limits_of(run: RunRecord, limits: settings.Limits, ledger: Ledger) -> tuple[
     return limits_beside(run.counts, limits, counted_before, table_sizes(earlier))
 
 
-def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
+def _changes(run: RunRecord) -> tuple[LargestChanges, ...] | None:
     """The largest changes of each table that has some; None where a change set is not to be had."""
     found, unit = [], unit_of(run)
     for table in _TABLES:
@@ -140,5 +141,5 @@ def _changes(run: RunRecord) -> tuple[TableChanges, ...] | None:
         if folder is None:
             return None
         if largest := largest_changes(folder, table, _ROWS_PER_TABLE, None if unit is None else unit.contexts):
-            found.append(TableChanges(table, tuple(largest)))
+            found.append(LargestChanges(table, tuple(largest)))
     return tuple(found)

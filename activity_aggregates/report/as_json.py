@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from activity_aggregates.report.contents import Report, TableChanges, refusals, rows_by_table
+from activity_aggregates.report.contents import LargestChanges, Report, refusals, rows_by_table
 from activity_aggregates.report.outcome import outcome
 from activity_aggregates.report.runs import as_plain
 from activity_aggregates.report.standing import CourseStanding, QuizStanding, Standing
@@ -35,7 +35,7 @@ def plain(report: Report) -> dict[str, Any]:
     }
 
 
-def _changes(changes: TableChanges, report: Report) -> list[dict[str, Any]]:
+def _changes(changes: LargestChanges, report: Report) -> list[dict[str, Any]]:
     """Each row with the name of its activity, null where it has none."""
     return [asdict(row) | {"name": report.names.get(changes.activity(row))} for row in changes.rows]
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from activity_aggregates import settings
 from activity_aggregates.changes.staged import ChangedRow
 from activity_aggregates.report.days import Day
+from activity_aggregates.report.limits import Limit, Refusal, limit_of_refused, limits_of_changes, refusals_in
 from activity_aggregates.report.names import Activity
 from activity_aggregates.report.standing import Standing
 from activity_aggregates.store.ledger import RunRecord
-from activity_aggregates.store.targets import ACTIVITY_USER_AGG, AGGREGATE_TABLES, TargetTable
+from activity_aggregates.store.targets import TargetTable
 
 ENROLLED, COMPLETED = "enrolled.activity_agg", "completed.activity_agg"
-_ENROLMENTS = "enrolments"  # the source whose refusals are counted without its name
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,7 @@ class TableRows:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Rows of one source that were refused for one reason."""
-
-    source: str
-    reason: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class TableChanges:
+class LargestChanges:
     """The rows of a table that changed most."""
 
     table: TargetTable
@@ -50,23 +41,6 @@ class TableChanges:
         """Type and id of the activity that a row is about."""
         key = dict(zip(self.table.key, row.key, strict=True))
         return key["activity_type"], key["activity_id"]
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A limit beside the share that the run came to: `rows` of `of`. One below `floor` rows never stops a run."""
-
-    name: str
-    table: str
-    rows: int
-    of: int
-    allowed: float
-    floor: int = 0
-
-    @property
-    def share(self) -> float:
-        """0..1."""
-        return min(1.0, self.rows / self.of) if self.of else 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +54,7 @@ class Report:
 
     run: RunRecord
     written_at: datetime
-    changes: tuple[TableChanges, ...] | None
+    changes: tuple[LargestChanges, ...] | None
     names: Mapping[Activity, str]
     limits: tuple[Limit, ...]
     standing: Standing
@@ -107,22 +81,13 @@ def refusals(counts: Mapping[str, int]) -> list[Refusal]:
     [Refusal(source='progress', reason='invalid_status', rows=3),
      Refusal(source='enrolments', reason='missing_key', rows=1)]
     """
-    found = [refusal for refusal in _refusals(counts) if refusal.rows]
+    found = [refusal for refusal in refusals_in(counts) if refusal.rows]
     return sorted(found, key=lambda refusal: (-refusal.rows, refusal.source, refusal.reason))
 
 
 def all_refusals(counts: Mapping[str, int]) -> list[Refusal]:
     """The same with those that were looked for and not met."""
-    return sorted(_refusals(counts), key=lambda refusal: (refusal.source, refusal.reason))
-
-
-def _refusals(counts: Mapping[str, int]) -> Iterator[Refusal]:
-    for name, rows in counts.items():
-        match name.split("."):
-            case ["refused", reason]:
-                yield Refusal(_ENROLMENTS, reason, rows)
-            case ["refused", source, reason]:
-                yield Refusal(source, reason, rows)
+    return sorted(refusals_in(counts), key=lambda refusal: (refusal.source, refusal.reason))
 
 
 def duration(run: RunRecord) -> float | None:
@@ -137,19 +102,8 @@ def limits_beside(
 
     `counted_before` are the enrolments of the last full run, `sizes` the rows of the tables before the run.
     """
-    found = []
-    if "read.enrolments" in counts:
-        refused = sum(refusal.rows for refusal in _refusals(counts) if refusal.source == _ENROLMENTS)
-        enrolments = max(counts["read.enrolments"], counted_before)
-        found.append(Limit("refused_share", _ENROLMENTS, refused, enrolments, limits.refused_share))
-    for table in (table for table in AGGREGATE_TABLES if table.is_limited and f"stored.{table.name}" in counts):
-        size = max(counts[f"stored.{table.name}"], sizes.get(table.name, 0))
-        retracted, lowered = counts.get(f"retracted.{table.name}", 0), counts.get(f"lowered.{table.name}", 0)
-        floor = limits.retracted_floor
-        found.append(Limit("retracted_share", table.name, retracted, size, limits.retracted_share, floor))
-        if table == ACTIVITY_USER_AGG:
-            found.append(Limit("lowered_share", table.name, lowered, size, limits.lowered_share, floor))
-    return tuple(found)
+    of_refused = [limit_of_refused(counts, limits, counted_before)] if "read.enrolments" in counts else []
+    return *of_refused, *limits_of_changes(counts, limits, sizes)
 
 
 def by_command(history: Sequence[RunRecord], most_commands: int, most_runs: int) -> dict[str, list[RunRecord]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from activity_aggregates.compute.limits import refused_rows
 from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.report.limits import refused_rows
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.quarantine import quarantine_rows, save_quarantine
 

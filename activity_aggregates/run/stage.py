@@ -27,7 +27,7 @@ from activity_aggregates.sources.tables import BATCHES, PROGRESS, Sources, despi
 from activity_aggregates.spark.results import Results
 from activity_aggregates.spark.sizing import FEW_ROWS, sized
 from activity_aggregates.store.connection import spark_options
-from activity_aggregates.store.targets import AGGREGATE_TABLES, TARGET_TABLES
+from activity_aggregates.store.targets import TARGET_TABLES
 
 _LOOKED_BACK = 20  # runs, for what lookups have cost
 _ATTEMPTS = 4
@@ -68,7 +68,7 @@ def _stage(inputs: Inputs) -> None:
         inputs.counts["concerned.contexts"] = len(learners.placed.touched)
         inputs.counts["concerned.learners"] = inputs.counts["computed.enrolments"]
     keep_refused(execution, others.refused | (learners.refused if learners else {}))
-    check_changes(inputs.counts, AGGREGATE_TABLES, inputs.limits, inputs.asked.sizes)
+    check_changes(inputs.counts, inputs.limits, inputs.asked.sizes)
 
 
 def open_inputs(execution: Execution, spark: SparkSession, asked: Asked) -> Inputs:
@@ -110,8 +110,8 @@ def _learners(inputs: Inputs, choice: Choice, described: Description) -> tuple[C
     keep_refused(inputs.execution, placed.refused)
     last_full = inputs.asked.last_full
     counted_before = last_full.counts.get("read.enrolments", 0) if last_full is not None else 0
-    limit = inputs.limits.refused_share
-    check_refused_share(inputs.counts, limit, counted_before, inputs.steps, are_kept=not inputs.execution.is_dry)
+    are_kept = not inputs.execution.is_dry
+    check_refused_share(inputs.counts, inputs.limits, counted_before, inputs.steps, are_kept=are_kept)
     return choice, compare_learners(inputs, choice, placed)
 
 

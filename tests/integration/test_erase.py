@@ -284,8 +284,7 @@ def test_who_comes_back_while_a_run_reads_stays_away(erased: World, monkeypatch:
         store.load("group_attempts", [{**held, "attempt_id": "1"}, {**held, "attempt_id": "2", "total_score": -1}])
         return choose(inputs)
 
-    activities = [{"type": "Course", "id": "c1"}]
-    store.load("group", [{"id": "of nobody else", "status": "active", "activities": activities}])
+    store.load("group", [{"id": "of nobody else", "status": "active", "activities": [{"type": "Course", "id": "c1"}]}])
     monkeypatch.setattr("activity_aggregates.run.stage.choose", choose_after_the_return)
     assert erased.run() == 0
     counts = erased.latest().counts

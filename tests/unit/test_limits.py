@@ -6,21 +6,20 @@ import io
 
 import pytest
 
-from activity_aggregates.compute.limits import check_changes, check_refused_share, refused_rows
+from activity_aggregates.compute.limits import check_changes, check_refused_share
 from activity_aggregates.errors import CheckFailed
 from activity_aggregates.protocol.steps import Steps
+from activity_aggregates.report.limits import refused_rows
 from activity_aggregates.settings import Limits
-from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG
 
 LIMITS = Limits(refused_share=0.2, retracted_share=0.1, lowered_share=0.1, retracted_floor=5, clock_skew=5)
-TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG)
 
 
 def refused(of: int, before: int = 0, are_kept: bool = True, **by_reason: int) -> str:
     """What is said of a run that does not stop."""
     said = io.StringIO()
     counts = {f"refused.{reason}": rows for reason, rows in by_reason.items()} | {"read.enrolments": of}
-    check_refused_share(counts, LIMITS.refused_share, before, Steps("plain", out=said), are_kept=are_kept)
+    check_refused_share(counts, LIMITS, before, Steps("plain", out=said), are_kept=are_kept)
     return said.getvalue()
 
 
@@ -56,23 +55,23 @@ def test_nothing_refused_or_nothing_read_is_no_share() -> None:
 
 
 def test_what_would_be_retracted_is_compared_with_the_rows_stored() -> None:
-    check_changes({"retracted.activity_agg": 10, "stored.activity_agg": 100}, TABLES, LIMITS, {})
+    check_changes({"retracted.activity_agg": 10, "stored.activity_agg": 100}, LIMITS, {})
     with pytest.raises(CheckFailed, match=r"retract 11 of 100 rows of activity_agg.*retracted_share=0\.12$"):
-        check_changes({"retracted.activity_agg": 11, "stored.activity_agg": 100}, TABLES, LIMITS, {})
+        check_changes({"retracted.activity_agg": 11, "stored.activity_agg": 100}, LIMITS, {})
 
 
 def test_a_run_that_looks_at_a_part_is_compared_with_the_size_that_the_ledger_has() -> None:
     counts = {"retracted.activity_agg": 11, "stored.activity_agg": 11}
-    check_changes(counts, TABLES, LIMITS, {"activity_agg": 1000})
+    check_changes(counts, LIMITS, {"activity_agg": 1000})
     with pytest.raises(CheckFailed, match=r"retract 11 of 50 rows"):
-        check_changes(counts, TABLES, LIMITS, {"activity_agg": 50})
+        check_changes(counts, LIMITS, {"activity_agg": 50})
 
 
 def test_fewer_rows_than_the_floor_stop_nothing() -> None:
-    check_changes({"retracted.activity_agg": 4, "stored.activity_agg": 4}, TABLES, LIMITS, {})
-    check_changes({"lowered.activity_user_agg": 4, "stored.activity_user_agg": 4}, TABLES, LIMITS, {})
+    check_changes({"retracted.activity_agg": 4, "stored.activity_agg": 4}, LIMITS, {})
+    check_changes({"lowered.activity_user_agg": 4, "stored.activity_user_agg": 4}, LIMITS, {})
 
 
 def test_completed_counts_that_would_fall_stop_a_run() -> None:
     with pytest.raises(CheckFailed, match=r"lower completedCount in 11 of 100 rows of activity_user_agg.*=0\.12$"):
-        check_changes({"lowered.activity_user_agg": 11, "stored.activity_user_agg": 100}, TABLES, LIMITS, {})
+        check_changes({"lowered.activity_user_agg": 11, "stored.activity_user_agg": 100}, LIMITS, {})
