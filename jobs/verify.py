@@ -32,7 +32,7 @@ from activity_aggregates.run.flow import RunRequest, finish, holding, prepare, s
 from activity_aggregates.run.published import differing_sums
 from activity_aggregates.run.spark_work import active_spark
 from activity_aggregates.store.records import DIFFERING_SUMS, DRY_RUN, HELD, KINDS, SAMPLED, VERIFY
-from activity_aggregates.store.targets import TARGET_TABLES, TEXTS
+from activity_aggregates.store.targets import TARGET_TABLES
 from activity_aggregates.watching.textfile import metrics_file_kept
 from metrics.declarations import names
 
@@ -198,7 +198,7 @@ def _print_findings(found: DataFrame | None, execution: Execution, sample: float
 
 def _compared_tables(execution: Execution) -> list[str]:
     """The tables that hold texts, or metrics that are on."""
-    return [table.name for table in TARGET_TABLES if table.holds == TEXTS or names(table.name, execution.selection)]
+    return [table.name for table in TARGET_TABLES if table.holds_texts or names(table.name, execution.selection)]
 
 
 def _read_back(execution: Execution) -> int:

@@ -22,7 +22,7 @@ from activity_aggregates.api.identity.keys import KeyFile
 from activity_aggregates.api.identity.tokens import NobodyVerifier, TokenVerifier
 from activity_aggregates.api.readiness import Readiness
 from activity_aggregates.api.routes import Serving, router
-from activity_aggregates.api.stored.protocol import leaving_maps
+from activity_aggregates.api.stored.decoding import leaving_maps
 from activity_aggregates.api.stored.store import Store
 
 # The driver's own is 4 KiB: for each piece of an answer its thread gives up the interpreter's lock, and waits for it.

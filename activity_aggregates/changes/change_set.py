@@ -9,12 +9,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.store.records import DIFFERENT, EXTRA, MISSING
-from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TEXTS, TargetTable, key_type
+from activity_aggregates.store.targets import KEY_COLUMNS, TEXTS, TargetTable, key_type
 from metrics.learners import ENTRIES
 from metrics.names import WAS
 from metrics.values import stands
 
-_MAPS = {METRICS: (ENTRIES, "map<string,double>"), TEXTS: (TEXTS, "map<string,string>")}
+_MAPS = {ENTRIES: "map<string,double>", TEXTS: "map<string,string>"}  # the columns of staged rows that are maps
 _FLAGS = "is_changed boolean, kind string, newer int, is_undated boolean"
 
 
@@ -26,14 +26,14 @@ def staged_schema(metrics: Sequence[str]) -> str:
     """
     keys = [f"{column} {key_type(column)}" for column in KEY_COLUMNS]
     values = [f"{WAS if stood else ''}{name} double" for name in metrics for stood in (False, True)]
-    maps = [f"{prefix}{name} {kind}" for name, kind in _MAPS.values() for prefix in ("", WAS)]
+    maps = [f"{prefix}{name} {kind}" for name, kind in _MAPS.items() for prefix in ("", WAS)]
     return ", ".join(["table string", *keys, *values, *maps, _FLAGS])
 
 
 def compare(
     table: TargetTable,
     metrics: Sequence[str],
-    computed: DataFrame | None,
+    computed: DataFrame,
     stored: DataFrame | None,
     stays: Column,
     further: Mapping[str, str] = MappingProxyType({}),
@@ -51,20 +51,19 @@ def compare(
     """
     joined = _joined(table, metrics, computed, stored, stays, further)
     after = [_after(name).alias(name) for name in metrics]
-    map_name, map_type = _MAPS[table.holds]
-    has_map = table.holds == TEXTS or table.has_entries
-    maps = [_map_after(map_name, map_type).alias(map_name), F.col(WAS + map_name)] if has_map else []
+    map_name = _map_of(table)
+    maps = [_map_after(map_name).alias(map_name), F.col(WAS + map_name)] if map_name else []
     states = joined.select(
         *table.key, *after, *(WAS + name for name in metrics), *maps, "is_computed", "newer", "undated", *further
     )
     is_changed = F.expr(" OR ".join(["false", *(f"NOT `{name}` <=> `{WAS}{name}`" for name in metrics)]))
     stood = stands([WAS + name for name in metrics]) if metrics else F.lit(False)
-    if has_map:
+    if map_name:
         is_changed |= _maps_differ(map_name)
         stood |= F.col(WAS + map_name).isNotNull()
     return states.select(
         F.lit(table.name).alias("table"), *table.key, *metrics, *(WAS + name for name in metrics),
-        *([map_name, WAS + map_name] if has_map else []),
+        *([map_name, WAS + map_name] if map_name else []),
         is_changed.alias("is_changed"),
         F.when(~F.col("is_computed"), EXTRA).when(stood, DIFFERENT).otherwise(MISSING).alias("kind"),
         F.when(F.col("newer").isNull(), 0).otherwise(F.size("newer")).alias("newer"),
@@ -76,38 +75,27 @@ def compare(
 def _joined(
     table: TargetTable,
     metrics: Sequence[str],
-    computed: DataFrame | None,
+    computed: DataFrame,
     stored: DataFrame | None,
     stays: Column,
     further: Mapping[str, str],
 ) -> DataFrame:
-    """Both sides of a row; a side of which there is nothing at all costs no join."""
-    map_name, map_type = _MAPS[table.holds]
-    values = dict.fromkeys(metrics, "double") | {map_name: map_type}
+    """Both sides of a row; where nothing is stored there is no join."""
+    joined = computed.withColumn("is_computed", F.lit(True))
+    if stored is not None:
+        joined = joined.join(stored.withColumn("stays", stays), list(table.key), how="full")
+    values = dict.fromkeys(metrics, "double") | ({name: _MAPS[name]} if (name := _map_of(table)) else {})
     theirs = {WAS + name: kind for name, kind in values.items()} | {
         "newer": "array<string>", "undated": "array<string>", "stays": "boolean"
     }  # fmt: skip
-    if stored is not None:
-        stored = stored.withColumn("stays", stays)
-    if computed is not None:
-        computed = computed.withColumn("is_computed", F.lit(True))
-    if computed is not None and stored is not None:
-        joined = computed.join(stored, list(table.key), how="full")
-    else:
-        joined = _only(computed, stored)
     wanted = {**values, **theirs, **further}
     missing = {name: F.lit(None).cast(kind) for name, kind in wanted.items() if name not in joined.columns}
-    return joined.withColumns(missing | {"is_computed": _or_false(joined, "is_computed")})
+    return joined.withColumns(missing | {"is_computed": F.coalesce("is_computed", F.lit(False))})
 
 
-def _only(computed: DataFrame | None, stored: DataFrame | None) -> DataFrame:
-    frame = computed if computed is not None else stored
-    assert frame is not None, "a table is compared that is neither computed nor stored"
-    return frame
-
-
-def _or_false(rows: DataFrame, name: str) -> Column:
-    return F.coalesce(name, F.lit(False)) if name in rows.columns else F.lit(False)
+def _map_of(table: TargetTable) -> str | None:
+    """The column of staged rows that has the map of a row of this table; None where it has none."""
+    return TEXTS if table.holds_texts else ENTRIES if table.has_entries else None
 
 
 def _after(name: str) -> Column:
@@ -116,8 +104,8 @@ def _after(name: str) -> Column:
     return F.expr(f"IF({is_left}, `{WAS}{name}`, `{name}`)")
 
 
-def _map_after(name: str, kind: str) -> Column:
-    ours, theirs = (F.coalesce(column, F.create_map().cast(kind)) for column in (name, WAS + name))
+def _map_after(name: str) -> Column:
+    ours, theirs = (F.coalesce(column, F.create_map().cast(_MAPS[name])) for column in (name, WAS + name))
 
     def is_newer(entry: Column, _: Column) -> Column:
         return F.array_contains("newer", entry)
@@ -166,7 +154,7 @@ def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
     newer: entries of newer runs; lowered: rows whose completedCount falls.
     """
     is_here = f"table = '{table.name}'"
-    values = [*metrics, *([_MAPS[table.holds][0]] if table.holds == TEXTS or table.has_entries else [])]
+    values = [*metrics, *([map_name] if (map_name := _map_of(table)) else [])]
     stood = " OR ".join(f"`{WAS}{name}` IS NOT NULL" for name in values)
     will = " OR ".join(f"`{name}` IS NOT NULL" for name in values)
     conditions = {

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.entries import entries
-from activity_aggregates.changes.staged import DATES, ONE
+from activity_aggregates.changes.staged import DATE_METRICS, ONE
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
 from metrics.declarations import Selection, all_names
@@ -103,7 +103,7 @@ def _furthest() -> Column:
 
     def apart(entry: Column) -> Column:
         moved = F.abs(F.coalesce(entry.after, F.lit(0.0)) - F.coalesce(entry.before, F.lit(0.0)))
-        came_or_went = entry.metric.isin(*DATES) & (entry.before.isNull() != entry.after.isNull())
+        came_or_went = entry.metric.isin(*DATE_METRICS) & (entry.before.isNull() != entry.after.isNull())
         one = F.coalesce(F.try_element_at(ones, entry.metric), F.lit(1))
         return F.when(came_or_went, F.lit(1.0)).otherwise(moved / one)
 

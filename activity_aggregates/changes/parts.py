@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activity_aggregates.store.targets import ACTIVITY_USER_AGG, TargetTable
 
-LEARNERS, OTHERS = PARTS = ("learners", "others")
+LEARNER_ROWS, OTHER_ROWS = PARTS = ("learners", "others")
 
 
 def part_of(table: TargetTable) -> str:
@@ -13,4 +13,4 @@ def part_of(table: TargetTable) -> str:
     >>> part_of(ACTIVITY_USER_AGG)
     'learners'
     """
-    return LEARNERS if table == ACTIVITY_USER_AGG else OTHERS
+    return LEARNER_ROWS if table == ACTIVITY_USER_AGG else OTHER_ROWS

@@ -22,8 +22,8 @@ from metrics.declarations import METRICS
 from metrics.names import WAS
 
 # What moves as far as one learner or one content: a day, an hour. A date that comes or goes moves as far as one.
-DATES = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
-ONE = dict.fromkeys(DATES, 86_400_000) | {metric.name: 3600 for metric in METRICS if metric.unit == "seconds"}
+DATE_METRICS = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
+ONE = dict.fromkeys(DATE_METRICS, 86_400_000) | {metric.name: 3600 for metric in METRICS if metric.unit == "seconds"}
 _BATCH_ROWS = 20_000  # held at once, whatever the size of the change set
 
 
@@ -44,7 +44,7 @@ class Entry:
         >>> Entry("completedOn", 0.0, 172800000.0).difference, Entry("completedOn", None, 172800000.0).difference
         (2.0, 1.0)
         """
-        if self.metric in DATES and None in (self.before, self.after):
+        if self.metric in DATE_METRICS and None in (self.before, self.after):
             return float(self.before != self.after)
         return abs((self.after or 0.0) - (self.before or 0.0)) / ONE.get(self.metric, 1)
 
@@ -107,7 +107,7 @@ def _furthest_moves(batch: pa.RecordBatch, metrics: Sequence[str]) -> np.ndarray
 def _moves(name: str, after: pa.Array, before: pa.Array) -> np.ndarray[Any, Any]:
     """The `difference` of a metric by position."""
     moves: np.ndarray[Any, Any] = np.abs(_values(after) - _values(before)) / ONE.get(name, 1)
-    if name in DATES:
+    if name in DATE_METRICS:
         is_here, was_here = (column.is_valid().to_numpy(zero_copy_only=False) for column in (after, before))
         moves = np.where(is_here & was_here, moves, (is_here != was_here).astype(float))
     return moves

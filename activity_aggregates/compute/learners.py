@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import change_counts, compare
-from activity_aggregates.changes.parts import LEARNERS
+from activity_aggregates.changes.parts import LEARNER_ROWS
 from activity_aggregates.changes.staging import stage_rows
 from activity_aggregates.compute.choice import PAIR, Choice
 from activity_aggregates.compute.held import read_held
@@ -75,7 +75,7 @@ def compare_learners(inputs: Inputs, choice: Choice, placed: Placed) -> Compared
         carried = {CARRIED + name: "double" for name in inputs.execution.selection.carry}
         rows = compare(ACTIVITY_USER_AGG, names, computed.drop("course_id"), stored, F.col("is_kept"), carried)
         counts = change_counts(ACTIVITY_USER_AGG, names)
-        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), inputs.directory, LEARNERS)
+        rows = stage_rows(inputs.sampled(rows).observe(compared, *counts), inputs.directory, LEARNER_ROWS)
         step.rows = count_rows(inputs, "progress", refusals.PROGRESS_REASONS, seen, matched, orphans="orphan_progress")
         if spent is not None:
             count_rows(inputs, TIMESPENT.name, refusals.TIMESPENT_REASONS, *spent.seen, orphans="orphan_timespent")

@@ -23,27 +23,27 @@ _TELLING = 1_000  # keys: fewer of them tell how long lookups take to begin
 
 @dataclass(frozen=True)
 class Lookups:
-    """`sizes` are rows by table, `scans` and `keys` are seconds: of a scan of the table, of one lookup in it."""
+    """What is known by table: its rows, how long a scan of it takes, and how long one key."""
 
-    sizes: Mapping[str, int]
-    scans: Mapping[str, float]
-    keys: Mapping[str, float]
+    rows: Mapping[str, int]
+    scan_seconds: Mapping[str, float]
+    seconds_per_key: Mapping[str, float]
     steps: Steps
     counts: dict[str, int]
 
     def may_be_cheaper(self, table: str) -> bool:
         """Whether it is worth knowing how many keys there are."""
-        return self.sizes.get(table, 0) > _SCAN_AT_ONCE
+        return self.rows.get(table, 0) > _SCAN_AT_ONCE
 
     def are_cheaper(self, table: str, keys: DataFrame) -> bool:
         """Whether the distinct keys are looked up; says what was chosen. Of a small table keys are not even counted."""
         if not self.may_be_cheaper(table):
             return False
-        size = self.sizes.get(table, 0)
+        size = self.rows.get(table, 0)
         wanted = keys.count()
-        by_key = wanted * self.keys.get(table, _SECONDS_PER_KEY)
+        by_key = wanted * self.seconds_per_key.get(table, _SECONDS_PER_KEY)
         per_second = _WIDE_ROWS_PER_SECOND if table == ACTIVITY_USER_AGG.name else _ROWS_PER_SECOND
-        by_scan = self.scans.get(table, size / per_second)
+        by_scan = self.scan_seconds.get(table, size / per_second)
         self.steps.say(
             f"{table}: {wanted:,} keys "
             + (f"by key (about {by_key:.0f} s, a scan {by_scan:.0f} s)" if by_key < by_scan else "by a scan")
@@ -51,11 +51,6 @@ class Lookups:
         if by_key < by_scan:
             self.counts[LOOKED_UP + table] = self.counts.get(LOOKED_UP + table, 0) + wanted
         return by_key < by_scan
-
-
-def reading(table: str) -> str:
-    """The phase in which a table is scanned."""
-    return f"read {table}"
 
 
 def looking_up(table: str) -> str:
@@ -75,7 +70,8 @@ def lookups(
     scans: dict[str, float] = {}
     if last_full is not None:
         read = counted(last_full.counts, "read")
-        scans = {name.removeprefix("read "): s for name, s in last_full.phases.items() if name == reading(_PROGRESS)}
+        if (seconds := last_full.phases.get(f"read {_PROGRESS}")) is not None:
+            scans[_PROGRESS] = seconds
     keys: dict[str, float] = {}
     for run in runs:
         for name, wanted in run.counts.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from activity_aggregates.changes.staged import DATE_METRICS
 from activity_aggregates.report import bars, plots
 from activity_aggregates.report.bars import Chart, Value, chart
 from activity_aggregates.report.contents import (
@@ -24,7 +25,6 @@ from activity_aggregates.report.outcome import details, has_compared, outcome
 from activity_aggregates.report.standing import BANDS, STEPS
 from activity_aggregates.store.ledger import FAILED, INTERRUPTED, LOST, STOPPED, RunRecord
 from activity_aggregates.store.records import counted
-from metrics.declarations import METRICS
 
 REASONS = {
     "missing_key": "a key is null or blank",
@@ -41,7 +41,6 @@ MOST_METRICS = 5  # that are shown of a changed row
 _MOST_COMMANDS, _MOST_BARS = 4, 40  # of runs over time
 _LISTED = 30  # runs in the table
 _BAD = (STOPPED, FAILED, INTERRUPTED, LOST)
-_DATES = {metric.name for metric in METRICS if metric.unit == "epoch ms"}
 _END_OF_CALENDAR = 253_402_300_800_000  # epoch milliseconds: the year 10,000
 
 
@@ -133,7 +132,7 @@ def value_of(value: float | None, metric: str) -> str:
     >>> value_of(1757059200000.0, "completedOn"), value_of(9e15, "completedOn"), value_of(None, "completedOn")
     ('2025-09-05 08:00', '9,000,000,000,000,000', '-')
     """
-    if value is None or metric not in _DATES or not 0 <= value < _END_OF_CALENDAR:
+    if value is None or metric not in DATE_METRICS or not 0 <= value < _END_OF_CALENDAR:
         return number(value)
     return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M}"
 

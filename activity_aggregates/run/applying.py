@@ -18,7 +18,7 @@ from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.records import HELD
 from activity_aggregates.store.stored_rows import StoredRows
-from activity_aggregates.store.targets import KEY_COLUMNS, METRICS, TARGET_TABLES
+from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
 from activity_aggregates.writing.apply import apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
@@ -44,7 +44,7 @@ def apply_staged_rows(execution: Execution, spark: SparkSession, unit: Unit | No
     counts[HELD] = _held(execution, spark, unit)
 
 
-_OF_AGGREGATES = {table.name for table in TARGET_TABLES if table.holds == METRICS}
+_OF_AGGREGATES = {table.name for table in TARGET_TABLES if not table.holds_texts}
 
 
 def _times(execution: Execution) -> Times:
@@ -140,7 +140,7 @@ def held_entries(
         return None
     wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, selection)
     stored = stored_rows_of(execution, spark)
-    tables = [table for table in TARGET_TABLES if table.holds == METRICS and names(table.name, selection)]
+    tables = [table for table in TARGET_TABLES if not table.holds_texts and names(table.name, selection)]
     read = (stored_entries(table, stored.rows(table, names(table.name, selection)), selection) for table in tables)
     now = reduce(DataFrame.unionByName, read)
     entry = ("table", *KEY_COLUMNS, "metric")

@@ -25,7 +25,7 @@ from activity_aggregates.store.erased import NOBODY, Erased, erased_table
 from activity_aggregates.store.flat_rows import INSTANT, among, metric_rows, text_rows, with_maps_as_json
 from activity_aggregates.store.migrations import check_applied
 from activity_aggregates.store.stored_rows import as_stored
-from activity_aggregates.store.targets import METRICS, TargetTable
+from activity_aggregates.store.targets import TargetTable
 from metrics.declarations import names
 
 PARQUET, CSV = "parquet", "csv"
@@ -85,9 +85,9 @@ def _check(asked: Export, chosen: settings.Settings) -> None:
     table = asked.table
     if asked.contexts and "context_id" not in table.key:
         raise BadRequest(f"--context restricts rows of contexts, and {table.name} has none: leave it out")
-    if asked.has_dates and table.holds != METRICS:
+    if asked.has_dates and table.holds_texts:
         raise BadRequest(f"--dates are those of metrics, and {table.name} has none: leave it out")
-    if table.holds == METRICS and not names(table.name, selected(chosen)):
+    if not table.holds_texts and not names(table.name, selected(chosen)):
         raise BadRequest(f"{table.name} has no metric that is on: switch on its family in metrics.families")
 
 
@@ -102,7 +102,7 @@ def _rows(spark: SparkSession, chosen: settings.Settings, link: Connection, aske
     """The rows that are asked for, without those of erased learners."""
     table, options = asked.table, spark_options(link)
     rows = among(as_stored(spark, chosen.target, options, table), asked.contexts, asked.activities)
-    if table.holds == METRICS:
+    if not table.holds_texts:
         own = names(table.name, selected(chosen))
         rows = metric_rows(rows, table, own, chosen.metrics.scores_in_course, asked.has_dates)
     else:

@@ -78,35 +78,31 @@ class Ledger:
 
     def recent(self, limit: int) -> list[RunRecord]:
         """The newest runs by start, newest first."""
-        return list(islice(self._runs(), limit))
-
-    def newest_first(self) -> Iterator[RunRecord]:
-        """All runs, newest start first, read as far as the caller goes."""
-        return self._runs()
+        return list(islice(self.newest_first(), limit))
 
     def latest(self) -> RunRecord | None:
         """The run that started last."""
-        return next(self._runs(), None)
+        return next(self.newest_first(), None)
 
     def get(self, run_id: str) -> RunRecord | None:
         """The run of this id."""
-        return next((run for run in self._runs() if run.run_id == run_id), None)
+        return next((run for run in self.newest_first() if run.run_id == run_id), None)
 
     def of_command(self, command: str) -> list[RunRecord]:
         """All runs of a command, oldest first."""
-        return [run for run in self._runs() if run.command == command][::-1]
+        return [run for run in self.newest_first() if run.command == command][::-1]
 
     def until(self, run: RunRecord, limit: int) -> list[RunRecord]:
         """A run and those that started before it, newest first."""
-        return list(islice((each for each in self._runs() if each.started_at <= run.started_at), limit))
+        return list(islice((each for each in self.newest_first() if each.started_at <= run.started_at), limit))
 
     def last_success(self) -> RunRecord | None:
         """The newest run that has brought all rows up to date."""
-        return next((run for run in self._runs() if run.is_success_of_all), None)
+        return next((run for run in self.newest_first() if run.is_success_of_all), None)
 
     def last_full_success(self) -> RunRecord | None:
         """The newest run that has read everything."""
-        return next((run for run in self._runs() if run.is_full_success), None)
+        return next((run for run in self.newest_first() if run.is_full_success), None)
 
     def history(self, before: RunRecord | None = None) -> list[RunRecord]:
         """The runs back to the last full success, newest start first: what the `order` of runs is known from.
@@ -116,7 +112,7 @@ class Ledger:
         """
         found: list[RunRecord] = []
         until = None
-        for run in self._runs():
+        for run in self.newest_first():
             if before is not None and (run.run_id == before.run_id or run.started_at > before.started_at):
                 continue
             if until is not None and run.started_at < until:
@@ -158,13 +154,13 @@ class Ledger:
 
     def since(self, as_of: datetime) -> Iterator[RunRecord]:
         """The runs that can have this as_of or a later one, as none is later than its run started, clocks apart."""
-        for run in self._runs():
+        for run in self.newest_first():
             if run.started_at < as_of - _DAY:
                 return
             yield run
 
-    def _runs(self) -> Iterator[RunRecord]:
-        """All runs, newest start first."""
+    def newest_first(self) -> Iterator[RunRecord]:
+        """All runs, newest start first, read as far as the caller goes."""
         year, empty = (self._clock.now() + _DAY).year, 0
         while empty < _EMPTY_YEARS:
             empty += 1

@@ -29,7 +29,7 @@ def as_stored(
     Only the columns that are asked of them are read.
     """
     rows = _opened(spark, target, {**options, **SCANNED}, table)
-    return rows.select(*table.key, *([table.column] if table.holds == TEXTS else _maps(target)))
+    return rows.select(*table.key, *([table.column] if table.holds_texts else _maps(target)))
 
 
 def _opened(spark: SparkSession, target: settings.Target, options: Mapping[str, str], table: TargetTable) -> DataFrame:
@@ -85,7 +85,7 @@ class StoredRows:
         return self._columns(table, metrics, raw)
 
     def _columns(self, table: TargetTable, metrics: Sequence[str], raw: DataFrame) -> DataFrame:
-        if table.holds == TEXTS:
+        if table.holds_texts:
             return self._texts(table, raw)
         if "context_id" in table.key:
             raw = raw.filter(is_served_row())

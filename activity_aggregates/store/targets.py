@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-METRICS, TEXTS = "metrics", "texts"
+TEXTS = "texts"  # the column of staged rows that has them
 
 
 @dataclass(frozen=True)
 class TargetTable:
     """A table by its own name; the deployed name comes from the settings.
 
-    `holds` says what its rows are: maps of METRICS (doubles, each with a date), or TEXTS. `column` is the column of a
-    table of texts: a map, or, where it `is_plain`, the one text that the row is about. `has_entries` says that its maps
-    have entries with ids in their names too. Of rows that come and go by themselves no share `is_limited`.
+    Its rows hold maps of metrics (doubles, each with a date), or texts, in `column`: a map, or, where it `is_plain`,
+    the one text that the row is about. `has_entries` says that its maps have entries with ids in their names too. Of
+    rows that come and go by themselves no share `is_limited`.
     """
 
     name: str
     partition_key: tuple[str, ...]
     clustering_key: tuple[str, ...] = ()
-    holds: str = METRICS
     column: str = ""
     is_plain: bool = False
     has_entries: bool = False
     is_limited: bool = True
+
+    @property
+    def holds_texts(self) -> bool:
+        """Whether its rows hold texts and no metrics."""
+        return bool(self.column)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -54,10 +58,10 @@ ACTIVITY_DAY_AGG = TargetTable(
 AGGREGATE_TABLES = (ACTIVITY_USER_AGG, ACTIVITY_AGG, ACTIVITY_DAY_AGG, GROUP_ACTIVITY_AGG, GROUP_ACTIVITY_USER_AGG)
 
 # What an activity is called.
-ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"), holds=TEXTS, column="metadata")
+ACTIVITY_METADATA = TargetTable("activity_metadata", ("activity_type", "activity_id"), column="metadata")
 # Which course an activity belongs to in a context.
 ACTIVITY_CATALOG = TargetTable(
-    "activity_catalog", ("context_id",), ("activity_type", "activity_id"), TEXTS, "course_id", is_plain=True
+    "activity_catalog", ("context_id",), ("activity_type", "activity_id"), "course_id", is_plain=True
 )
 
 TARGET_TABLES = (*AGGREGATE_TABLES, ACTIVITY_METADATA, ACTIVITY_CATALOG)

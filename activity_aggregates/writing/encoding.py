@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from activity_aggregates.writing.protocol import bigint, count, double, keys, names_set, with_length
+from activity_aggregates.store.targets import TEXTS
+from activity_aggregates.writing.wire import bigint, count, double, keys, names_set, with_length
 from metrics.names import WAS
 
-ENTRIES, TEXTS = "entries", "texts"
+ENTRIES = "entries"
 # What the server counts for a cell in a batch beside its name and value, less what the protocol has in its place.
 _CELL_BYTES = 12
 _DOUBLE_BYTES = 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.lease import LeaseTicket
-from activity_aggregates.store.targets import METRICS, TARGET_TABLES, TargetTable
+from activity_aggregates.store.targets import TARGET_TABLES, TargetTable
 from activity_aggregates.writing.encoding import (
     DeleteEncoder,
     Encoder,
@@ -54,7 +54,7 @@ class Plan:
 
     def _encoder(self, table: TargetTable) -> Encoder:
         place = self._place(table.name)
-        if table.holds == METRICS:
+        if not table.holds_texts:
             metrics = self.metrics[table.name]
             return MetricsEncoder(place, table.key, metrics, self.maps, table.has_entries, self.times)
         encoder = PlainTextEncoder if table.is_plain else TextsEncoder

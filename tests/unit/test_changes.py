@@ -215,23 +215,17 @@ def test_maps_of_entries_are_compared_whatever_their_order_and_newer_ones_left_a
     )  # fmt: skip
 
 
-def test_a_side_of_which_there_is_nothing_is_compared_without(spark: SparkSession) -> None:
+def test_what_is_compared_with_nothing_stored_is_new(spark: SparkSession) -> None:
     rows = {"u": (1.0, None, None)}
     everything_new = compare(ACTIVITY_USER_AGG, NAMES, frame(spark, COMPUTED, *keyed(rows)), None, F.lit(False))
     assert_rows(everything_new, STATES, ("u", 1.0, None, None, None, True))
-    stored = frame(spark, STORED, *keyed({"u": (1.0, None, None, None, None)}))
-    assert_rows(
-        compare(ACTIVITY_USER_AGG, NAMES, None, stored, F.lit(False)), STATES, ("u", None, None, 1.0, None, True)
-    )
-    assert_rows(
-        compare(ACTIVITY_USER_AGG, NAMES, None, stored, F.lit(True)), STATES, ("u", 1.0, None, 1.0, None, False)
-    )
 
 
-@pytest.mark.usefixtures("spark")
-def test_a_table_of_which_there_is_nothing_at_all_is_not_compared() -> None:
-    with pytest.raises(AssertionError, match=r"^a table is compared that is neither computed nor stored"):
-        compare(ACTIVITY_USER_AGG, NAMES, None, None, F.lit(False))
+def test_a_stored_row_that_is_not_computed_goes_unless_it_stays(spark: SparkSession) -> None:
+    computed, stored = frame(spark, COMPUTED), frame(spark, STORED, *keyed({"u": (1.0, None, None, None, None)}))
+    gone, left = (compare(ACTIVITY_USER_AGG, NAMES, computed, stored, F.lit(stays)) for stays in (False, True))
+    assert_rows(gone, STATES, ("u", None, None, 1.0, None, True))
+    assert_rows(left, STATES, ("u", 1.0, None, 1.0, None, False))
 
 
 def test_texts_are_compared_as_numbers_are(spark: SparkSession) -> None:

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import staged_schema
-from activity_aggregates.changes.parts import LEARNERS
+from activity_aggregates.changes.parts import LEARNER_ROWS
 from activity_aggregates.changes.staging import RunDirectory, stage_rows
 from activity_aggregates.run.applying import rows_of
 from metrics.declarations import EVERYTHING, all_names
@@ -40,7 +40,7 @@ def test_fewer_rows_can_be_read_than_were_staged(spark: SparkSession, tmp_path: 
     rows = empty.unionByName(
         spark.range(ROWS).select(*(c.alias(n) for n, c in named.items())), allowMissingColumns=True
     )
-    stage_rows(rows.coalesce(1), directory, LEARNERS)
+    stage_rows(rows.coalesce(1), directory, LEARNER_ROWS)
     assert rows_of(execution, spark, None) == ROWS
     (file,) = (file for file in tmp_path.rglob("*.parquet") if file.stat().st_size > 1000)
     damage(file)

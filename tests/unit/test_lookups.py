@@ -61,10 +61,10 @@ def test_of_a_small_or_unknown_table_keys_are_not_even_counted() -> None:
 def test_the_last_full_run_tells_the_size_of_sources_and_the_time_of_a_scan_of_progress() -> None:
     full = run({"read.progress": 1_000_000, "read.enrolments": 100_000}, {"read progress": 20.0})
     found = known(full, {"activity_user_agg": 70_000})
-    assert (found.sizes["progress"], found.sizes["enrolments"], found.sizes["activity_user_agg"]) == (
+    assert (found.rows["progress"], found.rows["enrolments"], found.rows["activity_user_agg"]) == (
         1_000_000, 100_000, 70_000,
     )  # fmt: skip
-    assert found.scans == {"progress": 20.0}
+    assert found.scan_seconds == {"progress": 20.0}
     assert are_cheaper(found, "progress", 39_999)
     assert not are_cheaper(found, "progress", 40_001)
 
@@ -73,14 +73,14 @@ def test_the_newest_run_that_looked_keys_up_tells_the_time_of_one() -> None:
     newest = run({LOOKED_UP + "progress": 1_000}, {"look up progress": 10.0})
     older = run({LOOKED_UP + "progress": 1_000, LOOKED_UP + "enrolments": 1_000}, {"look up progress": 1.0})
     found = known(run({"read.progress": 1_000_000}, {"read progress": 20.0}), {}, newest, older)
-    assert found.keys == {"progress": 0.01}
+    assert found.seconds_per_key == {"progress": 0.01}
     assert are_cheaper(found, "progress", 1_999)
     assert not are_cheaper(found, "progress", 2_001)
 
 
 def test_a_run_that_looked_few_keys_up_tells_nothing_of_many() -> None:
     of_one_learner = run({LOOKED_UP + "progress": 999}, {"look up progress": 600.0})
-    assert known(None, {"progress": 1_000_000}, of_one_learner).keys == {}
+    assert known(None, {"progress": 1_000_000}, of_one_learner).seconds_per_key == {}
 
 
 def test_what_is_looked_up_is_counted_and_what_was_chosen_is_said() -> None:

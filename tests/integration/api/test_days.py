@@ -14,7 +14,7 @@ from activity_aggregates.api.answering.metadata import Metadata
 from activity_aggregates.api.bodies import ContextQuery
 from activity_aggregates.api.deployment import deployment
 from activity_aggregates.api.identity.tokens import Caller
-from activity_aggregates.api.stored.protocol import leaving_maps
+from activity_aggregates.api.stored.decoding import leaving_maps
 from activity_aggregates.api.stored.statements import MOST_DAYS, aggregate_tables, statements
 from activity_aggregates.api.stored.store import Store
 from activity_aggregates.configuration import load

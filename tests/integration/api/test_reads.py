@@ -20,7 +20,7 @@ from activity_aggregates.api.bodies import ActivityQuery, EarlierActivityQuery, 
 from activity_aggregates.api.deployment import Deployment, deployment
 from activity_aggregates.api.edge.refusals import FORBIDDEN, TOO_MANY_READS, TOO_SLOW, Refused
 from activity_aggregates.api.identity.tokens import Caller
-from activity_aggregates.api.stored.protocol import leaving_maps
+from activity_aggregates.api.stored.decoding import leaving_maps
 from activity_aggregates.api.stored.reads import Opened, Reads
 from activity_aggregates.api.stored.statements import Read
 from activity_aggregates.api.stored.store import Store
