@@ -124,9 +124,9 @@ def carry_out_plan(around: Surroundings, plan: Backfill, request: BackfillReques
     """The order of events of a backfill, whatever computes and writes."""
     # A unit that was killed may have left its lease behind.
     wait = max(request.wait, around.settings.lease.ttl + _SECONDS_TO_EXPIRE)
-    asked = RunRequest(plan.scope, dry_run=request.dry_run, wait=wait, command=plan.command, window=plan.window)
+    to_run = RunRequest(plan.scope, dry_run=request.dry_run, wait=wait, command=plan.command, window=plan.window)
     if request.dry_run:
-        return _show(around, plan, replace(asked, wait=request.wait))
+        return _show(around, plan, replace(to_run, wait=request.wait))
     progress = _progress(around, plan)
     if progress.is_finished:
         if not request.again:
@@ -135,23 +135,23 @@ def carry_out_plan(around: Surroundings, plan: Backfill, request: BackfillReques
                 "to do all of it once more say --again"
             )
         progress = _Progress()
-    _go_on(around, progress, asked)
-    return _do_all(around, plan, progress, asked)
+    _go_on(around, progress, to_run)
+    return _do_all(around, plan, progress, to_run)
 
 
-def _go_on(around: Surroundings, progress: _Progress, asked: RunRequest) -> None:
+def _go_on(around: Surroundings, progress: _Progress, to_run: RunRequest) -> None:
     """Finish the unit that died while it applied its changes, if they may still be applied."""
     dead = progress.runs[-1] if progress.runs else None
     resumed = order.to_resume(around.ledger.history())
     if dead is None or resumed is None or dead.run_id != resumed.run_id:
         return
     print(f"unit {_named(dead)}: its run {dead.run_id} stopped while it was writing, and goes on")
-    carry_out(around, RunRequest(resume=dead.run_id, wait=asked.wait, command=asked.command))
+    carry_out(around, RunRequest(resume=dead.run_id, wait=to_run.wait, command=to_run.command))
     if (run := around.ledger.get(dead.run_id)) is not None:
         progress.runs[-1] = run
 
 
-def _do_all(around: Surroundings, plan: Backfill, progress: _Progress, asked: RunRequest) -> int:
+def _do_all(around: Surroundings, plan: Backfill, progress: _Progress, to_run: RunRequest) -> int:
     if done := len(progress.succeeded):
         print(f"backfill {plan.name}: {done} units are done already")
     staged: _Staged | None = None
@@ -160,7 +160,7 @@ def _do_all(around: Surroundings, plan: Backfill, progress: _Progress, asked: Ru
         if around.clock.monotonic() - began > _SECONDS_AT_ONCE:
             around.clock.sleep(_SECONDS_OF_BREATH)
             began = around.clock.monotonic()
-        before, staged = staged, _do_next(around, progress, asked, staged)
+        before, staged = staged, _do_next(around, progress, to_run, staged)
         if staged is None:
             left = f"{len(before.units)} units are left" if before else "what is left was not looked at"
             print(f"backfill {plan.name} is not finished: {left}, start it again")
@@ -170,17 +170,17 @@ def _do_all(around: Surroundings, plan: Backfill, progress: _Progress, asked: Ru
     return 0
 
 
-def _do_next(around: Surroundings, progress: _Progress, asked: RunRequest, staged: _Staged | None) -> _Staged | None:
+def _do_next(around: Surroundings, progress: _Progress, to_run: RunRequest, staged: _Staged | None) -> _Staged | None:
     """Apply the next unit, under a lease of its own; None where another run is in the way.
 
     What is left is computed where it was not yet, or where any other run has written since.
     """
-    record = _record_of(around, asked, staged)
-    with holding(around, asked, record) as execution:
+    record = _record_of(around, to_run, staged)
+    with holding(around, to_run, record) as execution:
         if execution is None:
             return None
         if staged is None or _is_overtaken(execution, staged):
-            staged = _stage(execution, asked, progress)
+            staged = _stage(execution, to_run, progress)
             if staged is None:
                 return None
         else:
@@ -197,9 +197,9 @@ def _do_next(around: Surroundings, progress: _Progress, asked: RunRequest, stage
     return replace(staged, units=rest)
 
 
-def _record_of(around: Surroundings, asked: RunRequest, staged: _Staged | None) -> RunRecord:
+def _record_of(around: Surroundings, to_run: RunRequest, staged: _Staged | None) -> RunRecord:
     """Of a unit that others precede it has their place in the order: they are one write in several parts."""
-    record = around.new_record(asked)
+    record = around.new_record(to_run)
     if staged is None:
         return record
     by = staged.by
@@ -214,20 +214,21 @@ def _is_overtaken(execution: Execution, staged: _Staged) -> bool:
     )
 
 
-def _stage(execution: Execution, asked: RunRequest, progress: _Progress) -> _Staged | None:
+def _stage(execution: Execution, to_run: RunRequest, progress: _Progress) -> _Staged | None:
     """Compute what is left, in one go, and find its units."""
     execution.record = replace(execution.record, staging_dir="")
     if not execution.begin(None):
         return None
     execution.work.start(execution)
-    chosen = prepare(execution, asked)
-    chosen = replace(chosen, done=progress.contexts_done - chosen.whole)  # what a dead run has touched since is not
-    stage(execution, chosen)
+    asked = prepare(execution, to_run)
+    done = progress.contexts_done - asked.half_written  # what a dead run has touched since is not
+    asked = replace(asked, done_contexts=done)
+    stage(execution, asked)
     units = execution.work.units(execution)
     if sum(units.values()) != execution.staged_rows:
         raise execution.gone()
-    left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= chosen.done]
-    contexts = chosen.done.union(*(unit.contexts for unit in units))
+    left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= done]
+    contexts = done.union(*(unit.contexts for unit in units))
     by = replace(execution.record, counts=dict(execution.counts))
     return _Staged(by, contexts, left)
 
@@ -244,13 +245,13 @@ def _as_unit(execution: Execution, staged: _Staged, unit: Unit) -> RunRecord:
     return replace(execution.record, unit=name, scope=scope, settles=settles)
 
 
-def _show(around: Surroundings, plan: Backfill, asked: RunRequest) -> int:
+def _show(around: Surroundings, plan: Backfill, to_run: RunRequest) -> int:
     """A dry run of the whole record, and how many rows each unit would change."""
-    with holding(around, asked) as execution:
+    with holding(around, to_run) as execution:
         if execution is None or not execution.begin(None):
             return 0
         execution.work.start(execution)
-        stage(execution, prepare(execution, asked))
+        stage(execution, prepare(execution, to_run))
         execution.work.show(execution)
         units = execution.work.units(execution)
         for unit, rows in units.items():

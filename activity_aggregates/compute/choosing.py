@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.choice import PAIR, Choice
+from activity_aggregates.compute.contexts import contexts_of, group_id, groups_of, is_of_group
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged, ids_in
@@ -32,7 +33,7 @@ from activity_aggregates.store.records import FOUND
 from activity_aggregates.store.targets import ACTIVITY_AGG, ACTIVITY_USER_AGG, GROUP_ACTIVITY_AGG
 from metrics import enrolments, groups, refusals
 from metrics.catalog import IS_WHOLE
-from metrics.names import GROUP_CONTEXT, WAS
+from metrics.names import WAS
 from metrics.predicates import context_id
 from metrics.quizzes import group_context, held_activities
 from metrics.refusals import any_blank
@@ -57,9 +58,9 @@ def choose(inputs: Inputs) -> Choice:
             choice = everything(inputs)
         else:
             choice = _with_base(inputs, Scoped(inputs).choice())
-    choice = _with_half_written(inputs, choice) if asked.whole else _with_held(inputs, choice)
+    choice = _with_half_written(inputs, choice) if asked.half_written else _with_held(inputs, choice)
     # No row says whose groups they were that a unit which is done took rows from; what was held there is not looked at.
-    return replace(choice, groups=None) if asked.done else choice
+    return replace(choice, groups=None) if asked.done_contexts else choice
 
 
 def _with_half_written(inputs: Inputs, choice: Choice) -> Choice:
@@ -67,8 +68,8 @@ def _with_half_written(inputs: Inputs, choice: Choice) -> Choice:
 
     Such a run may have taken the rows that said in whose groups its learners were, so all groups are looked at.
     """
-    choice = _with_held(inputs, replace(choice.and_doubted(inputs.asked.whole), groups=None))
-    return choice.and_doubted(frozenset(each for each in choice.whole or () if each.startswith(GROUP_CONTEXT)))
+    choice = _with_held(inputs, replace(choice.and_doubted(inputs.asked.half_written), groups=None))
+    return choice.and_doubted(contexts_of(groups_of(choice.whole or ())))
 
 
 def _with_held(inputs: Inputs, choice: Choice) -> Choice:
@@ -76,11 +77,10 @@ def _with_held(inputs: Inputs, choice: Choice) -> Choice:
     if choice.is_everything or not inputs.sources.has(GROUP_ATTEMPTS):
         return choice
     if choice.groups is not None:
-        return choice.and_whole(frozenset(GROUP_CONTEXT + group for group in choice.groups) - inputs.asked.done)
+        return choice.and_whole(contexts_of(choice.groups) - inputs.asked.done_contexts)
     attempted = inputs.sources.frame(GROUP_ATTEMPTS).select(group_context().alias("context_id"))
     if (stored := inputs.stored_rows(ACTIVITY_AGG)) is not None:
-        is_held = F.col("context_id").startswith(GROUP_CONTEXT)
-        attempted = attempted.union(stored.filter(is_held).select("context_id"))
+        attempted = attempted.union(stored.filter(is_of_group()).select("context_id"))
     return choice.and_whole(ids_in(attempted, "context_id"))
 
 
@@ -106,7 +106,7 @@ def _since(inputs: Inputs, since: datetime) -> Choice:
     changed = _changed_ids(inputs, since)
     looked_at, total = paired.get["rows"], total_rows.get["rows"]
     inputs.counts[CHANGED_PAIRS] = looked_at
-    contexts = asked.whole
+    contexts = asked.half_written
     if changed[_COURSE]:
         contexts |= _contexts_of(inputs, enrolments, changed[_COURSE])
 
@@ -209,15 +209,13 @@ def _differing_quizzes(inputs: Inputs) -> DataFrame | None:
     if published is None or not inputs.sources.has(GROUP_ATTEMPTS):
         return None
     key = ["context_id", "activity_id"]
-    before = published.filter(F.col("context_id").startswith(GROUP_CONTEXT)).select(
-        *key, F.col(f"{WAS}enrolledCount").alias("before")
-    )
+    before = published.filter(is_of_group()).select(*key, F.col(f"{WAS}enrolledCount").alias("before"))
     held = held_in(inputs, None)
     if held is not None:
         present = held_activities(held).select(*key, F.col("members").cast("double").alias("present"))
         both = before.join(present, key, how="full")
         before = both.filter(~F.col("present").eqNullSafe(F.col("before")))
-    return before.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})").alias("group_id"))
+    return before.select(group_id())
 
 
 def _contexts_of(inputs: Inputs, enrolments: DataFrame, course_ids: frozenset[str]) -> frozenset[str]:

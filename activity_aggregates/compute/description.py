@@ -11,13 +11,14 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.choice import Choice
+from activity_aggregates.compute.contexts import contexts_of, groups_of
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged, ids_in
 from activity_aggregates.compute.reading import Placed, standing_catalog
 from activity_aggregates.sources.tables import BATCHES, HIERARCHIES
 from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTable
 from metrics.catalog import IS_WHOLE
-from metrics.names import COURSE, GROUP_CONTEXT, WAS
+from metrics.names import COURSE, WAS
 from metrics.predicates import is_served_activity
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days
@@ -60,7 +61,7 @@ def compare_metadata(
     `placed` is None where no pair is at hand. What is stored of other activities stays as it is. With what is observed
     of the batches, `read`, once the rows are computed; None where none are read.
     """
-    if not described or (placed is None and not inputs.asked.done):
+    if not described or (placed is None and not inputs.asked.done_contexts):
         return {}, None
     places: DataFrame | None
     outlines: DataFrame | None
@@ -102,13 +103,13 @@ def _of_a_part(
     catalog = standing_catalog(inputs, placed)
     if catalog is None:
         return None, None
-    if placed is None or inputs.asked.whole or inputs.asked.done:
+    if placed is None or inputs.asked.half_written or inputs.asked.done_contexts:
         # What a dead run has taken would have told what has ended, and of what is done nothing is at hand.
         places, elsewhere = catalog.select(*_PLACE).distinct(), catalog
     else:
         changed = placed.changed | choice.redescribed
         # In the contexts of groups no course is placed.
-        has_whole = any(not each.startswith(GROUP_CONTEXT) for each in choice.whole or ())
+        has_whole = bool((choice.whole or frozenset()) - contexts_of(groups_of(choice.whole or ())))
         if not (placed.has_new or changed or has_whole):
             return None, None
         is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.choice import Choice
+from activity_aggregates.compute.contexts import contexts_of
 from activity_aggregates.compute.held import held_in
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.learners import ComparedLearners
@@ -25,7 +26,7 @@ from activity_aggregates.store.targets import (
 from metrics import groups, refusals
 from metrics.catalog import IS_WHOLE
 from metrics.learners import CARRIED, ENTRIES, LEARNER_KEY
-from metrics.names import COURSE, GROUP_CONTEXT, QUIZ, WAS
+from metrics.names import COURSE, QUIZ, WAS
 from metrics.predicates import is_quiz
 from metrics.values import stands
 
@@ -73,9 +74,9 @@ def _held(
     inputs: Inputs, choice: Choice, compared: ComparedLearners | None, touched: frozenset[str] | None
 ) -> DataFrame | None:
     """(group_id, activity_id) of the quizzes that are held inside the groups that are touched."""
-    contexts = frozenset(GROUP_CONTEXT + each for each in touched or ())
+    contexts = contexts_of(touched or ())
     is_at_hand = touched is None or (compared is not None and contexts <= (choice.whole or frozenset()))
-    if choice.whole is None or (is_at_hand and not inputs.asked.done):
+    if choice.whole is None or (is_at_hand and not inputs.asked.done_contexts):
         held = None if compared is None else compared.held
     else:
         held = held_in(inputs, touched)

@@ -8,12 +8,13 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.choice import Choice
+from activity_aggregates.compute.contexts import groups_of
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among
 from activity_aggregates.sources.erased_rows import without_erased
 from activity_aggregates.sources.tables import GROUP_ATTEMPTS, GROUP_MEMBERS, GROUPS
 from metrics import groups, quizzes, refusals
-from metrics.names import ACTIVE, GROUP_CONTEXT
+from metrics.names import ACTIVE
 from metrics.quizzes import held_quizzes
 
 NAME = GROUP_ATTEMPTS.name
@@ -23,7 +24,7 @@ def read_held(inputs: Inputs, choice: Choice) -> tuple[DataFrame | None, dict[st
     """`quizzes.held_quizzes` of the groups whose contexts are looked at, and the refused attempts; None without any."""
     ids = None
     if choice.whole is not None:
-        ids = frozenset(each.removeprefix(GROUP_CONTEXT) for each in choice.whole if each.startswith(GROUP_CONTEXT))
+        ids = groups_of(choice.whole)
     if (rows := _read(inputs, ids)) is None:
         return None, {}
     with inputs.steps(f"read {NAME}") as step:

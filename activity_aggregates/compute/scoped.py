@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates.compute.choice import PAIR, Choice
+from activity_aggregates.compute.contexts import contexts_of, group_id, groups_of, is_of_group
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, ids_in, without
 from activity_aggregates.errors import BadRequest
@@ -27,7 +28,7 @@ from activity_aggregates.sources.tables import (
 )
 from activity_aggregates.store.records import FOUND
 from activity_aggregates.store.targets import ACTIVITY_AGG, GROUP_ACTIVITY_AGG
-from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, ENROLMENT_IDS, GROUP_CONTEXT, QUIZ
+from metrics.names import BATCH_CONTEXT, COURSE, COURSE_UNIT, ENROLMENT_IDS, QUIZ
 from metrics.predicates import context_id
 from metrics.quizzes import group_context
 from metrics.refusals import any_blank
@@ -49,9 +50,8 @@ class Scoped:
         self._check_contexts()
         if self._scope.users:
             return self._of_learners()
-        contexts = self._contexts() - asked.done
-        groups = {each.removeprefix(GROUP_CONTEXT) for each in contexts if each.startswith(GROUP_CONTEXT)}
-        return Choice(contexts, None, frozenset(groups), self._scanned)
+        contexts = self._contexts() - asked.done_contexts
+        return Choice(contexts, None, groups_of(contexts), self._scanned)
 
     @property
     def _scope(self) -> Scope:
@@ -100,7 +100,7 @@ class Scoped:
             pairs = among(pairs, "context_id", self._scope.contexts)
         if self._scope.activities:
             pairs = among(pairs, "context_id", self._contexts_of_activities())
-        pairs = without(pairs, "context_id", self.inputs.asked.done)
+        pairs = without(pairs, "context_id", self.inputs.asked.done_contexts)
         kept = self.inputs.results.keep(pairs.select(*PAIR).distinct(), "pairs")
         return self._of_pairs(users, kept, _groups_of(memberships))
 
@@ -141,23 +141,22 @@ class Scoped:
         return ids_in(named, "context_id")
 
     def _check_contexts(self) -> None:
-        named = self._scope.contexts - self.inputs.asked.done  # which may have ended with its unit
-        groups = {each.removeprefix(GROUP_CONTEXT) for each in named if each.startswith(GROUP_CONTEXT)}
-        known = {GROUP_CONTEXT + each for each in self._known_groups(groups)}
+        named = self._scope.contexts - self.inputs.asked.done_contexts  # which may have ended with its unit
+        groups = groups_of(named)
         missing = {each for each in named if each.startswith(BATCH_CONTEXT)}
         if missing and (recorded := self.inputs.catalog(frozenset(missing))) is not None:
             missing -= ids_in(recorded, "context_id")
         if missing:  # of what the catalog has, no scan needs to know
             found = self._of_contexts.select(context_id().alias("context_id"))
             missing -= ids_in(found, "context_id")
-        if unknown := sorted(missing | {GROUP_CONTEXT + each for each in groups} - known):
+        if unknown := sorted(missing | contexts_of(groups - self._known_groups(groups))):
             raise _nothing(f"context {unknown[0]}")
 
     def _contexts_of_activities(self) -> frozenset[str]:
         contexts: frozenset[str] = frozenset()
         for kind, name in sorted(self._scope.activities, key=str):
             found = self._contexts_of(kind, name)
-            if not found and not self.inputs.asked.done:
+            if not found and not self.inputs.asked.done_contexts:
                 raise _nothing(f"activity {kind + ':' if kind else ''}{name}")
             contexts |= found
         return contexts
@@ -190,8 +189,7 @@ class Scoped:
             attempted = self.inputs.sources.frame(GROUP_ATTEMPTS).filter(F.col("content_id") == quiz)
             found.append(attempted.filter(~any_blank("group_id")).select(group_context().alias("context_id")))
         if (stored := self.inputs.stored_rows(ACTIVITY_AGG)) is not None:
-            is_held = is_activity(QUIZ, quiz) & F.col("context_id").startswith(GROUP_CONTEXT)
-            found.append(stored.filter(is_held).select("context_id"))
+            found.append(stored.filter(is_activity(QUIZ, quiz) & is_of_group()).select("context_id"))
         return found
 
     @cached_property
@@ -212,9 +210,8 @@ class Scoped:
         if (stored := self.inputs.stored_rows(GROUP_ACTIVITY_AGG)) is not None:
             found = found.union(among(stored.select("group_id"), "group_id", named))
         if (stored := self.inputs.stored_rows(ACTIVITY_AGG)) is not None:
-            contexts = {GROUP_CONTEXT + each for each in named}
-            of_quizzes = among(stored.select("context_id"), "context_id", contexts)
-            found = found.union(of_quizzes.select(F.expr(f"substr(context_id, {len(GROUP_CONTEXT) + 1})")))
+            of_quizzes = among(stored.select("context_id"), "context_id", contexts_of(named))
+            found = found.union(of_quizzes.select(group_id()))
         return ids_in(found, "group_id")
 
 

@@ -18,11 +18,11 @@ class Asked:
     """What a run is to look at, as it was asked for and as the ledger has it.
 
     `scope` is what the caller named, with the ids of learners; the full scope is everything. `since` is an instant:
-    only what changed since then (an incremental run). `changed` are pairs that a file names. The contexts of `whole`
-    are chosen whole in any case: a dead run left them half-written. `erasing` are the ids of learners to be erased.
-    `base` is what differences may start from; without one nothing may. `window` is that of a backfill; the contexts of
-    `done` are left out, because units of it have brought them up to date, but all groups are looked at. Of all contexts
-    and groups a `share` is compared, always the same.
+    only what changed since then (an incremental run). `changed` are pairs that a file names. The contexts that a dead
+    run left `half_written` are chosen whole in any case. `erasing` are the ids of learners to be erased. `base` is what
+    differences may start from; without one nothing may. `window` is that of a backfill; its `done_contexts` are left
+    out, because units of it have brought them up to date, but all groups are looked at. Of all contexts and groups a
+    `share` is compared, always the same.
 
     `last_full` is the last full run that succeeded, which need not be a base, for its counts and its phases; `sizes`
     are the rows of each target table as the ledger has them since.
@@ -31,11 +31,11 @@ class Asked:
     scope: Scope = EVERYTHING
     since: datetime | None = None
     changed: tuple[Pair, ...] | None = None
-    whole: frozenset[str] = frozenset()
+    half_written: frozenset[str] = frozenset()
     erasing: frozenset[str] = frozenset()
     base: Base | None = None
     window: Window | None = None
-    done: frozenset[str] = frozenset()
+    done_contexts: frozenset[str] = frozenset()
     share: float = 1.0
     last_full: RunRecord | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)

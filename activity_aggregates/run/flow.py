@@ -267,7 +267,7 @@ def _with_dead(execution: Execution, asked: Asked, runs: list[RunRecord]) -> Ask
     execution.record = replace(execution.record, settles=order.settled_by(runs, asked.scope))
     for run_id, contexts in by_run.items():
         execution.steps.say(f"run {run_id} left {len(contexts)} contexts half-written: they are computed whole")
-    return replace(asked, whole=frozenset[str]().union(*by_run.values()))
+    return replace(asked, half_written=frozenset[str]().union(*by_run.values()))
 
 
 def _complete_first(execution: Execution, runs: list[RunRecord], present: order.Present) -> bool:

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from activity_aggregates import settings
+from activity_aggregates.compute.contexts import is_of_group
 from activity_aggregates.store.stored_rows import StoredRows
 from activity_aggregates.store.targets import (
     ACTIVITY_AGG,
@@ -24,7 +25,7 @@ from activity_aggregates.store.targets import (
 from metrics.days import day_counts
 from metrics.declarations import COMPLETION, COURSE_ROWS, OWN_ROWS, Metric, Selection, declared, names
 from metrics.groups import meant_type
-from metrics.names import GROUP_CONTEXT, WAS
+from metrics.names import WAS
 from metrics.predicates import is_course
 from metrics.values import SIGN, is_of, stands, sums
 
@@ -104,7 +105,7 @@ class _Published:
             is_expected &= F.col(metric.name).isNotNull() | F.col(WAS + metric.name).isNotNull()
         summed = F.when(is_expected | (value != 0), value)
         if "context_id" in table.key and metric.over == COURSE_ROWS:
-            holds = holds & ~F.col("context_id").startswith(GROUP_CONTEXT)
+            holds = holds & ~is_of_group()
         if table == ACTIVITY_AGG and metric.family != COMPLETION and not metric.rests_on:
             # A retired course's rows are as they were written last, which may be before a family was switched on.
             of_family = [each.name for each in self._metrics(table) if each.family == metric.family]

@@ -59,10 +59,10 @@ class Staging:
             return set(CONTEXTS), set()
         everybody = sorted({*world.sources, *world.stored(LEARNER_ROWS)})
         pairs = {pair for pair in everybody if self._is_asked_for(pair)} | self._named_in_a_file()
-        pairs = {pair for pair in pairs if pair[0] not in asked.done}
+        pairs = {pair for pair in pairs if pair[0] not in asked.done_contexts}
         if asked.base is None:
-            return {pair[0] for pair in pairs} | set(asked.whole), set()
-        return set(asked.whole), {pair for pair in pairs if pair[0] not in asked.whole}
+            return {pair[0] for pair in pairs} | set(asked.half_written), set()
+        return set(asked.half_written), {pair for pair in pairs if pair[0] not in asked.half_written}
 
     def _is_asked_for(self, pair: Key) -> bool:
         asked, scope = self.asked, self.asked.scope
@@ -97,7 +97,7 @@ class Staging:
 
     def _groups(self, chosen: set[Key], after: Rows) -> Rows:
         touched = {user for _, user in chosen}
-        touched |= {key[1] for key in after if key[0] in self.asked.done}
+        touched |= {key[1] for key in after if key[0] in self.asked.done_contexts}
         totals = {u: sum(row["done"] for key, row in after.items() if key[1] == u) for u in sorted(touched)}
         present = {key[1] for key in after}
         return {(user,): {"done": total} if user in present else {} for user, total in totals.items()}

@@ -100,12 +100,12 @@ def test_the_contexts_of_a_dead_run_that_was_overtaken_are_chosen_whole_once(pla
     dead = platform.run(RunRequest(scope=B1), dies_after=1)
     platform.do("cb:b2", "u1", 3)
     platform.run(RunRequest(scope=Scope(contexts=frozenset({"cb:b2"})), wait=60.0))
-    assert platform.world.stagings[-1].whole == frozenset()
+    assert platform.world.stagings[-1].half_written == frozenset()
     assert platform.run(SINCE).settles == {dead.run_id}
-    assert platform.world.stagings[-1].whole == B1.contexts
+    assert platform.world.stagings[-1].half_written == B1.contexts
     assert platform.is_right()
     platform.run(SINCE)
-    assert platform.world.stagings[-1].whole == frozenset()
+    assert platform.world.stagings[-1].half_written == frozenset()
 
 
 def test_resuming_what_may_not_be_finished_says_so_and_supersedes_it(platform: Platform) -> None:
@@ -181,7 +181,7 @@ def test_units_that_were_not_begun_are_no_dead_runs_and_the_rest_is_computed_ane
     ]
     said = platform.backfill(*CONTEXTS)
     assert "stopped while it was writing, and goes on" in said
-    assert [asked.done for asked in platform.world.stagings[-2:]] == [frozenset(), {"cb:b1", "cb:b2"}]
+    assert [asked.done_contexts for asked in platform.world.stagings[-2:]] == [frozenset(), {"cb:b1", "cb:b2"}]
     assert platform.is_right()
 
 
@@ -199,7 +199,7 @@ def test_where_another_run_has_been_there_meanwhile_what_is_left_is_computed_aga
 
     _after_the_first_unit(monkeypatch, meanwhile)
     platform.backfill(*CONTEXTS)
-    assert [asked.done for asked in platform.world.stagings[1:]] == [frozenset(), frozenset(), {"cb:b1"}]
+    assert [asked.done_contexts for asked in platform.world.stagings[1:]] == [frozenset(), frozenset(), {"cb:b1"}]
     assert platform.world.stored(CONTEXT_ROWS)["cb:b3",] == {"enrolled": 3, "done": 3}
     assert platform.is_right()
 
