@@ -97,5 +97,7 @@ def test_of_learners_a_window_takes_the_pairs_whose_enrolment_it_has(rows: DataF
 
 
 def test_of_learners_the_contexts_that_are_done_are_left_out(rows: DataFrame) -> None:
-    found = chosen(rows, Scope.parse([], [], [], ["u1", "u2", "u3"]), done=frozenset({"cb:before", "cb:after"}))
+    found = chosen(
+        rows, Scope.parse([], [], [], ["u1", "u2", "u3"]), done_contexts=frozenset({"cb:before", "cb:after"})
+    )
     assert {context for _, context in pairs(found)} == {"cb:enrolled", "cb:completed", "cb:accessed", "cb:undated"}
