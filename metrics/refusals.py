@@ -51,7 +51,7 @@ def is_invalid_status() -> Column:
 
 
 def is_invalid_date() -> Column:
-    """Whether a date of the row cannot be held; a row without any date has none that could be."""
+    """Whether a date of the row cannot be read, or is beyond what can be held; false for a row without dates."""
     return F.col(HAS_INVALID_DATE)
 
 

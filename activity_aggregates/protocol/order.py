@@ -94,10 +94,10 @@ def base_of(runs: Runs, present: Present) -> Base | NoBase:
 
 
 def is_erase_unfinished(runs: Runs) -> bool:
-    """Whether the last erase that wrote has died.
+    """Whether an erase has died after it began to write, and none has finished it.
 
-    What was before the oldest run that is known, that run has counted when it began, as each has in its turn: an erase
-    that somebody took for dead may have succeeded all the same.
+    The runs that are known begin at the last full success. What was before that each run has noted when it began, as
+    `DEAD_ERASE`, so the oldest of them tells it; an erase among them that has succeeded overrules the note.
     """
     if any(run.command == ERASE for run in left_half_written(runs)):
         return True
@@ -124,9 +124,9 @@ def _is_incremental_success(run: RunRecord) -> bool:
 
 
 def _spoilt(run: RunRecord, present: Present) -> str | None:
-    """Why nothing may start from what a run has written.
+    """Why no differences may start from what a run has written; None where they may.
 
-    What is left of a half-written one is, or was, chosen whole, and so computed by the definitions of who did so.
+    A half-written one does not matter: its contexts are computed whole by the next run, and by that run's definitions.
     """
     if run.is_half_written:
         return None

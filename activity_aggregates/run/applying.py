@@ -151,7 +151,10 @@ def held_entries(
 
 
 def _held(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:
-    """How many entries another writer's one has won over: an undated one, or, where that has happened, any."""
+    """How many of the entries just written hold another writer's value.
+
+    Looked at are rows with another writer's undated entry, or all, where others may have won over dated ones.
+    """
     if not execution.counts.get(UNDATED) and not execution.reads_back:
         return 0
     with execution.steps("read back"):

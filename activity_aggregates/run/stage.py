@@ -25,7 +25,7 @@ from activity_aggregates.run.applying import UNDATED, stored_rows_of
 from activity_aggregates.run.refused import keep_refused
 from activity_aggregates.sources.tables import BATCHES, PROGRESS, Sources, despite_dates
 from activity_aggregates.spark.results import Results
-from activity_aggregates.spark.sizing import FEW_ROWS, sized
+from activity_aggregates.spark.sizing import FEW_ROWS, set_size
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.targets import TARGET_TABLES
 
@@ -77,7 +77,7 @@ def open_inputs(execution: Execution, spark: SparkSession, asked: Asked) -> Inpu
     results = Results(RunDirectory(execution.record.staging_dir).work)
     reads_by_learner = asked.since is not None
     rows = known_rows(execution, asked)
-    sized(spark, rows)
+    set_size(spark, rows)
     are_few = rows is not None and rows <= FEW_ROWS
     with execution.steps("open sources"):
         sources = Sources(

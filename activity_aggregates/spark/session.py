@@ -22,7 +22,6 @@ from activity_aggregates import interrupts, logs, settings
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.spark.failures import job_error
 from activity_aggregates.spark.jvm import ask_once, own_jvm
-from activity_aggregates.spark.sizing import sized
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
@@ -125,7 +124,7 @@ def _session(conf: SparkConf, extended: bool) -> SparkSession:
         raise BadRequest(
             f"an incremental run reads by key, which this Spark cannot: start it with --conf {_EXTENSIONS}={EXTENSION}"
         )
-    sized(session, None)
+    set_size(session, None)
     return session
 
 

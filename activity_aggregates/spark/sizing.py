@@ -37,7 +37,7 @@ def size_for(rows: int | None, cores: int | None) -> Size:
     return Size(cores and _PARTITIONS_PER_CORE * cores, adaptive=True)
 
 
-def sized(session: SparkSession, rows: int | None) -> None:
+def set_size(session: SparkSession, rows: int | None) -> None:
     """Have the session's further queries fit so many rows, None for any number; what a user has set stays as it is.
 
     Of a cluster the cores are known once its executors have come: to be called again when they have worked.

@@ -143,7 +143,11 @@ class Lease:
 
     @contextmanager
     def written_under(self) -> Iterator[None]:
-        """Whatever writes is at its end when the block comes to its own; otherwise it may go on writing."""
+        """The block in which tasks write under this lease.
+
+        Only where it ends without an error is it certain that none of them writes any more; otherwise `free` leaves the
+        lease to expire.
+        """
         self._is_written_under = True
         yield
         self._is_written_under = False

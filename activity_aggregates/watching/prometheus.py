@@ -50,9 +50,9 @@ class State:
 
 
 def write_metrics(path: Path, state: State, labels: Mapping[str, str], now: datetime) -> None:
-    """Replace the file as a whole: a scrape sees the old one or the new one. Raises BadRequest where it cannot be.
+    """Replace the file in one step, so that a scrape sees the old one or the new one; a symbolic link is followed.
 
-    Of a link that which it leads to; but no device, which would be a file from then on.
+    Raises BadRequest where it cannot be written, and for a device or a folder, in whose place no file is put.
     """
     try:
         file = path.resolve()

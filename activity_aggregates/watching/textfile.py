@@ -53,7 +53,7 @@ def _state(session: Session, ledger: Ledger, chosen: settings.Settings, now: dat
 
 
 def enough(runs: Iterable[RunRecord], since: datetime) -> list[RunRecord]:
-    """Of runs, newest first, the newest, and before those what tells of a command that has no success among them.
+    """The newest of these runs, and of older ones those of commands that have no success among the newest.
 
     A week's verification is not overlooked because runs of changed pairs, or the units of a backfill, are many. It is
     read on until each command of the schedule has a success, or to runs that began before `since`.
