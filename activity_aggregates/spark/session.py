@@ -22,6 +22,7 @@ from activity_aggregates import interrupts, logs, settings
 from activity_aggregates.errors import BadRequest, Unreachable
 from activity_aggregates.spark.failures import job_error
 from activity_aggregates.spark.jvm import ask_once, own_jvm
+from activity_aggregates.spark.sizing import set_size
 
 CONNECTOR = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 EXTENSION = "com.datastax.spark.connector.CassandraSparkExtensions"
