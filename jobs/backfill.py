@@ -24,7 +24,6 @@ from activity_aggregates.protocol.asked import Unit, unit_of
 from activity_aggregates.protocol.execution import STAGED, Execution
 from activity_aggregates.request.backfills import APPROVED, Backfill, read_backfill
 from activity_aggregates.request.flags import add_wait
-from activity_aggregates.run.applying import UNDATED
 from activity_aggregates.run.flow import (
     RunRequest,
     Surroundings,
@@ -101,11 +100,11 @@ class _Progress:
 
 @dataclass(frozen=True)
 class _Staged:
-    """What was computed: the run that did it, its contexts, and the units that are left with their staged rows."""
+    """What was computed: the run that did it, its contexts, and the units that are left with the counts of each."""
 
     by: RunRecord
     contexts: frozenset[str]
-    units: Sequence[tuple[Unit, int]]
+    units: Sequence[tuple[Unit, Mapping[str, int]]]
 
 
 def backfill(configuration: Configuration, environ: Mapping[str, str], request: BackfillRequest) -> int:
@@ -185,12 +184,10 @@ def _do_next(around: Surroundings, progress: _Progress, to_run: RunRequest, stag
                 return None
         else:
             execution.work.start(execution)
-            # How much is staged. What the whole was counted to do stands in the record of the first unit.
-            shown = {name: n for name, n in staged.by.counts.items() if name.startswith("changed.") or name == UNDATED}
-            execution.counts.update(shown)
-        (unit, rows), *rest = staged.units
+        (unit, counts), *rest = staged.units
         execution.record = _as_unit(execution, staged, unit)
-        execution.counts |= {LEFT: len(rest), STAGED: rows}
+        # What was read and refused for all units stands in the record of the first; what changes, in that of each.
+        execution.counts |= {LEFT: len(rest), **counts}
         print(f"unit {_named(execution.record)}: {len(rest)} are left after it")
         finish(execution)
         progress.runs.append(execution.record)
@@ -225,9 +222,9 @@ def _stage(execution: Execution, to_run: RunRequest, progress: _Progress) -> _St
     asked = replace(asked, done_contexts=done)
     stage(execution, asked)
     units = execution.work.units(execution)
-    if sum(units.values()) != execution.staged_rows:
+    if sum(counts[STAGED] for counts in units.values()) != execution.staged_rows:
         raise execution.gone()
-    left = [(unit, rows) for unit, rows in units.items() if unit.is_of_groups or not unit.contexts <= done]
+    left = [(unit, counts) for unit, counts in units.items() if unit.is_of_groups or not unit.contexts <= done]
     contexts = done.union(*(unit.contexts for unit in units))
     by = replace(execution.record, counts=dict(execution.counts))
     return _Staged(by, contexts, left)
@@ -254,8 +251,8 @@ def _show(around: Surroundings, plan: Backfill, to_run: RunRequest) -> int:
         stage(execution, prepare(execution, to_run))
         execution.work.show(execution)
         units = execution.work.units(execution)
-        for unit, rows in units.items():
-            print(f"unit {_words(unit)}: {rows} rows would change")
+        for unit, counts in units.items():
+            print(f"unit {_words(unit)}: {counts[STAGED]} rows would change")
         execution.end(DRY_RUN)
     print(f"backfill {plan.name}: {len(units)} units, nothing was written")
     return 0

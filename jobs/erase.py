@@ -84,9 +84,8 @@ def erase_learners(around: Surroundings, rows: Rows, user_ids: frozenset[str], d
             return 0
         execution.work.start(execution)
         if dry_run:
-            asked = prepare(execution, request)
             execution.erased = execution.erased.with_users(user_ids)
-            return _show(execution, rows, asked)
+            return _show(execution, rows, Asked(erasing=user_ids))
         return _erase(around, execution, request, rows)
 
 

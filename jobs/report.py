@@ -37,7 +37,7 @@ from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import Ledger, RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
 from activity_aggregates.store.targets import AGGREGATE_TABLES
-from metrics.declarations import DATES
+from metrics.declarations import DATES, SCORES
 
 EXAMPLES = {
     "report last --conf settings.yaml": "the newest run, as report-<run id>.html",
@@ -94,14 +94,14 @@ def _read(session: Session, chosen: settings.Settings, run_id: str, now: datetim
     run = named_run(ledger, run_id)
     history = ledger.until(run, _RUNS)
     changes = _changes(run)
-    standing = read_standing(session, target, _ACTIVITIES, _CONTEXTS)
-    has_days = DATES in chosen.metrics.families
+    has_days, has_scores = (family in chosen.metrics.families for family in (DATES, SCORES))
+    standing = read_standing(session, target, _ACTIVITIES, _CONTEXTS, has_scores=has_scores)
     return Report(
         run=run,
         written_at=now,
         changes=changes,
         names=names_of(session, target, _shown(changes or ())),
-        limits=limits_of(run, chosen.limits, ledger),
+        limits=limits_of(run, chosen.limits, ledger) if run.is_limited else (),
         standing=standing,
         days=read_days(session, target, standing.largest_contexts, (now + _DAY).date()) if has_days else None,
         history=tuple(history),

@@ -26,7 +26,10 @@ from activity_aggregates.request.flags import at_least_one
 from activity_aggregates.store.connection import connection, open_session
 from activity_aggregates.store.ledger import RunRecord
 from activity_aggregates.store.opening import named_run, open_ledger
-from activity_aggregates.store.records import counted
+from activity_aggregates.store.records import (
+    counted,
+    retracted_rows,
+)
 from activity_aggregates.terminal.console import console, is_terminal
 from activity_aggregates.watching.textfile import write_metrics_file
 
@@ -120,8 +123,8 @@ def _list(runs: Sequence[RunRecord]) -> None:
 
 def _cells(run: RunRecord) -> tuple[str, ...]:
     seconds = f"{(run.finished_at - run.started_at).total_seconds():.0f}" if run.finished_at else "-"
-    read, refused, retracted = (sum(counted(run.counts, kind).values()) for kind in ("read", "refused", "retracted"))
-    numbers = (str(read), str(refused), str(run.counts.get("written", "-")), str(retracted))
+    read, refused = (sum(counted(run.counts, kind).values()) for kind in ("read", "refused"))
+    numbers = (str(read), str(refused), str(run.counts.get("written", "-")), str(retracted_rows(run.counts)))
     return (
         run.run_id,
         run.called,

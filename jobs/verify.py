@@ -102,12 +102,22 @@ def verify(configuration: Configuration, environ: Mapping[str, str], asked: Veri
     chosen = replace(configuration, settings=_for_verifying(configuration.settings, asked.repair))
     request = RunRequest(asked.scope, dry_run=not asked.repair, wait=asked.wait, command=VERIFY)
     with surroundings(chosen, environ) as around, holding(around, request) as execution:
-        if execution is None or not execution.begin(None):
+        if execution is None:
+            return 0
+        execution.counts |= _kind(asked)
+        if not execution.begin(None):
             return 0
         execution.work.start(execution)
         if asked.published:
             return _verify_published(execution, asked)
         return _verify(execution, request, asked)
+
+
+def _kind(asked: Verification) -> dict[str, int]:
+    """Counts by which a verification is known to be one of published sums or of a sample, also where it fails."""
+    if asked.published:
+        return {DIFFERING_SUMS: 0}
+    return {SAMPLED: round(asked.sample * 1_000_000)} if asked.sample < 1 else {}
 
 
 def _check(asked: Verification) -> None:
@@ -120,8 +130,6 @@ def _check(asked: Verification) -> None:
 
 
 def _verify(execution: Execution, request: RunRequest, asked: Verification) -> int:
-    if asked.sample < 1:
-        execution.counts[SAMPLED] = round(asked.sample * 1_000_000)
     stage(execution, replace(prepare(execution, request), share=asked.sample))
     found = _findings(execution)
     with execution.steps("list differences"):

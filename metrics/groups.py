@@ -23,8 +23,15 @@ SERVED = "served"  # the type of the learners' rows that serve it
 
 
 def assess_group_activities(groups: DataFrame) -> DataFrame:
-    """(group_id, activity_type, activity_id, problem) for every activity listed by an active group."""
-    listed = groups.filter(F.col("status") == ACTIVE).select("group_id", F.explode("activities").alias("activity"))
+    """(group_id, activity_type, activity_id, problem) for every activity listed by an active group.
+
+    A row without a group_id, whose status may be lost as well, lists at least one.
+    """
+    one = F.expr("array(cast(map() as map<string,string>))")
+    lists_none = F.coalesce(F.size("activities"), F.lit(0)) < 1
+    each = F.when(any_blank("group_id") & lists_none, one).otherwise(F.col("activities"))
+    is_looked_at = (F.col("status") == ACTIVE) | any_blank("group_id")
+    listed = groups.filter(is_looked_at).select("group_id", F.explode(each).alias("activity"))
     activities = listed.select(
         "group_id", F.col("activity")["type"].alias("activity_type"), F.col("activity")["id"].alias("activity_id")
     )

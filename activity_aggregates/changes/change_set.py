@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
@@ -147,7 +147,7 @@ def plain_texts(table: TargetTable, rows: DataFrame, will: str, stood: str) -> D
 COUNTED = ("stored", "changed", "retracted", "added", "newer", "lowered", "compared", "undated")
 
 
-def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
+def change_counts(table: TargetTable, metrics: Sequence[str], counted: Collection[str] = COUNTED) -> list[Column]:
     """Aggregates over `compare`, to be observed, named `<count> <table>`: what happens to the table's rows.
 
     stored: rows with metrics; compared: rows looked at; added, retracted: rows that begin and cease to have metrics;
@@ -164,4 +164,4 @@ def change_counts(table: TargetTable, metrics: Sequence[str]) -> list[Column]:
     }  # fmt: skip
     counts = {name: f"count_if({is_here} AND ({holds}))" for name, holds in conditions.items()}
     counts["newer"] = f"coalesce(sum(IF({is_here}, newer, 0)), 0)"
-    return [F.expr(count).alias(f"{name} {table.name}") for name, count in counts.items()]
+    return [F.expr(count).alias(f"{name} {table.name}") for name, count in counts.items() if name in counted]

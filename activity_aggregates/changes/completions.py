@@ -20,6 +20,7 @@ from metrics.predicates import is_course
 
 FILES = ("json", "parquet")  # formats of files; any other is a writer of Spark's with a place of its own
 RECORD = "user_id string, course_id string, context_id string, completed_on timestamp, as_of timestamp, run_id string"
+_UNFINISHED = "_temporary"  # what a run has left that died while it told; the next one tells of all
 _REPLACEMENT = "_without-erased-"  # before the id of a run; readers pass over what begins with _
 
 
@@ -70,6 +71,7 @@ class CompletionFiles:
         self._go_on_with_replacing()
         changed = 0
         for run_id in self._files.run_ids():
+            self._files.delete(f"{self._path}/{run_id}/{_UNFINISHED}")
             try:
                 changed += self._replaced_without(erased, run_id)
             except (Py4JError, PySparkException) as error:

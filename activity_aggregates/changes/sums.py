@@ -43,7 +43,7 @@ class MetricChange:
     @property
     def difference(self) -> float:
         """Of the sums; 0 where there are none."""
-        return (self.after or 0.0) - (self.before or 0.0)
+        return round((self.after or 0.0) - (self.before or 0.0), _DIGITS)
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,12 @@ def new_names(found: DataFrame, activities: Collection[Activity]) -> dict[Activi
 
 def _summed(found: DataFrame, *by: str) -> DataFrame:
     """(by…, rows, before, after) of all entries; those of one metric for many quizzes are one."""
-    entries = found.select("table", "activity_id", F.explode(CHANGES).alias("entry"))
+    each = F.monotonically_increasing_id().alias("row")
+    entries = found.select("table", "activity_id", each, F.explode(CHANGES).alias("entry"))
     metric = F.regexp_replace("entry.metric", ":.*$", ":ID").alias("metric")
     before, after = (F.sum(F.coalesce(f"entry.{state}", F.lit(0.0))).alias(state) for state in ("before", "after"))
     entries = entries.select("*", metric)
-    return entries.groupBy(*by).agg(F.count(F.lit(1)).alias("rows"), before, after)
+    return entries.groupBy(*by).agg(F.count_distinct("row").alias("rows"), before, after)
 
 
 def _change(table: str, metric: str, rows: int, before: float, after: float) -> MetricChange:

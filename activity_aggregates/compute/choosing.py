@@ -235,19 +235,29 @@ def _of_erased(inputs: Inputs) -> Choice:
     """
     stored, named = inputs.stored_rows(ACTIVITY_USER_AGG), inputs.sources.of_erased(ENROLMENTS)
     pairs: DataFrame = inputs.spark.createDataFrame([], "user_id string, context_id string")
-    users = None
+    users = find_erased(inputs)
     if named is not None:
         pairs = pairs_of(named)
-    if stored is not None:
-        users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
+    if stored is not None and users is not None:
         theirs = stored.select(*PAIR).distinct().join(users, "user_id", how="left_semi").select(*PAIR)
         pairs = pairs.union(theirs).distinct()
     kept = inputs.results.keep(pairs, _PAIRS)
-    inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
     # Without a base no count is known to be exact, and an erase that died has taken rows by which contexts are found.
     whole = None if inputs.asked.is_everything else _of_inactive(named)
     # In which groups they were members is known no more, once their rows are left out: so all groups are looked at.
     return Choice(whole, kept, None, lambda choice: choice.of_batches(inputs.sources.frame(ENROLMENTS)))
+
+
+def find_erased(inputs: Inputs) -> DataFrame | None:
+    """(user_id) of everybody erased who has a stored row, None where the table is empty.
+
+    Counts how many of the ids that are to be erased are in a source or in a stored row.
+    """
+    stored, users = inputs.stored_rows(ACTIVITY_USER_AGG), None
+    if stored is not None:
+        users = inputs.results.keep(erased_rows(stored.select("user_id").distinct(), inputs.execution.erased), "erased")
+    inputs.counts[FOUND] = _found(inputs, [each for each in (inputs.sources.erased_users, users) if each is not None])
+    return users
 
 
 def _of_inactive(named: DataFrame | None) -> frozenset[str]:

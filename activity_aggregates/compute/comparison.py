@@ -72,6 +72,7 @@ def compare_others(
         totals = counted.get
         if batches is not None:
             inputs.counts[f"read.{BATCHES.name}"] = batches.get["read"]
+            inputs.counts["counted.batches_without_course"] = batches.get["keyless"]
         if choice.is_everything:
             inputs.counts.update(
                 {f"{name}.{ACTIVITY_AGG.name}": int(totals[name]) for name in ("enrolled", "completed")}

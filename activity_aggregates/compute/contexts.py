@@ -24,6 +24,11 @@ def groups_of(contexts: Iterable[str]) -> frozenset[str]:
     return frozenset(each.removeprefix(GROUP_CONTEXT) for each in contexts if each.startswith(GROUP_CONTEXT))
 
 
+def has_courses(contexts: Iterable[str]) -> bool:
+    """Whether one of these contexts is not a group's, and so has courses."""
+    return not all(each.startswith(GROUP_CONTEXT) for each in contexts)
+
+
 def is_of_group() -> Column:
     """Whether a row (with context_id) is of a group's context."""
     return F.col("context_id").startswith(GROUP_CONTEXT)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from activity_aggregates import settings
 from activity_aggregates.changes.change_set import compare
 from activity_aggregates.compute.choice import Choice
-from activity_aggregates.compute.contexts import contexts_of, groups_of
+from activity_aggregates.compute.contexts import has_courses
 from activity_aggregates.compute.inputs import Inputs
 from activity_aggregates.compute.listed import among, flagged, ids_in
 from activity_aggregates.compute.reading import Placed, standing_catalog
@@ -20,6 +20,7 @@ from activity_aggregates.store.targets import ACTIVITY_METADATA, TEXTS, TargetTa
 from metrics.catalog import IS_WHOLE
 from metrics.names import COURSE, WAS
 from metrics.predicates import is_served_activity
+from metrics.refusals import any_blank
 from metrics.trees import courses, metadata
 from metrics.trees.batches import batch_days
 
@@ -59,7 +60,7 @@ def compare_metadata(
     """The compared rows of what is described at hand; of a run that looks at a part, only of what may be new.
 
     `placed` is None where no pair is at hand. What is stored of other activities stays as it is. With what is observed
-    of the batches, `read`, once the rows are computed; None where none are read.
+    of the batches, `read` and `keyless`, once the rows are computed; None where none are read.
     """
     if not described or (placed is None and not inputs.asked.done_contexts):
         return {}, None
@@ -74,7 +75,8 @@ def compare_metadata(
     seen = Observation() if described.dates else None
     rows = metadata.activity_metadata(places, courses.described_nodes(outlines))
     if seen is not None:
-        batches = inputs.sources.frame(BATCHES).observe(seen, F.count(F.lit(1)).alias("read"))
+        keyless = F.count_if(any_blank("course_id")).alias("keyless")
+        batches = inputs.sources.frame(BATCHES).observe(seen, F.count(F.lit(1)).alias("read"), keyless)
         dates = metadata.course_dates(batch_days(batches, described.time_zone))
         rows = metadata.with_dates(rows, dates, described.dates)
     computed = rows.select(*metadata.ACTIVITY, F.when(F.size("metadata") > 0, F.col("metadata")).alias(TEXTS))
@@ -108,9 +110,7 @@ def _of_a_part(
         places, elsewhere = catalog.select(*_PLACE).distinct(), catalog
     else:
         changed = placed.changed | choice.redescribed
-        # In the contexts of groups no course is placed.
-        has_whole = bool((choice.whole or frozenset()) - contexts_of(groups_of(choice.whole or ())))
-        if not (placed.has_new or changed or has_whole):
+        if not (placed.has_new or changed or has_courses(choice.whole or ())):
             return None, None
         is_new = F.col("recorded_course_id").isNull() | F.col("has_changed") | F.col(IS_WHOLE)
         owners = flagged(choice.with_whole(placed.owners), "course_id", changed, "has_changed")

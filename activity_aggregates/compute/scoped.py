@@ -87,10 +87,10 @@ class Scoped:
         self.inputs.counts[FOUND] = found.distinct().count()
         if not self.inputs.counts[FOUND]:
             # The sentence is kept in the ledger, which holds no learner's id.
-            raise BadRequest(
-                f"none of the {len(self._scope.users)} learners of the scope has an enrolment or a membership: "
-                "correct their ids"
-            )
+            number = len(self._scope.users)
+            named = f"none of the {number} learners" if number > 1 else "the one learner"
+            has = "has" if number > 1 else "has not"
+            raise BadRequest(f"{named} of the scope {has} an enrolment or a membership: correct the ids")
         if (window := self.inputs.asked.window) is not None:
             enrolled = enrolled.filter(happened(window.start, window.end))
         pairs = enrolled.filter(~any_blank("user_id", "batch_id")).select(

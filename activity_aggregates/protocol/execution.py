@@ -70,8 +70,11 @@ class Work(Protocol):
     def stage(self, execution: Execution, asked: Asked) -> None:
         """Compute, compare and stage; raises CheckFailed at a limit."""
 
-    def units(self, execution: Execution) -> dict[Unit, int]:
-        """The units of what is staged, with their numbers of rows; that of the group rows is last, and always there."""
+    def units(self, execution: Execution) -> dict[Unit, dict[str, int]]:
+        """The units of what is staged, with the counts of their rows; that of the group rows is last, and always there.
+
+        `STAGED` is how many rows there are to be written.
+        """
 
     def rows_of(self, execution: Execution, unit: Unit | None) -> int:
         """How many staged rows are there to be written, of one unit only where it is given."""
@@ -114,6 +117,7 @@ class Execution:
     clock: Clock = MACHINE
     counts: dict[str, int] = field(default_factory=dict)
     is_dry: bool = False
+    goes_on: bool = field(default=False, init=False)  # writing what it, or a process before this one, has begun to
 
     @property
     def selection(self) -> Selection:
@@ -189,7 +193,8 @@ class Execution:
     def reads_back(self) -> bool:
         """Whether it looks at all that it has written: others may have won over the job's entries, or have before."""
         others = self.others()
-        return order.left_held(others) or order.is_of_earlier_instant(self.record, others)
+        is_late = self.goes_on or order.is_of_earlier_instant(self.record, others)
+        return is_late or order.left_held(others)
 
     def others(self) -> list[RunRecord]:
         """The runs that its place in the order is known from."""
@@ -225,7 +230,8 @@ class Execution:
         expire.
         """
         self.lease.check()
-        if not self.record.began_writing:
+        self.goes_on = self.record.began_writing
+        if not self.goes_on:
             self.work.announce(self, unit)
             self.lease.check()
         self.save(status=APPLYING, staged=True, began_writing=self.has_changes, finished_at=None)

@@ -115,8 +115,12 @@ def left_held(runs: Runs) -> bool:
 
 
 def is_of_earlier_instant(record: RunRecord, runs: Runs) -> bool:
-    """Whether a run has an as_of that was another one's before, or is older: what others have set since may win."""
-    return any(run.as_of >= record.as_of and run.staging_dir != record.staging_dir for run in runs)
+    """Whether a run has an as_of that one which has settled rows had before, or an older one.
+
+    What others have set since may win over it.
+    """
+    later = (run for run in runs if run.as_of >= record.as_of and run.staging_dir != record.staging_dir)
+    return any(map(has_settled_rows, later))
 
 
 def _is_incremental_success(run: RunRecord) -> bool:

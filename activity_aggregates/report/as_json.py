@@ -53,7 +53,7 @@ def _completion(standing: Standing) -> dict[str, Any]:
 
 def _steps(course: CourseStanding) -> dict[str, float]:
     """The counts, and completed of enrolled in percent."""
-    return dict(zip(_STEPS, course.steps, strict=True)) | {"percentage": round(course.percentages[-1], 2)}
+    return dict(zip(_STEPS, course.steps, strict=True)) | {"percentage": course.percentages[-1]}
 
 
 def _scores(standing: Standing) -> dict[str, Any] | None:

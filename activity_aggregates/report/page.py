@@ -23,6 +23,7 @@ from activity_aggregates.report.days import Day
 from activity_aggregates.report.names import Activity, quiz_of
 from activity_aggregates.report.outcome import details, has_compared, outcome
 from activity_aggregates.report.standing import BANDS, STEPS
+from activity_aggregates.report.values import floored
 from activity_aggregates.store.ledger import FAILED, INTERRUPTED, LOST, STOPPED, RunRecord
 from activity_aggregates.store.records import counted
 
@@ -55,6 +56,7 @@ def render(report: Report) -> str:
     )
     environment.filters |= {
         "number": number,
+        "floored": floored,
         "instant": instant,
         "seconds": seconds,
         "length_of_tick": length_of_tick,

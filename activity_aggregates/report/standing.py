@@ -50,12 +50,12 @@ class CourseStanding:
 
     @property
     def percentages(self) -> tuple[float, ...]:
-        """Of those who are enrolled, 0..100; 0 when nobody is.
+        """Of those who are enrolled, 0..100, floored to hundredths as all percentages are; 0 when nobody is.
 
-        >>> CourseStanding("c1", "Chemistry", (8, 6, 6, 4, 2, 2)).percentages
-        (100.0, 75.0, 75.0, 50.0, 25.0, 25.0)
+        >>> CourseStanding("c1", "Chemistry", (30_000, 29_999, 20_000, 4, 2, 2)).percentages
+        (100.0, 99.99, 66.66, 0.01, 0.0, 0.0)
         """
-        return tuple(step * 100 / self.enrolled if self.enrolled else 0.0 for step in self.steps)
+        return tuple(step * 10_000 // self.enrolled / 100 if self.enrolled else 0.0 for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Standing:
 
 @dataclass
 class _Sums:
+    has_scores: bool
     courses: dict[str, list[int]] = field(default_factory=dict)
     quizzes: dict[str, list[int]] = field(default_factory=dict)
     contexts: list[tuple[int, str, str]] = field(default_factory=list)
@@ -105,15 +106,17 @@ class _Sums:
             if kind == COURSE and agg and STEPS["enrolled"] in agg:
                 counts = _added(self.courses, activity, [int(agg.get(name, 0)) for name in STEPS.values()])
                 self.contexts.append((counts[0], activity, context))
-            elif kind == QUIZ and agg and "reached25Count" in agg:
+            elif kind == QUIZ and agg and self.has_scores and "reached25Count" in agg:
                 _added(self.quizzes, activity, list(_bands(agg)))
 
 
-def read_standing(session: Session, target: settings.Target, most: int, most_contexts: int) -> Standing:
-    """Page through activity_agg, up to a bound, and keep a few sums of each course and quiz."""
+def read_standing(
+    session: Session, target: settings.Target, most: int, most_contexts: int, *, has_scores: bool
+) -> Standing:
+    """Page through activity_agg, up to a bound, and keep a few sums of each course, and quiz where it `has_scores`."""
     columns = f"activity_type, activity_id, context_id, {target.columns.agg}"
     query = f"SELECT {columns} FROM {target.keyspace}.{target.tables['activity_agg']} LIMIT {MOST_ROWS}"
-    sums = _Sums()
+    sums = _Sums(has_scores)
     sums.add(session.execute(reading(query, _FETCH_SIZE)))
     courses = nlargest(most, sums.courses, key=lambda course: (sums.courses[course][0], course))
     quizzes = nlargest(most, sums.quizzes, key=lambda quiz: (sum(sums.quizzes[quiz]), quiz))

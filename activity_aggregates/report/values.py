@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 _WHOLE_BELOW = 1e16  # above it, doubles are further apart than 1, and digits would pretend otherwise
@@ -21,6 +22,15 @@ def shown(value: float | str | None) -> str:
         return "-"
     is_whole = float(value).is_integer() and abs(value) < _WHOLE_BELOW
     return f"{value:.0f}" if is_whole else repr(value)
+
+
+def floored(value: float, digits: int) -> float:
+    """A percentage to so many digits: what is not all is never shown as 100.
+
+    >>> floored(99.99, 1), floored(66.66, 2), floored(100.0, 0)
+    (99.9, 66.66, 100.0)
+    """
+    return float(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN))
 
 
 def described(change: Mapping[str, Any]) -> str:

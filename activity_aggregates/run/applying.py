@@ -8,11 +8,12 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from activity_aggregates.changes.change_set import change_counts
 from activity_aggregates.changes.entries import entries_that_differ, stored_entries
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.protocol.asked import Unit
-from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.protocol.execution import STAGED, Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
@@ -25,6 +26,7 @@ from activity_aggregates.writing.plans import Plan, WriteLimits
 from metrics.declarations import names
 
 _ROWS_WORTH_A_TASK = 1000
+_OF_UNITS = ("changed", "added", "retracted", "lowered", "undated")  # what is counted of the rows of a unit
 UNDATED = "undated"  # a count of changed rows in which another writer's entry has no date
 
 
@@ -84,13 +86,23 @@ def send_rows(execution: Execution, rows: DataFrame, staged: int, phase: str, pl
     return applied.rows
 
 
-def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, int]:
-    """The contexts that rows are staged of, one by one, and the rows that are of no context, with their numbers."""
+def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, dict[str, int]]:
+    """The contexts that rows are staged of, one by one, and the rows that are of no context, each with its counts."""
     rows = changes_of(execution, spark)
-    by_context: dict[str | None, int] = {} if rows is None else dict(rows.groupBy("context_id").count().collect())
-    of_groups = by_context.pop(None, 0)
-    units = {Unit(frozenset([context])): by_context[context] for context in sorted(filter(None, by_context))}
-    return units | {Unit(): of_groups}
+    if rows is None:
+        return {Unit(): {STAGED: 0}}
+    counts = [F.count(F.lit(1)).alias(STAGED)]
+    for table in TARGET_TABLES:
+        counts += change_counts(table, names(table.name, execution.selection), _OF_UNITS)
+    found = {row[0]: _summed_up(row.asDict()) for row in rows.groupBy("context_id").agg(*counts).collect()}
+    of_groups = found.pop(None, {STAGED: 0})
+    return {Unit(frozenset([context])): found[context] for context in sorted(found)} | {Unit(): of_groups}
+
+
+def _summed_up(observed: Mapping[str, int]) -> dict[str, int]:
+    """The counts of a unit under the names that they have in a record."""
+    counts = {name.replace(" ", "."): number for name, number in observed.items() if name != "context_id"}
+    return counts | {UNDATED: sum(counts.pop(f"{UNDATED}.{table.name}") for table in TARGET_TABLES)}
 
 
 def rows_of(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from activity_aggregates.changes.completions import completion_files
 from activity_aggregates.changes.staging import RunDirectory, Staging
-from activity_aggregates.compute.choosing import choose
+from activity_aggregates.compute.choosing import find_erased
 from activity_aggregates.protocol.asked import Asked
 from activity_aggregates.protocol.execution import Execution, now_in_ms
 from activity_aggregates.request.instants import epoch_milliseconds, store_clock
@@ -37,7 +37,7 @@ class SparkRows:
     """The rows of learners, by Spark."""
 
     def count(self, execution: Execution, asked: Asked) -> Mapping[str, int]:
-        choose(open_inputs(execution, active_spark(execution.work), asked))  # counts whom there are
+        find_erased(open_inputs(execution, active_spark(execution.work), asked))
         return {name: execution.counts[f"erased.{name}"] for name in _find_rows(execution)}
 
     def delete(self, execution: Execution) -> int:

@@ -37,6 +37,7 @@ from activity_aggregates.store.records import (
     VERIFY,
     RunRecord,
     counted,
+    retracted_rows,
 )
 from activity_aggregates.watching.lineage import Lineage, lineage
 
@@ -304,7 +305,7 @@ def finish(execution: Execution) -> None:
     execution.write(unit_of(execution.record))
     execution.work.tidy(execution)
     counts = execution.counts
-    retracted, refused = (sum(counted(counts, kind).values()) for kind in ("retracted", "refused"))
+    retracted, refused = retracted_rows(counts), sum(counted(counts, "refused").values())
     logs.tell_result(
         f"run {execution.record.run_id} succeeded: {counts['written']} rows written, "
         f"{retracted} of them retracted, {refused} source rows refused",

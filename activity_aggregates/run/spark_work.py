@@ -88,7 +88,7 @@ class SparkWork:
     def stage(self, execution: Execution, asked: Asked) -> None:
         stage(execution, self.spark, asked)
 
-    def units(self, execution: Execution) -> dict[Unit, int]:
+    def units(self, execution: Execution) -> dict[Unit, dict[str, int]]:
         return units_of(execution, self.spark)
 
     def rows_of(self, execution: Execution, unit: Unit | None) -> int:

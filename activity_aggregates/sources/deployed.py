@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from activity_aggregates.texts import hosts_of
 CASSANDRA = "cassandra"
 _HOSTS = "spark.cassandra.connection.host"
 _PORT = "spark.cassandra.connection.port"
+_DATACENTER = "spark.cassandra.connection.localDC"
 _BUNDLE = "spark.cassandra.connection.config.cloud.path"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON, or not of the header
 # Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
@@ -69,13 +70,14 @@ def of_source(connection: Connection, source: settings.Source) -> Connection:
     """
     named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
     hosts, bundle = source.options.get(_HOSTS), source.options.get(_BUNDLE)
+    datacenter = "" if hosts or bundle else connection.local_datacenter  # that of whichever host is met first
     return replace(
         connection,
         secure_connect_bundle=bundle or (None if hosts else connection.secure_connect_bundle),
         tls=None if bundle else connection.tls,
         contact_points=tuple(hosts_of(hosts, _HOSTS)) if hosts else connection.contact_points,
         port=int(named.get("connection.port", connection.port)),
-        local_datacenter=named.get("connection.localDC", connection.local_datacenter),
+        local_datacenter=named.get("connection.localDC", datacenter),
         consistency=named.get("input.consistency.level", connection.consistency),
         username=named.get("auth.username", connection.username),
         password=named.get("auth.password", connection.password),
@@ -95,7 +97,19 @@ def raw_rows(spark: SparkSession, source: settings.Source, cassandra_options: Ma
     if source.format == "json":
         reader = reader.schema(_texts(_json_names(spark, source, options)))
     rows = reader.load(source.path)
-    return _whole_records(reader, source, rows.schema) if source.format == "csv" else rows
+    # Spark holds names that it has made up against the header, too, and would refuse the file.
+    is_as_written = source.format == "csv" and not _has_made_up_names(rows.columns)
+    return _whole_records(reader, source, rows.schema) if is_as_written else rows
+
+
+def _has_made_up_names(names: Sequence[str]) -> bool:
+    """Whether Spark may have named columns of a header that says nothing for some, or the same for several.
+
+    >>> [_has_made_up_names(names) for names in (["id", "name"], ["_c0", "id"], ["id", "name1", "name2"])]
+    [False, True, True]
+    """
+    said = [name.removesuffix(str(place)).lower() for place, name in enumerate(names)]
+    return "_c" in said or len({*said}) < len(said)
 
 
 def _whole_records(reader: DataFrameReader, source: settings.Source, schema: StructType) -> DataFrame:
@@ -109,12 +123,18 @@ def _whole_records(reader: DataFrameReader, source: settings.Source, schema: Str
     whole = {"columnNameOfCorruptRecord": _CORRUPT_RECORD, "columnPruning": "false"}
     rows = read.options(**whole).load(source.path)
     is_whole = F.col(_CORRUPT_RECORD).isNull()
-    return rows.select(*(F.when(is_whole, F.col(f"`{name}`")).alias(name) for name in schema.names))
+    columns = ((name, F.col(f"`{name.replace('`', '``')}`")) for name in schema.names)
+    return rows.select(*(F.when(is_whole, column).alias(name) for name, column in columns))
 
 
 def place_options(source: settings.Source, cassandra_options: Mapping[str, str]) -> Mapping[str, str]:
-    """The target's options, without its bundle where the source names hosts: the connector would pass them over."""
-    return {key: value for key, value in cassandra_options.items() if key != _BUNDLE or _HOSTS not in source.options}
+    """The target's options, without what says where its own cluster is where the source names another place.
+
+    The connector would pass over hosts beside a bundle, and find no host of the target's datacenter.
+    """
+    is_elsewhere = {_HOSTS, _BUNDLE} & source.options.keys()
+    left_out = {_HOSTS, _BUNDLE, _DATACENTER} if is_elsewhere else set[str]()
+    return {key: value for key, value in cassandra_options.items() if key not in left_out}
 
 
 def _json_names(spark: SparkSession, source: settings.Source, options: Mapping[str, str]) -> Iterable[str]:

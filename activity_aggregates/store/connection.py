@@ -295,7 +295,7 @@ def _why_unreachable(error: Exception, cluster: Cluster, connection: Connection)
     if isinstance(cause, AuthenticationFailed):
         return f"Cassandra at {connection.address} asks for a user: set cassandra.username"
     datacenters = sorted({host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter})
-    if datacenters and connection.local_datacenter not in datacenters:
+    if datacenters and connection.local_datacenter and connection.local_datacenter not in datacenters:
         return (
             f"Cassandra at {connection.address} has no datacenter {connection.local_datacenter}: "
             f"set cassandra.local_datacenter to {' or '.join(datacenters)}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.request.scope import Scope
+from activity_aggregates.store.targets import AGGREGATE_TABLES
 
 RUNNING, APPLYING, SUCCEEDED, DRY_RUN = "running", "applying", "succeeded", "dry_run"
 SUPERSEDED, STOPPED, FAILED, INTERRUPTED, LOST = "superseded", "stopped", "failed", "interrupted", "lost"
@@ -71,6 +72,11 @@ class RunRecord:
         return epoch_milliseconds(self.as_of) * 1000 + self.sequence
 
     @property
+    def is_limited(self) -> bool:
+        """Whether limits could stop it: not an erase, nor a verification that repaired nothing."""
+        return self.command != ERASE and not (self.command == VERIFY and self.status == DRY_RUN)
+
+    @property
     def is_half_written(self) -> bool:
         """Whether it has written, and not everything was acknowledged, whatever became of it."""
         return self.began_writing and self.status != SUCCEEDED
@@ -108,6 +114,11 @@ def counted(counts: Mapping[str, int], kind: str) -> dict[str, int]:
     {'enrolments': 20}
     """
     return {name.removeprefix(f"{kind}."): number for name, number in counts.items() if name.startswith(f"{kind}.")}
+
+
+def retracted_rows(counts: Mapping[str, int]) -> int:
+    """Of the rows of aggregates, which `written` counts, those that cease to be the job's."""
+    return sum(counts.get(f"retracted.{table.name}", 0) for table in AGGREGATE_TABLES)
 
 
 COLUMNS = [field.name for field in fields(RunRecord)]

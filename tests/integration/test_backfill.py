@@ -19,6 +19,7 @@ from activity_aggregates.request.scope import Scope
 from activity_aggregates.run import applying, spark_work
 from activity_aggregates.store.lease import LeaseTicket
 from activity_aggregates.store.ledger import APPLYING, DRY_RUN, LOST, SUCCEEDED, RunRecord
+from activity_aggregates.store.records import counted
 from jobs.__main__ import main
 from tests.harness.environment import Environment
 from tests.harness.leases import held
@@ -92,6 +93,9 @@ def test_the_contexts_named_are_done_one_by_one_and_then_refused_until_again(
         ("2 contexts", "groups", SUCCEEDED),
     ]
     assert len({(run.write_time, run.staging_dir) for run in others}) == 1, "they were computed once"
+    changed = [{name: rows for name, rows in counted(run.counts, "added").items() if rows} for run in others]
+    of_context = {"activity_user_agg": 1, "activity_agg": 1, "activity_catalog": 1}
+    assert changed == [of_context, of_context, {"activity_metadata": 1}], "each counts what is its own"
     assert {run.command.partition("@")[0] for run in others} == {"backfill 2026-01-01-again"}
 
     assert world.backfill(file) == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from activity_aggregates.errors import Unreachable
 from activity_aggregates.protocol.asked import Asked, Unit
-from activity_aggregates.protocol.execution import Execution
+from activity_aggregates.protocol.execution import STAGED, Execution
 from activity_aggregates.request.instants import epoch_milliseconds
 from activity_aggregates.writing.sending import LeaseWatch
 from tests.protocol.scheduler import Killed, Process
@@ -61,11 +61,16 @@ class TwinWork:
         self._world.staged[execution.record.staging_dir] = (changes, staged_at)
         self._step()
 
-    def units(self, execution: Execution) -> dict[Unit, int]:
+    def units(self, execution: Execution) -> dict[Unit, dict[str, int]]:
         changes = self._of_unit(execution, None)
         contexts = sorted({key[0] for table, key, _, _ in changes if table != GROUP_ROWS})
         units = [*(Unit(frozenset([context])) for context in contexts), Unit()]
-        return {unit: self.rows_of(execution, unit) for unit in units}
+        return {unit: self._counted(execution, unit) for unit in units}
+
+    def _counted(self, execution: Execution, unit: Unit) -> dict[str, int]:
+        rows = {change[:2] for change in self._of_unit(execution, unit)}
+        changed = {f"changed.{table}": sum(row[0] == table for row in rows) for table in TABLES}
+        return {STAGED: len(rows), **changed}
 
     def rows_of(self, execution: Execution, unit: Unit | None) -> int:
         return len({change[:2] for change in self._of_unit(execution, unit)})

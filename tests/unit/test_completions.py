@@ -50,6 +50,14 @@ def test_where_dates_are_not_computed_nobody_has_one(spark: SparkSession) -> Non
     assert_rows(completions(rows, "run1", AS_OF), RECORD, ("u1", "c1", "cb:b1", None, AS_OF, "run1"))
 
 
+def test_what_a_run_has_left_that_died_while_it_told_goes_with_an_erase(spark: SparkSession, tmp_path: Path) -> None:
+    left = tmp_path / "20260101T000000Z-aaaaaa/_temporary/0/part-0.json"
+    left.parent.mkdir(parents=True)
+    left.write_text('{"user_id": "u1"}')
+    CompletionFiles(spark, str(tmp_path), "json").remove(Erased(b"a secret of sixteen").with_users(["u1"]))
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("format_", FILES)
 def test_a_damaged_file_is_named_by_an_erase_for_it_may_name_the_erased(
     spark: SparkSession, tmp_path: Path, format_: str

@@ -11,6 +11,7 @@ from activity_aggregates.sources.deployed import address, is_in_targets_cluster,
 from activity_aggregates.store.connection import Connection, Tls, connection, spark_options
 
 HOST, PORT = "spark.cassandra.connection.host", "spark.cassandra.connection.port"
+DATACENTER = "spark.cassandra.connection.localDC"
 BUNDLE = "spark.cassandra.connection.config.cloud.path"
 
 
@@ -48,6 +49,15 @@ def test_hosts_of_a_source_win_over_the_targets_bundle_for_python_and_for_spark(
     assert of_source(target, elsewhere).address == "other port 9042"
     assert BUNDLE not in place_options(elsewhere, spark_options(target))
     assert BUNDLE in place_options(source(), spark_options(target))
+
+
+def test_the_targets_datacenter_is_none_of_a_source_elsewhere() -> None:
+    assert of_source(by_hosts(), source(**{PORT: "9043"})).local_datacenter == by_hosts().local_datacenter
+    for place in ({HOST: "other"}, {BUNDLE: "source.zip"}):
+        assert of_source(by_hosts(), source(**place)).local_datacenter == ""
+        assert DATACENTER not in place_options(source(**place), spark_options(by_hosts()))
+    named = source(**{HOST: "other", DATACENTER: "east"})
+    assert of_source(by_hosts(), named).local_datacenter == "east"
 
 
 def test_a_bundle_of_a_source_wins_over_the_targets_hosts_and_their_tls() -> None:

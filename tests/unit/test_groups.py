@@ -96,6 +96,13 @@ def test_an_activity_without_id_or_type_is_refused(spark: SparkSession) -> None:
     assert_rows(rows, "group_id string, problem string", *[("blank", "missing_key")] * 3)
 
 
+@pytest.mark.parametrize("status", ["active", "inactive", None])
+def test_a_group_without_id_is_refused_whatever_is_left_of_it(spark: SparkSession, status: str | None) -> None:
+    lists: list[Any] = [[COURSE], None, []]
+    rows = assess_group_activities(frame(spark, GROUPS.schema, *((None, status, listed) for listed in lists)))
+    assert [row.problem for row in rows.collect()] == ["missing_key"] * len(lists)
+
+
 def test_a_member_without_user_is_refused(spark: SparkSession) -> None:
     rows = [("g1", " ", "active"), (None, "u1", "active"), ("g1", "u1", "inactive")]
     found = assess_members(frame(spark, GROUP_MEMBERS.schema, *rows))

@@ -329,6 +329,8 @@ def test_a_run_of_an_earlier_instant_reads_back_and_the_units_of_one_backfill_do
     assert not order.is_of_earlier_instant(run(4), [earlier, later])
     unit = replace(run(4), as_of=later.as_of, staging_dir=later.staging_dir)
     assert not order.is_of_earlier_instant(unit, [later])
+    looked = [run(5, DRY_RUN, command=VERIFY), run(6, STOPPED), run(7, RUNNING)]
+    assert not order.is_of_earlier_instant(run(4), looked)
 
 
 # Who is superseded.

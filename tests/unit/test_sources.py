@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +22,17 @@ from activity_aggregates.sources.tables import (
     GROUPS,
     HIERARCHIES,
     PROGRESS,
-    SOURCE_TABLES,
     TIMESPENT,
     Sources,
     despite_dates,
     fields,
 )
 from activity_aggregates.spark.session import translated_spark
-from activity_aggregates.store.erased import NOBODY, Erased
+from activity_aggregates.store.erased import Erased
 from metrics.groups import assess_group_activities
 from metrics.quizzes import assess_attempts
 from metrics.trees.hierarchy import outline
+from tests.harness.files import ENROLMENT_COLUMNS, Opens, source
 
 # Deployed under names of their own, with a column that nobody asked for; empty fields are null.
 FILES = {
@@ -52,7 +50,6 @@ c1,b1,u1,Q,t1,1.5,3,2026-01-01T00:00:00Z
 c1,b1,u1,Q,t2,2,3,""",
 }
 NO_TEXTS = {"true", "false", "1", "2", "3", "1.5", "1767261600000"}
-ENROLMENT_COLUMNS = "userid,courseid,batchid,active,status,completedon,enrolled_date,lastcontentaccesstime"
 COLUMNS: dict[str, dict[str, str | None]] = {"enrolments": {"user_id": "who", "course_id": "what"}}
 # As text, in which a time is that of UTC whatever the machine's own.
 EXPECTED: dict[str, set[tuple[str | None, ...]]] = {
@@ -71,30 +68,6 @@ EXPECTED: dict[str, set[tuple[str | None, ...]]] = {
         ("c1", "b1", "u1", "Q", "t2", "2.0", "3.0", None, "false"),
     },
 }
-
-
-Opens = Callable[..., Sources]
-
-
-@pytest.fixture
-def opens(spark: SparkSession, tmp_path: Path) -> Opens:
-    """Opens the sources that are given; those that must be there and are not given are empty files."""
-    empty = tmp_path / "empty.csv"
-    empty.write_text(f"{ENROLMENT_COLUMNS},contentid,identifier,hierarchy\n")
-
-    def opened(erased: Erased = NOBODY, **given: settings.Source) -> Sources:
-        required = {table.name: source(empty) for table in (ENROLMENTS, PROGRESS, HIERARCHIES)}
-        optional = dict.fromkeys(["users", *(table.name for table in SOURCE_TABLES)])
-        configured: dict[str, Any] = optional | required | given
-        return Sources(spark, settings.Sources(**configured), {}, erased)
-
-    return opened
-
-
-def source(
-    path: Path, kind: Any = "csv", columns: dict[str, str | None] | None = None, **options: str
-) -> settings.Source:
-    return settings.Source(format=kind, path=str(path), columns=columns or {}, options=options)
 
 
 @pytest.fixture(params=["csv", "json", "parquet"])
@@ -246,49 +219,6 @@ def test_an_id_in_the_name_of_a_folder_stays_as_it_is(
     frame.write.partitionBy("batchid").format(kind).option("header", "true").save(str(tmp_path / "enrolments"))
     found = opens(enrolments=source(tmp_path / "enrolments", kind)).frame(ENROLMENTS).select("user_id", "batch_id")
     assert {tuple(row) for row in found.collect()} == {("u1", "0178309055557272981"), ("u2", "1e10")}
-
-
-@pytest.mark.parametrize(
-    "header", ["userid,courseid,batchid,contentid,last_access_time,status", "userid,courseid,note,batchid,contentid"]
-)
-def test_csv_files_whose_columns_differ_are_not_read_by_their_places(opens: Opens, tmp_path: Path, header: str) -> None:
-    folder = tmp_path / "progress"
-    folder.mkdir()
-    (folder / "1.csv").write_text("userid,courseid,batchid,contentid,status,last_access_time\nu1,c1,b1,l1,2,\n" * 9)
-    (folder / "2.csv").write_text(f"{header}\n" + ",".join("x" * header.count(",") + "x") + "\n")
-    with (
-        pytest.raises(BadRequest, match=r"the columns of \S+2\.csv are not those of the files beside it"),
-        translated_spark(),
-    ):
-        opens(progress=source(folder)).frame(PROGRESS).collect()
-
-
-GROUP = [{"id": "c1", "type": "Course"}]
-
-
-def groups_csv(*rows: list[str], escape: str) -> str:
-    quoted = [[value.replace('"', f'{escape}"') for value in row] for row in rows]
-    return "\n".join(["id,name,status,activities", *('"' + '","'.join(row) + '"' for row in quoted)])
-
-
-@pytest.mark.parametrize(("escape", "options"), [("\\", {}), ('"', {"escape": '"', "multiLine": "true"})])
-def test_quotes_in_a_csv_are_read_as_the_options_say_that_they_are_escaped(
-    opens: Opens, tmp_path: Path, escape: str, options: dict[str, str]
-) -> None:
-    name = 'The "A" team, 2026' + ("\nof the year" if options else "")
-    (tmp_path / "groups.csv").write_text(groups_csv(["g1", name, "active", json.dumps(GROUP)], escape=escape))
-    file = replace(source(tmp_path / "groups.csv"), options=options)
-    (row,) = opens(groups=file).frame(GROUPS).collect()
-    assert (row.group_id, row.status, [each["id"] for each in row.activities]) == ("g1", "active", ["c1"])
-
-
-def test_a_row_of_a_csv_that_is_parted_at_the_wrong_places_has_no_key_and_is_not_another_row(
-    opens: Opens, tmp_path: Path
-) -> None:
-    text = groups_csv(["g1", 'The "A" team, 2026', "active", json.dumps(GROUP)], escape='"') + "\ng2,cut\ng3,B,active,"
-    (tmp_path / "groups.csv").write_text(text)
-    rows = opens(groups=source(tmp_path / "groups.csv")).frame(GROUPS).select("group_id", "status").collect()
-    assert [tuple(row) for row in rows] == [(None, None), (None, None), ("g3", "active")]
 
 
 def test_a_parquet_file_with_dates_that_spark_has_not_is_told_of(opens: Opens, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from activity_aggregates.api.answering.best import Stored, best
 from activity_aggregates.api.answering.fields import AGG, EVERYTHING
 from activity_aggregates.api.answering.members import Listing, Member, member_rows, members_after, profiles
 from activity_aggregates.api.answering.shapes import Entry, Maps, entries, named
-from activity_aggregates.api.answering.unlisted import unlisted_rows
+from activity_aggregates.api.answering.unlisted import has_own_entries, unlisted_rows
 from activity_aggregates.api.bodies import EarlierActivityQuery
 from activity_aggregates.api.identity.tokens import Caller
 from activity_aggregates.api.stored.reads import Reads
@@ -46,7 +46,8 @@ def rows_of(reads: Reads, found: Admitted, query: EarlierActivityQuery, group: S
     by_user: dict[str, list[Stored]] = {}
     for key in listed:
         for user_id, maps in member_rows(reads, query.groupId, key, group).items():
-            by_user.setdefault(user_id, []).append(Stored(key[0], "", maps))
+            if has_own_entries(maps):
+                by_user.setdefault(user_id, []).append(Stored(key[0], "", maps))
     return {user_id: best(rows).maps for user_id, rows in by_user.items()}
 
 

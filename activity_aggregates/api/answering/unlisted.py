@@ -15,7 +15,7 @@ from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
 from metrics.names import CONTEXTS, COURSE, COURSE_UNIT
 
-_IN_EVERY_ROW = "completed"  # of the job's, of these kinds
+_IN_EVERY_ROW = {"completed", "attemptsCount"}  # of the job's: the one of courses and units, the other of quizzes
 KINDS = (COURSE, COURSE_UNIT)  # a course inside of another one is stored as a unit of it
 
 
@@ -25,8 +25,8 @@ def unlisted_rows(reads: Reads, found: Admitted, activity_id: str, members: Sequ
     keys = [(kind, activity_id, member.user_id) for member in members for kind in KINDS]
     stored: dict[str, list[Stored]] = {}
     for (kind, _, user_id), rows in zip(keys, reads.each(Read.LEARNER, keys), strict=True):
-        of_member = (Stored(kind, row[0], row[1:]) for row in rows)
-        stored.setdefault(user_id, []).extend(row for row in of_member if is_of_the_job(row))
+        served = (Stored(kind, row[0], row[1:]) for row in rows if row[0].startswith(CONTEXTS))
+        stored.setdefault(user_id, []).extend(row for row in served if has_own_entries(row.maps))
     if not any(stored.values()):
         return {}
     if not found.caller.is_service and not is_below_listed(reads, found, activity_id, members, stored.values()):
@@ -34,10 +34,10 @@ def unlisted_rows(reads: Reads, found: Admitted, activity_id: str, members: Sequ
     return {user_id: best(rows).maps for user_id, rows in stored.items() if rows}
 
 
-def is_of_the_job(row: Stored) -> bool:
-    """Whether a run keeps the row up to date: another writer's entries stay when a learner has left."""
-    agg = row.maps[0]
-    return row.context_id.startswith(CONTEXTS) and bool(agg) and _IN_EVERY_ROW in dict(VALUES.entries(agg or b""))
+def has_own_entries(maps: Maps) -> bool:
+    """Whether a learner has a row of the job's: entries of others, and of families that are off, outlive it."""
+    agg = maps[0]
+    return bool(agg) and not _IN_EVERY_ROW.isdisjoint(name for name, _ in VALUES.entries(agg or b""))
 
 
 def is_below_listed(

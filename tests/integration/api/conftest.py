@@ -119,7 +119,17 @@ def fill_nested(world: Environment, row: dict[str, Any]) -> None:
     load("activity_catalog", [itself])
     merge(
         "group_activity_user_agg",
-        [{"group_id": "nest", "activity_type": "Collection", "activity_id": "p1", "user_id": "v2", **row}],
+        [
+            {"group_id": "nest", "activity_type": "Collection", "activity_id": "p1", "user_id": "v2", **row},
+            # Has left; what is there is of a family that is off.
+            {
+                "group_id": "nest",
+                "activity_type": "Collection",
+                "activity_id": "p1",
+                "user_id": "v3",
+                "agg": {"enrolledOn": 1},
+            },
+        ],
     )
     load("group", [{"id": "scored", "status": "active", "activities": COURSES}])
     load("group_member", [member("scored", "v1")])
