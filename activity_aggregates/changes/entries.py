@@ -51,25 +51,35 @@ def _of_map(name: str, kind: str) -> Column:
 
 
 def entries_that_differ(rows: DataFrame, selection: Selection) -> DataFrame:
-    """(table, key columns…, metric, before, after) of staged rows of metrics."""
+    """(table, key columns…, metric, before, after, text_before, text_after) of staged rows."""
     exploded = rows.select("table", *KEY_COLUMNS, F.explode(entries(all_names(selection))).alias("entry"))
-    return exploded.select("table", *KEY_COLUMNS, "entry.metric", "entry.before", "entry.after")
+    return exploded.select("table", *KEY_COLUMNS, "entry.*")
 
 
 def stored_entries(table: TargetTable, rows: DataFrame, selection: Selection) -> DataFrame:
-    """(table, key columns…, metric, held) of `StoredRows.rows` of a table of metrics."""
-    own = names(table.name, selection)
-    pairs = F.array(*(F.struct(F.lit(name).alias("metric"), F.col(WAS + name).alias("held")) for name in own))
-    if table.has_entries:
-        nothing = F.create_map().cast("map<string,double>")
-        further = F.transform(
-            F.map_entries(F.coalesce(WAS + ENTRIES, nothing)),
-            lambda entry: F.struct(entry.key.alias("metric"), entry.value.alias("held")),
-        )
-        pairs = F.concat(pairs, further)
+    """(table, key columns…, metric, held, text_held) of `StoredRows.rows`."""
+    if table.holds_texts:
+        pairs = _of_stored_map(TEXTS, "string")
+    else:
+        own = names(table.name, selection)
+        pairs = F.array(*(_stored_entry(F.lit(name), F.col(WAS + name)) for name in own))
+        pairs = F.concat(pairs, _of_stored_map(ENTRIES, "double")) if table.has_entries else pairs
     present = [
         F.col(column) if column in table.key else F.lit(None).cast(key_type(column)).alias(column)
         for column in KEY_COLUMNS
     ]
     exploded = rows.select(*present, F.explode(pairs).alias("entry"))
-    return exploded.select(F.lit(table.name).alias("table"), *KEY_COLUMNS, "entry.metric", "entry.held")
+    return exploded.select(F.lit(table.name).alias("table"), *KEY_COLUMNS, "entry.*")
+
+
+def _of_stored_map(name: str, kind: str) -> Column:
+    stored = F.coalesce(WAS + name, F.create_map().cast(f"map<string,{kind}>"))
+    if kind == "string":
+        return F.transform(F.map_entries(stored), lambda entry: _stored_entry(entry.key, text=entry.value))
+    return F.transform(F.map_entries(stored), lambda entry: _stored_entry(entry.key, entry.value))
+
+
+def _stored_entry(metric: Column, value: Column | None = None, text: Column | None = None) -> Column:
+    held = F.lit(None).cast("double") if value is None else value
+    text_held = F.lit(None).cast("string") if text is None else text
+    return F.struct(metric.alias("metric"), held.alias("held"), text_held.alias("text_held"))

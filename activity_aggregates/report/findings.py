@@ -30,9 +30,8 @@ def print_table(
 def print_held(entries: Sequence[Mapping[str, Any]], count: int) -> None:
     """Entries that hold something else than what was written, `count` in all."""
     for entry in entries:
-        print(
-            f"{entry['table']} {entry['key']}: {entry['metric']} is {shown(entry['held'])}, not {shown(entry['after'])}"
-        )
+        held, after = (entry[f"text_{state}"] or entry[state] for state in ("held", "after"))
+        print(f"{entry['table']} {entry['key']}: {entry['metric']} is {shown(held)}, not {shown(after)}")
     if count > len(entries):
         print(f"… and {count - len(entries)} more entries")
 

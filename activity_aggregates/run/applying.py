@@ -142,7 +142,9 @@ def stored_rows_of(execution: Execution, spark: SparkSession, *, are_few: bool =
 def held_entries(
     execution: Execution, spark: SparkSession, only_undated: bool, unit: Unit | None = None
 ) -> DataFrame | None:
-    """(table, key, metric, after, held) of staged entries that hold another value than was written, read back now.
+    """(table, key, metric, and after and held, of texts text_after and text_held) of entries that hold another value.
+
+    Read back now are the staged entries, as they were written.
 
     With `only_undated`, of rows where another writer's entry had no date: only the store knows whose write is later.
     With `unit`, of its rows alone: what is staged beside them may not be written yet. None where nothing is staged.
@@ -152,14 +154,17 @@ def held_entries(
         return None
     wanted = entries_that_differ(rows.filter("is_undated") if only_undated else rows, selection)
     stored = stored_rows_of(execution, spark)
-    tables = [table for table in TARGET_TABLES if not table.holds_texts and names(table.name, selection)]
+    tables = [table for table in TARGET_TABLES if names(table.name, selection)]
+    tables += [] if only_undated else [table for table in TARGET_TABLES if table.holds_texts]  # texts have no dates
     read = (stored_entries(table, stored.rows(table, names(table.name, selection)), selection) for table in tables)
     now = reduce(DataFrame.unionByName, read)
     entry = ("table", *KEY_COLUMNS, "metric")
     is_same = [F.col(f"wanted.{column}").eqNullSafe(F.col(f"now.{column}")) for column in entry]
-    joined = wanted.alias("wanted").join(now.alias("now"), is_same, how="left").filter("NOT (after <=> held)")
+    joined = wanted.alias("wanted").join(now.alias("now"), is_same, how="left")
+    joined = joined.filter("NOT (after <=> held AND text_after <=> text_held)")
     key = F.concat_ws(" ", *(F.col(f"wanted.{column}") for column in KEY_COLUMNS))
-    return joined.select("wanted.table", key.alias("key"), "wanted.metric", "after", "held")
+    values = ("after", "held", "text_after", "text_held")
+    return joined.select("wanted.table", key.alias("key"), "wanted.metric", *values)
 
 
 def _held(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:

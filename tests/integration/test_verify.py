@@ -147,14 +147,19 @@ def test_entries_that_a_later_writer_holds_are_named(world: World, capsys: pytes
     world.made.session.execute(
         f"UPDATE {table} USING TIMESTAMP {FAR_AHEAD} SET agg = agg + {{'completed': 1, 'score': 3}} WHERE {row}"
     )
+    world.made.session.execute(
+        f"UPDATE {world.made.targets}.activity_metadata USING TIMESTAMP {FAR_AHEAD} "
+        "SET metadata = metadata + {'status': 'Theirs'} WHERE activity_type = 'Course' AND activity_id = 'c1'"
+    )
     world.set(2, completedCount=9)
     assert world.verify("--repair") == 1
     said = capsys.readouterr()
     assert "activity_user_agg Course c1 u1 cb:b1: completed is 1, not 0\n" in said.out
     assert "activity_user_agg Course c1 u1 cb:b1: score is 3, not -\n" in said.out
+    assert 'activity_metadata Course c1: status is "Theirs", not ' in said.out
     assert "u2 cb:b2: completedCount is" not in said.out
-    assert "2 entries hold what a later writer set" in said.err
-    assert (world.latest().status, world.latest().counts["held"]) == (SUCCEEDED, 2)
+    assert "3 entries hold what a later writer set" in said.err
+    assert (world.latest().status, world.latest().counts["held"]) == (SUCCEEDED, 3)
     assert main(["run", "--incremental", "--conf", str(world.conf)]) == 0
-    assert "left 2 stored entries that are newer than its snapshot" in capsys.readouterr().err
-    assert (world.latest().command, world.latest().counts["held"]) == (RUN, 2), "by their dates they are the job's own"
+    assert "left 3 stored entries that are newer than its snapshot" in capsys.readouterr().err
+    assert (world.latest().command, world.latest().counts["held"]) == (RUN, 3), "by their dates they are the job's own"
