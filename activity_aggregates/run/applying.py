@@ -93,7 +93,8 @@ def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, dict[str, 
         return {Unit(): {STAGED: 0}}
     counts = [F.count(F.lit(1)).alias(STAGED)]
     for table in TARGET_TABLES:
-        counts += change_counts(table, names(table.name, execution.selection), _OF_UNITS)
+        metrics = names(table.name, execution.selection)
+        counts += change_counts(table, metrics, _OF_UNITS) if metrics or table.holds_texts else []
     found = {row[0]: _summed_up(row.asDict()) for row in rows.groupBy("context_id").agg(*counts).collect()}
     of_groups = found.pop(None, {STAGED: 0})
     return {Unit(frozenset([context])): found[context] for context in sorted(found)} | {Unit(): of_groups}
@@ -102,7 +103,7 @@ def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, dict[str, 
 def _summed_up(observed: Mapping[str, int]) -> dict[str, int]:
     """The counts of a unit under the names that they have in a record."""
     counts = {name.replace(" ", "."): number for name, number in observed.items() if name != "context_id"}
-    return counts | {UNDATED: sum(counts.pop(f"{UNDATED}.{table.name}") for table in TARGET_TABLES)}
+    return counts | {UNDATED: sum(counts.pop(f"{UNDATED}.{table.name}", 0) for table in TARGET_TABLES)}
 
 
 def rows_of(execution: Execution, spark: SparkSession, unit: Unit | None) -> int:

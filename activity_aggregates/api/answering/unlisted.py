@@ -13,9 +13,11 @@ from activity_aggregates.api.answering.members import Member
 from activity_aggregates.api.answering.shapes import VALUES, Maps
 from activity_aggregates.api.stored.reads import Reads
 from activity_aggregates.api.stored.statements import Read
-from metrics.names import CONTEXTS, COURSE, COURSE_UNIT
+from metrics.declarations import COMPLETION, Selection, names
+from metrics.names import CONTEXTS, COURSE, COURSE_UNIT, SCORE_PREFIXES
 
-_IN_EVERY_ROW = {"completed", "attemptsCount"}  # of the job's: the one of courses and units, the other of quizzes
+# Of these every row of a learner has some: the other families may be off, and what was stored of them outlives the row.
+_IN_EVERY_ROW = frozenset(names("activity_user_agg", Selection((COMPLETION,))))
 KINDS = (COURSE, COURSE_UNIT)  # a course inside of another one is stored as a unit of it
 
 
@@ -36,8 +38,8 @@ def unlisted_rows(reads: Reads, found: Admitted, activity_id: str, members: Sequ
 
 def has_own_entries(maps: Maps) -> bool:
     """Whether a learner has a row of the job's: entries of others, and of families that are off, outlive it."""
-    agg = maps[0]
-    return bool(agg) and not _IN_EVERY_ROW.isdisjoint(name for name, _ in VALUES.entries(agg or b""))
+    entries = VALUES.entries(maps[0]) if maps[0] else ()
+    return any(name in _IN_EVERY_ROW or name.startswith(SCORE_PREFIXES) for name, _ in entries)
 
 
 def is_below_listed(
