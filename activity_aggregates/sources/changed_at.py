@@ -19,6 +19,7 @@ from activity_aggregates.sources.typed import instant
 from activity_aggregates.store.connection import Connection, open_session, prepared_reading
 from metrics.trees.courses import CHANGED_AT
 
+_WHOLE_DAY = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
 CHANGED_BY = "changed by"  # the column that the settings name as `changed_at`
 WRITE_TIME = "write time of "  # and our name of a column: in µs, of a list one for each of its elements
 
@@ -33,12 +34,23 @@ def changed_at(rows: DataFrame, dated: Sequence[str]) -> Column:
     """The latest of write times, dates in the row, and what the settings name; null where none is known."""
     kinds = dict(rows.dtypes)
     nothing = F.lit(None).cast("timestamp")
-    known = [instant(name, kinds[name]) for name in (*dated, CHANGED_BY) if name in kinds]
+    known = [instant(name, kinds[name]) for name in dated if name in kinds]
+    if CHANGED_BY in kinds:
+        known.append(_latest_of_day(CHANGED_BY, kinds[CHANGED_BY]))
     for name, kind in kinds.items():
         if name.startswith(WRITE_TIME):
             micros = F.col(f"`{name}`") if kind == "bigint" else F.array_max(f"`{name}`")
             known.append(F.timestamp_micros(micros))
     return F.greatest(nothing, nothing, *known)  # nulls are passed over
+
+
+def _latest_of_day(name: str, kind: str) -> Column:
+    """A column as points in time; a whole day, which says no more, as its last one."""
+    found = instant(name, kind)
+    if kind not in ("date", "string"):
+        return found
+    is_day = F.lit(True) if kind == "date" else F.col(f"`{name}`").rlike(_WHOLE_DAY)
+    return F.when(is_day, found + F.expr("interval 86399999 milliseconds")).otherwise(found)
 
 
 def is_changed_since(since: datetime) -> Column:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cassandra.metadata import protect_name
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
@@ -25,12 +27,13 @@ _DATACENTER = "spark.cassandra.connection.localDC"
 _BUNDLE = "spark.cassandra.connection.config.cloud.path"
 _CORRUPT_RECORD = "_corrupt_record"  # the column that Spark adds for lines that are not JSON, or not of the header
 # Of several CSV files each has its own header, by which it is held against the first: by their places alone, columns of
-# another order would be taken for each other. In JSON a backslash may stand before any character, as the platform's own
-# readers have it.
+# another order would be taken for each other. Of Parquet the first file alone would say what columns there are, and of
+# which type: others would lack theirs, or have other dates, without a word. In JSON a backslash may stand before any
+# character, as the platform's own readers have it.
 _OF_FILES = {
     "csv": {"header": "true", "enforceSchema": "false"},
     "json": {"primitivesAsString": "true", "allowBackslashEscapingAnyCharacter": "true"},
-    "parquet": {},
+    "parquet": {"mergeSchema": "true"},
 }
 
 
@@ -84,22 +87,35 @@ def of_source(connection: Connection, source: settings.Source) -> Connection:
     )
 
 
-def raw_rows(spark: SparkSession, source: settings.Source, cassandra_options: Mapping[str, str]) -> DataFrame:
+def raw_rows(
+    spark: SparkSession, table: SourceTable, source: settings.Source, cassandra_options: Mapping[str, str]
+) -> DataFrame:
     """The rows under their deployed names; raises PySparkException where there is nothing of the kind."""
     if source.format == CASSANDRA:
-        table = {"keyspace": source.keyspace or "", "table": source.table or ""}
-        reader = spark.read.format(CASSANDRA_FORMAT)
-        return reader.options(
-            **{**SCANNED, **place_options(source, cassandra_options), **table, **source.options}
-        ).load()
+        named = {"keyspace": source.keyspace or "", "table": source.table or ""}
+        options = {**SCANNED, **place_options(source, cassandra_options), **named, **source.options}
+        return spark.read.format(CASSANDRA_FORMAT).options(**options).load()
     options = {**_OF_FILES[source.format], **source.options}
     reader = spark.read.format(source.format).options(**options)
     if source.format == "json":
-        reader = reader.schema(_texts(_json_names(spark, source, options)))
+        found = {*_json_names(spark, source, options)}  # of which others may differ in their case only
+        wanted = [*(deployed_name(table, source, field.name) for field in fields(table)), source.changed_at or ""]
+        reader = reader.schema(_texts(name for name in dict.fromkeys(wanted) if name in found))
     rows = reader.load(source.path)
     # Spark holds names that it has made up against the header, too, and would refuse the file.
     is_as_written = source.format == "csv" and not _has_made_up_names(rows.columns)
     return _whole_records(reader, source, rows.schema) if is_as_written else rows
+
+
+def is_of_a_lake(spark: SparkSession, source: settings.Source) -> bool:
+    """Whether a folder is a table of Delta or Hudi: its files have rows that the table's own log says are gone."""
+    jvm: Any = spark._jvm
+    configuration = spark._jsc.hadoopConfiguration()
+    logs = [jvm.org.apache.hadoop.fs.Path(source.path, name) for name in ("_delta_log", ".hoodie")]
+    try:
+        return any(log.getFileSystem(configuration).exists(log) for log in logs)
+    except Py4JJavaError:  # who reads it will say why
+        return False
 
 
 def _has_made_up_names(names: Sequence[str]) -> bool:

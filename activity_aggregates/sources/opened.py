@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -17,6 +19,7 @@ from activity_aggregates.sources.declarations import SourceTable
 from activity_aggregates.sources.deployed import (
     CASSANDRA,
     first_line,
+    is_of_a_lake,
     missing,
     of_source,
     place,
@@ -29,6 +32,7 @@ from activity_aggregates.store.connection import Connection
 from activity_aggregates.store.connector import BY_PARTITION, LOOKED_UP, lookup
 from metrics.trees.courses import CHANGED_AT
 
+_DIFFERENT = re.compile(r"Failed to merge incompatible data types (\S+ and \S+)\.")
 # What keeps rows that are used twice, under a name: computed once, and cut off from what computed them.
 Keep = Callable[[DataFrame, str], DataFrame]
 
@@ -81,7 +85,7 @@ class OpenedSource:
         if as_numbers and self.table.dates and self.access.connection:
             found = self._by_driver(self.access.connection, self.columns).of(keys, key)
             return typed(keep(found, self.table.name), self.table)
-        raw = raw_rows(self.access.spark, self.source, {**self.access.options, **LOOKED_UP})
+        raw = raw_rows(self.access.spark, self.table, self.source, {**self.access.options, **LOOKED_UP})
         # Nothing but names between the table and the join: below a guard on dates it would be a scan.
         found = keep(lookup(keys, raw.select(*renamed(self.columns)), key), self.table.name)
         return typed(self._as_they_are(found), self.table)
@@ -140,10 +144,20 @@ class OpenedSource:
 
 def opened(access: Access, table: SourceTable, source: settings.Source, problems: list[str]) -> OpenedSource | None:
     """The source; None, and what is wrong with it among the problems, where a table or a column is missing."""
+    if source.format == "parquet" and is_of_a_lake(access.spark, source):
+        problems.append(f"{table.name} ({source.path} is a table of Delta or Hudi: export it as Parquet files)")
+        return None
     try:
-        raw = raw_rows(access.spark, source, {**access.options, **(BY_PARTITION if table.by_partition else {})})
+        raw = raw_rows(access.spark, table, source, {**access.options, **(BY_PARTITION if table.by_partition else {})})
     except PySparkException as error:
         problems.append(f"{table.name} ({place(source)}: {first_line(error)})")
+        return None
+    except Py4JJavaError as error:  # of which Spark's Python makes nothing
+        if (types := _DIFFERENT.search(str(error))) is None:
+            raise
+        problems.append(
+            f"{table.name} (the files of {place(source)} have one column as {types[1]}: write it in one type)"
+        )
         return None
     if names := [*missing(table, source, raw)]:
         problems.append(f"{table.name} ({place(source)} has no column {', '.join(names)})")

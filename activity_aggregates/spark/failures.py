@@ -56,6 +56,16 @@ _OF_PLACES = (
         "the columns of {1} are not those of the files beside it in their order: write it as they are, or move it",
     ),
     _Failure(
+        re.compile(r"(?:Illegal Parquet type|Parquet type not yet supported): (?!.*TIMESTAMP).*"),
+        BadRequest,
+        "Spark cannot read a column of a Parquet file of sources ({0}): write it as text, or leave it out",
+    ),
+    _Failure(
+        re.compile(r"Conflicting (?:directory structures|partition column names) detected[^\n]*"),
+        BadRequest,
+        "folders of a path of sources are not all of one kind ({0}): move what is beside those of name=value",
+    ),
+    _Failure(
         re.compile(r"Illegal Parquet type: .*|Parquet column cannot be converted in file \S+ Column: .*"),
         BadRequest,
         "Spark cannot read a file of sources ({0}): write dates in microseconds or milliseconds, and each column of "
@@ -142,6 +152,12 @@ _OF_SPARK = (
         Unreachable,
         "executors were lost too often ({0}): look at what ended them, for example their memory, "
         "and run the command again",
+    ),
+    _Failure(
+        re.compile(r"Encountered error while reading file (\S+?)\. Details"),
+        BadRequest,
+        "the file {1} cannot be read to its end: it is damaged, or packed in a way that this Spark does not know; "
+        "write it again, or, where it is below staging.dir, start the command again",
     ),
 )
 
