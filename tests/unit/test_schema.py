@@ -56,7 +56,8 @@ def test_it_tells_right_from_wrong(text: str, is_right: bool) -> None:
 
 def test_a_setting_has_its_default_and_what_the_defaults_say_of_it() -> None:
     assert described("limits", "refused_share") == {
-        "type": "number", "minimum": 0, "maximum": 1, "default": 0.2, "description": "of all enrolments: those read, or those of the last full run if more"
+        "type": "number", "minimum": 0, "maximum": 1, "default": 0.2,
+        "description": "of all enrolments: those read, or those of the last full run if more",
     }  # fmt: skip
     assert described("api", "profile")["default"] == {"name": ["firstname", "lastname"]}
 
