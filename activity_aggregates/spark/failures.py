@@ -153,6 +153,9 @@ _OF_SPARK = (
         "executors were lost too often ({0}): look at what ended them, for example their memory, "
         "and run the command again",
     ),
+)
+# What is so where nothing that is known better is.
+_OF_FILES = (
     _Failure(
         re.compile(r"Encountered error while reading file (\S+?)\. Details"),
         BadRequest,
@@ -178,7 +181,7 @@ _OF_SETTINGS = re.compile(
 
 def job_error(error: BaseException) -> JobError | None:
     """What is to be told in place of an error that Spark reports; None for a bug."""
-    return _of_the_jvm(error) or _first_of(_OF_PLACES + _OF_SPARK, str(error))
+    return _of_the_jvm(error) or _first_of(_OF_PLACES + _OF_SPARK + _OF_FILES, str(error))
 
 
 def writer_error(error: BaseException, what: str, then: str) -> JobError:
