@@ -165,3 +165,12 @@ def change_counts(table: TargetTable, metrics: Sequence[str], counted: Collectio
     counts = {name: f"count_if({is_here} AND ({holds}))" for name, holds in conditions.items()}
     counts["newer"] = f"coalesce(sum(IF({is_here}, newer, 0)), 0)"
     return [F.expr(count).alias(f"{name} {table.name}") for name, count in counts.items() if name in counted]
+
+
+def in_record(observed: Mapping[str, int]) -> dict[str, int]:
+    """What `change_counts` have come to, under the names that they have in the record of a run.
+
+    >>> in_record({"changed activity_agg": 2})
+    {'changed.activity_agg': 2}
+    """
+    return {name.replace(" ", "."): count for name, count in observed.items()}

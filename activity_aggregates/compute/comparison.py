@@ -8,7 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts, compare, plain_texts
+from activity_aggregates.changes.change_set import change_counts, compare, in_record, plain_texts
 from activity_aggregates.changes.parts import OTHER_ROWS
 from activity_aggregates.changes.staging import stage_rows
 from activity_aggregates.compute.choice import Choice
@@ -66,7 +66,7 @@ def compare_others(
         counts = [count for table in parts for count in change_counts(table, inputs.names(table))]
         observed = united.observe(seen, *counts).observe(counted, *_totals(united))
         rows = stage_rows(observed, inputs.directory, OTHER_ROWS)
-        found = {name.replace(" ", "."): count for name, count in seen.get.items()}
+        found = in_record(seen.get)
         inputs.counts.update(found)
         step.rows = sum(count for name, count in found.items() if name.startswith("compared."))
         totals = counted.get

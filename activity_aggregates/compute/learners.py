@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts, compare
+from activity_aggregates.changes.change_set import change_counts, compare, in_record
 from activity_aggregates.changes.parts import LEARNER_ROWS
 from activity_aggregates.changes.staging import stage_rows
 from activity_aggregates.compute.choice import PAIR, Choice
@@ -80,7 +80,7 @@ def compare_learners(inputs: Inputs, choice: Choice, placed: Placed) -> Compared
         if spent is not None:
             count_rows(inputs, TIMESPENT.name, refusals.TIMESPENT_REASONS, *spent.seen, orphans="orphan_timespent")
         inputs.counts["computed.enrolments"] = counted.get["enrolments"]
-        inputs.counts.update({name.replace(" ", "."): rows for name, rows in compared.get.items()})
+        inputs.counts.update(in_record(compared.get))
     refused = refused_held | {"progress": refusals.refused(contents, *ENROLMENT_IDS, "content_id")}
     if spent is not None:
         refused |= {TIMESPENT.name: refusals.refused(spent.assessed, *ENROLMENT_IDS)}

@@ -8,7 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from activity_aggregates.changes.change_set import change_counts
+from activity_aggregates.changes.change_set import change_counts, in_record
 from activity_aggregates.changes.entries import entries_that_differ, stored_entries
 from activity_aggregates.changes.staging import RunDirectory, Staging, changed_rows
 from activity_aggregates.errors import Unreachable
@@ -19,7 +19,7 @@ from activity_aggregates.spark.sizing import cores
 from activity_aggregates.store.connection import spark_options
 from activity_aggregates.store.records import HELD
 from activity_aggregates.store.stored_rows import StoredRows
-from activity_aggregates.store.targets import KEY_COLUMNS, TARGET_TABLES
+from activity_aggregates.store.targets import AGGREGATE_TABLES, KEY_COLUMNS, TARGET_TABLES
 from activity_aggregates.writing.apply import apply_changes
 from activity_aggregates.writing.encoding import Times
 from activity_aggregates.writing.plans import Plan, WriteLimits
@@ -42,11 +42,8 @@ def apply_staged_rows(execution: Execution, spark: SparkSession, unit: Unit | No
         raise execution.gone()
     written = send_rows(execution, rows, execution.staged_rows, "write", plan_of(execution, _times(execution)))
     counts |= {f"written.{name}": number for name, number in written.items()}
-    counts["written"] = sum(number for name, number in written.items() if name in _OF_AGGREGATES)
+    counts["written"] = sum(written.get(table.name, 0) for table in AGGREGATE_TABLES)
     counts[HELD] = _held(execution, spark, unit)
-
-
-_OF_AGGREGATES = {table.name for table in TARGET_TABLES if not table.holds_texts}
 
 
 def _times(execution: Execution) -> Times:
@@ -95,14 +92,14 @@ def units_of(execution: Execution, spark: SparkSession) -> dict[Unit, dict[str, 
     for table in TARGET_TABLES:
         metrics = names(table.name, execution.selection)
         counts += change_counts(table, metrics, _OF_UNITS) if metrics or table.holds_texts else []
-    found = {row[0]: _summed_up(row.asDict()) for row in rows.groupBy("context_id").agg(*counts).collect()}
+    grouped = (row.asDict() for row in rows.groupBy("context_id").agg(*counts).collect())
+    found = {observed.pop("context_id"): _summed_up(in_record(observed)) for observed in grouped}
     of_groups = found.pop(None, {STAGED: 0})
     return {Unit(frozenset([context])): found[context] for context in sorted(found)} | {Unit(): of_groups}
 
 
-def _summed_up(observed: Mapping[str, int]) -> dict[str, int]:
-    """The counts of a unit under the names that they have in a record."""
-    counts = {name.replace(" ", "."): number for name, number in observed.items() if name != "context_id"}
+def _summed_up(counts: dict[str, int]) -> dict[str, int]:
+    """Those of undated rows are one for all tables."""
     return counts | {UNDATED: sum(counts.pop(f"{UNDATED}.{table.name}", 0) for table in TARGET_TABLES)}
 
 

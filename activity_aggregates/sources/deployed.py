@@ -59,11 +59,20 @@ def is_in_targets_cluster(source: settings.Source) -> bool:
 
 def address(cassandra: settings.Cassandra, source: settings.Source | None = None) -> tuple[str, int]:
     """A host and the port of the cluster of a source, or of the target; of a bundle its file stands for hosts."""
-    options = source.options if source is not None else {}
+    bundle, hosts, port = _reached(cassandra, source.options if source is not None else {})
+    return Path(bundle).name if bundle else hosts[0], port
+
+
+def _reached(
+    target: Connection | settings.Cassandra, options: Mapping[str, str]
+) -> tuple[str | None, Sequence[str], int]:
+    """The bundle, the hosts and the port that options name, else the target's: beside hosts no bundle of it is left."""
     hosts = options.get(_HOSTS)
-    bundle = options.get(_BUNDLE) or (None if hosts else cassandra.secure_connect_bundle)
-    first = hosts_of(hosts, _HOSTS)[0] if hosts else cassandra.contact_points[0]
-    return Path(bundle).name if bundle else first, int(options.get(_PORT, cassandra.port))
+    return (
+        options.get(_BUNDLE) or (None if hosts else target.secure_connect_bundle),
+        hosts_of(hosts, _HOSTS) if hosts else target.contact_points,
+        int(options.get(_PORT, target.port)),
+    )
 
 
 def of_source(connection: Connection, source: settings.Source) -> Connection:
@@ -72,19 +81,24 @@ def of_source(connection: Connection, source: settings.Source) -> Connection:
     A bundle stands for hosts, and brings a TLS of its own: of the target's place and the source's, one is left.
     """
     named = {key.removeprefix("spark.cassandra."): value for key, value in source.options.items()}
-    hosts, bundle = source.options.get(_HOSTS), source.options.get(_BUNDLE)
-    datacenter = "" if hosts or bundle else connection.local_datacenter  # that of whichever host is met first
+    bundle, hosts, port = _reached(connection, source.options)
+    datacenter = "" if _names_place(source) else connection.local_datacenter  # that of whichever host is met first
     return replace(
         connection,
-        secure_connect_bundle=bundle or (None if hosts else connection.secure_connect_bundle),
-        tls=None if bundle else connection.tls,
-        contact_points=tuple(hosts_of(hosts, _HOSTS)) if hosts else connection.contact_points,
-        port=int(named.get("connection.port", connection.port)),
+        secure_connect_bundle=bundle,
+        tls=None if source.options.get(_BUNDLE) else connection.tls,
+        contact_points=tuple(hosts),
+        port=port,
         local_datacenter=named.get("connection.localDC", datacenter),
         consistency=named.get("input.consistency.level", connection.consistency),
         username=named.get("auth.username", connection.username),
         password=named.get("auth.password", connection.password),
     )
+
+
+def _names_place(source: settings.Source) -> bool:
+    """Whether a source's options name hosts or a bundle of its own."""
+    return any(source.options.get(key) for key in (_HOSTS, _BUNDLE))
 
 
 def raw_rows(
@@ -148,8 +162,7 @@ def place_options(source: settings.Source, cassandra_options: Mapping[str, str])
 
     The connector would pass over hosts beside a bundle, and find no host of the target's datacenter.
     """
-    is_elsewhere = {_HOSTS, _BUNDLE} & source.options.keys()
-    left_out = {_HOSTS, _BUNDLE, _DATACENTER} if is_elsewhere else set[str]()
+    left_out = {_HOSTS, _BUNDLE, _DATACENTER} if _names_place(source) else set[str]()
     return {key: value for key, value in cassandra_options.items() if key not in left_out}
 
 

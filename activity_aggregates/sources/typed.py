@@ -98,9 +98,9 @@ def _of_fraction(field: StructField, kind: str) -> Column:
 
 def _id_of_number(name: str, kind: str) -> Column:
     """A number as the id that it was before a null beside it made a fraction of all; null where that is not known."""
-    whole = F.expr(f"try_cast(`{name}` as decimal(38,0))")
-    is_exact = whole == F.col(name) if kind.startswith("decimal") else F.abs(F.col(name)) < _LARGEST_EXACT
-    return F.when(is_exact & (whole == F.col(name)), whole.cast(_TEXT))
+    number, whole = F.col(name), F.expr(f"try_cast(`{name}` as decimal(38,0))")
+    is_exact = F.lit(True) if kind.startswith("decimal") else F.abs(number) < _LARGEST_EXACT
+    return F.when(is_exact & (whole == number), whole.cast(_TEXT))
 
 
 def _whole_number(name: str, kind: str) -> Column:
